@@ -1,0 +1,15 @@
+/* base: what every other module stands on. */
+#ifndef DUET_BASE_H
+#define DUET_BASE_H
+
+#include "base/buffer.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/fs.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/ring.h"
+#include "base/wire.h"
+
+#endif

@@ -1,0 +1,75 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *checked(void *pointer)
+{
+    static const char message[] = "duet: out of memory\n";
+
+    if (pointer)
+        return pointer;
+    if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
+        _exit(3);
+    _exit(3);
+}
+
+void *xmalloc(size_t size)
+{
+    return checked(malloc(size ? size : 1));
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+    return checked(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xrealloc(void *old, size_t size)
+{
+    return checked(realloc(old, size ? size : 1));
+}
+
+void *xreallocarray(void *old, size_t count, size_t size)
+{
+    size_t total;
+
+    if (__builtin_mul_overflow(count, size, &total))
+        checked(NULL);
+    return xrealloc(old, total);
+}
+
+char *xstrdup(const char *text)
+{
+    return checked(strdup(text));
+}
+
+char *xstrndup(const char *text, size_t max)
+{
+    return checked(strndup(text, max));
+}
+
+char *xasprintf(const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    return checked(n < 0 ? NULL : text);
+}
+
+void cleanup_free_pointer(void *pointer_to_pointer)
+{
+    free(*(void **)pointer_to_pointer);
+}
+
+void cleanup_close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}

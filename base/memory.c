@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *checked(void *pointer)
+void *xchecked(void *allocated)
 {
     static const char message[] = "duet: out of memory\n";
 
-    if (pointer)
-        return pointer;
+    if (allocated)
+        return allocated;
     if (write(STDERR_FILENO, message, sizeof message - 1) < 0)
         _exit(3);
     _exit(3);
@@ -19,17 +19,17 @@ static void *checked(void *pointer)
 
 void *xmalloc(size_t size)
 {
-    return checked(malloc(size ? size : 1));
+    return xchecked(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t count, size_t size)
 {
-    return checked(calloc(count ? count : 1, size ? size : 1));
+    return xchecked(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *xrealloc(void *old, size_t size)
 {
-    return checked(realloc(old, size ? size : 1));
+    return xchecked(realloc(old, size ? size : 1));
 }
 
 void *xreallocarray(void *old, size_t count, size_t size)
@@ -37,18 +37,18 @@ void *xreallocarray(void *old, size_t count, size_t size)
     size_t total;
 
     if (__builtin_mul_overflow(count, size, &total))
-        checked(NULL);
+        xchecked(NULL);
     return xrealloc(old, total);
 }
 
 char *xstrdup(const char *text)
 {
-    return checked(strdup(text));
+    return xchecked(strdup(text));
 }
 
 char *xstrndup(const char *text, size_t max)
 {
-    return checked(strndup(text, max));
+    return xchecked(strndup(text, max));
 }
 
 char *xasprintf(const char *format, ...)
@@ -60,7 +60,7 @@ char *xasprintf(const char *format, ...)
     va_start(args, format);
     n = vasprintf(&text, format, args);
     va_end(args);
-    return checked(n < 0 ? NULL : text);
+    return xchecked(n < 0 ? NULL : text);
 }
 
 void cleanup_free_pointer(void *pointer_to_pointer)

@@ -19,6 +19,9 @@ char *xstrndup(const char *text, size_t max) __attribute__((malloc, returns_nonn
 char *xasprintf(const char *format, ...)
     __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
 
+/* `allocated`, which a library's allocator returned; NULL ends the process as above. */
+void *xchecked(void *allocated) __attribute__((returns_nonnull));
+
 /* Scope-bound owners: `cleanup_free char *path = …;`. A file uses these or a `goto out` ladder,
  * never both. */
 void cleanup_free_pointer(void *pointer_to_pointer);

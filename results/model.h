@@ -1,0 +1,127 @@
+/* The result of a run, as a tree that owns all it points to.
+ *
+ * Every struct is empty when zero-initialised; texts are NULL where there is nothing to say, come
+ * from malloc, may hold any bytes a guest wrote (the writers see to their encoding), and are freed
+ * by run_result_free. The *_add functions return a zeroed new last element (whose verdict is thus
+ * `error` until somebody knows better), valid until the next add to the same parent. Paths are
+ * relative to the run's directory. Durations are in seconds. */
+#ifndef DUET_RESULTS_MODEL_H
+#define DUET_RESULTS_MODEL_H
+
+#include "results/token.h"
+#include "results/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct host_info {
+    char *duet;      /* version */
+    char *kernel;    /* release of the running kernel */
+    char *cpu_model; /* as in /proc/cpuinfo */
+    unsigned int cpus;
+    uint64_t memory_bytes;
+    char *qemu;    /* version */
+    char *libvirt; /* version */
+    char *accel;   /* "kvm" or "tcg" */
+    struct {
+        char *name;    /* provider or path, as the user gave it */
+        char *release; /* as its modules directory is called */
+        char *digest;  /* SHA-256, hexadecimal */
+    } guest_kernel;
+};
+
+struct output_result {
+    char *path;     /* where the bytes were written */
+    uint64_t bytes; /* that the program wrote */
+};
+
+struct step_result {
+    char *name;
+    bool background;
+    bool started;
+    bool ended; /* `status` and `signal` are known */
+    int status; /* exit status; meaningless where `signal` is not 0 */
+    int signal; /* that ended it, or 0 */
+    bool timed_out;
+    enum verdict verdict;
+    char *reason;
+    double duration_s;
+    struct output_result standard_output, standard_error;
+    char *expected; /* where a check failed: what it wanted … */
+    char *found;    /* … and what there was */
+};
+
+struct node_result {
+    char *name;
+    enum verdict verdict;
+    char *reason;
+    bool ready;     /* the node has told that it is */
+    double ready_s; /* from its start */
+    struct {
+        char *path;              /* the whole log, compressed */
+        uint64_t bytes;          /* that the guest wrote */
+        uint64_t lost_from_ring; /* bytes that the ring no longer held at the end */
+    } console;
+    struct {
+        pid_t pid;  /* 0: never started */
+        bool ended; /* `status` and `signal` are known */
+        int status;
+        int signal;
+    } qemu;
+    struct step_result *steps;
+    size_t step_count;
+    struct result_token *tokens;
+    size_t token_count;
+};
+
+struct link_result {
+    char *name;
+    char *nodes[2];
+    char *subnet; /* "10.0.0.0/24" */
+    unsigned int mtu;
+};
+
+struct case_result {
+    char *name;
+    char *slug; /* unique in the run; fit for a path */
+    enum verdict verdict;
+    char *reason;
+    double duration_s;
+    char *directory;
+    struct node_result *nodes;
+    size_t node_count;
+    struct link_result *links;
+    size_t link_count;
+};
+
+struct run_result {
+    char *suite;
+    uint64_t seed;
+    char *started; /* ISO 8601 with an offset: "2024-05-01T12:00:00Z" */
+    double duration_s;
+    struct host_info host;
+    struct case_result *cases;
+    size_t case_count;
+};
+
+struct case_result *run_result_add_case(struct run_result *run);
+struct node_result *case_result_add_node(struct case_result *result);
+struct link_result *case_result_add_link(struct case_result *result);
+struct step_result *node_result_add_step(struct node_result *node);
+/* Takes what *token holds and leaves it empty. */
+void node_result_add_token(struct node_result *node, struct result_token *token);
+
+/* Frees what the run holds, not the struct; NULL is fine. The others are for results that never
+ * came into a run. */
+void run_result_free(struct run_result *run);
+void case_result_free(struct case_result *result);
+void node_result_free(struct node_result *node);
+
+/* The program's exit status: 3 where a case is `error` or `invalid` (duet did not do what it was
+ * asked to), else 1 where one is bad in another way, else 0 where one passed, else 4 (everything
+ * was skipped, or there was nothing). */
+int run_result_exit_status(const struct run_result *run);
+
+#endif

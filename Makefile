@@ -3,6 +3,7 @@
 #   V=1            show every command
 #   CC=clang       another compiler (it gets a build directory of its own)
 #   SANITIZE=1     AddressSanitizer and UndefinedBehaviorSanitizer, likewise
+#   FUZZER=1       libFuzzer's instrumentation, likewise (`make fuzz` sets it)
 #   PREFIX=, DESTDIR=   for `make install`
 
 MAKEFLAGS += --no-builtin-rules
@@ -12,25 +13,31 @@ MAKEFLAGS += --no-builtin-rules
 CC       := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 PREFIX   ?= /usr/local
 SANITIZE ?=
+FUZZER   ?=
 V        ?=
 
-BUILD := build/$(notdir $(CC))$(if $(SANITIZE),-sanitize)
+BUILD := build/$(notdir $(CC))$(if $(FUZZER),-fuzz,$(if $(SANITIZE),-sanitize))
 Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst build/%,%,$(2))')
 
 PACKAGES := libvirt libvirt-qemu libcurl libcjson zlib yaml-0.1 libcrypto libkmod libelf
 VERSION  := 0.1.0
 
-# Packages may be installed by `make smoke` itself, so pkg-config is asked when a rule runs.
-PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
-PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
+# Packages may be installed by `make smoke` itself, so pkg-config is asked when the first rule
+# needs its answer, and once.
+pkg_config = $(or $(if $(shell pkg-config --exists $(PACKAGES) && echo yes),$(shell \
+    pkg-config $(1) $(PACKAGES)) ),$(error pkg-config does not find all of: $(PACKAGES). \
+    `.ci/packages build` installs them on Debian))
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(call pkg_config,--cflags))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(call pkg_config,--libs))$(PKG_LIBS)
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDUET_VERSION='"$(VERSION)"' -I. \
              -pthread $(WARNINGS) $(CFLAGS) $(if $(SANITIZE),$(SANITIZERS))
-SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+              $(if $(FUZZER),-fsanitize=fuzzer-no-link)
 
 MODULES := base initrd kernel vm results
 LIBRARY := $(BUILD)/libduet.a
@@ -50,10 +57,8 @@ fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/
 benches      := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 
 .PHONY: build
-build: $(BUILD)/duet build/duet ## build/duet
-
-build/duet: $(BUILD)/duet
-	$(Q)ln -sfn $(patsubst build/%,%,$<) $@
+build: $(BUILD)/duet ## build/duet
+	$(Q)ln -sfn $(patsubst build/%,%,$<) build/duet
 
 $(BUILD)/duet: $(BUILD)/runner/main.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -86,8 +91,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-# With clang a fuzz target is libFuzzer's; with any other compiler tests/fuzz/driver.c drives it.
-fuzz_driver := $(if $(findstring clang,$(CC)),,$(BUILD)/tests/fuzz/driver.o)
+# A fuzz target is driven by tests/fuzz/driver.c, with any compiler; by libFuzzer with FUZZER=1.
+fuzz_driver := $(if $(FUZZER),,$(BUILD)/tests/fuzz/driver.o)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
@@ -100,6 +105,68 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
 .PHONY: unit-tests fuzz-targets
 unit-tests: $(unit_tests)
 fuzz-targets: $(fuzz_targets)
+
+# The packages come first, and only a make that starts after them sees them: hence the recursion.
+parallel  = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+submake   = $(Q)$(MAKE) --no-print-directory $(parallel)
+TESTS    ?=
+
+.PHONY: smoke test
+smoke: ## the smoke suite in real guests (installs what is missing, builds)
+	$(Q).ci/packages build run smoke
+	$(submake) build
+	$(Q)build/duet run smoke
+
+test: ## all tests (likewise); TESTS='GLOB…' only these
+	$(Q).ci/packages build run smoke test
+	$(submake) SANITIZE= build unit-tests
+	$(submake) SANITIZE=1 unit-tests fuzz-targets
+	$(Q)set -f; exec tests/run --build build/$(notdir $(CC)) \
+	    --sanitized build/$(notdir $(CC))-sanitize $(TESTS)
+
+FUZZ    ?=
+SECONDS ?= 600
+.PHONY: fuzz
+fuzz: ## libFuzzer for SECONDS=600 on one target: FUZZ=NAME
+	$(if $(FUZZ),,$(error FUZZ=NAME is missing; NAME is one of: \
+	    $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))))
+	$(Q).ci/packages build fuzz
+	$(submake) CC=clang SANITIZE=1 FUZZER=1 build/clang-fuzz/fuzz/fuzz_$(FUZZ)
+	$(Q)mkdir -p build/corpus/$(FUZZ)
+	build/clang-fuzz/fuzz/fuzz_$(FUZZ) -max_total_time=$(SECONDS) -artifact_prefix=build/ \
+	    build/corpus/$(FUZZ) $(wildcard tests/fuzz/corpus/$(FUZZ))
+
+sources := $(filter-out build/%,$(wildcard */*.[ch] */*/*.[ch]))
+scripts := $(wildcard .ci/* scenarios/*/*.sh docs/*.bash)
+.PHONY: format check-format lint
+format: ## clang-format on every source
+	$(Q)clang-format -i $(sources)
+
+check-format: ## whether `make format` would change anything
+	$(Q)clang-format --dry-run --Werror $(sources)
+
+lint: ## clang-tidy, shellcheck and mandoc's checks
+	$(Q)shellcheck $(scripts)
+	$(Q)mandoc -T lint -W warning,stop $(wildcard docs/*.1)
+	$(Q)mkdir -p build
+	$(Q)printf '%s\n' $(filter %.c,$(sources)) | xargs -P$$(nproc) -n8 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=gnu11 -D_GNU_SOURCE -DDUET_VERSION="\"\"" -I. $(PKG_CFLAGS) \
+	        2>build/tidy.$$$$ || { cat build/tidy.$$$$; exit 1; }; rm -f build/tidy.$$$$' sh
+
+scenario_files = $(shell find scenarios -type f)
+.PHONY: install
+install: build ## into PREFIX=/usr/local, below DESTDIR=
+	$(Q)install -D -m 755 build/duet $(DESTDIR)$(PREFIX)/bin/duet
+	$(Q)install -D -m 644 docs/duet.1 $(DESTDIR)$(PREFIX)/share/man/man1/duet.1
+	$(Q)install -D -m 644 docs/duet.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/duet
+	$(Q)for file in $(scenario_files); do \
+	    mode=644; [ ! -x $$file ] || mode=755; \
+	    install -D -m $$mode $$file $(DESTDIR)$(PREFIX)/share/duet/$$file || exit; done
+
+.PHONY: help
+help: ## this list
+	$(Q)awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: clean
 clean: ## remove build/

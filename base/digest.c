@@ -44,7 +44,7 @@ void digest_finish(struct digest *digest, char hex[static DIGEST_HEX_SIZE])
     unsigned int length = 0;
 
     EVP_DigestFinal_ex(digest->context, raw, &length);
-    for (unsigned int i = 0; i < length; i++)
+    for (size_t i = 0; i < length; i++)
         snprintf(hex + 2 * i, 3, "%02x", raw[i]);
     digest_free(digest);
 }

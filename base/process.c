@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { OUTPUT_MAX = 1 << 20 };
 
 static int spawn(const char *const argv[], const char *directory, int output, pid_t *pid,

@@ -54,6 +54,8 @@ void ring_tail(const struct ring *ring, size_t lines, struct buffer *out)
     size_t take = 0;
     size_t start, first;
 
+    if (length == 0)
+        return;
     /* A newline at the very end closes the last line and opens none. */
     while (take < length && lines > 0) {
         take++;

@@ -1,0 +1,139 @@
+#include "results/model.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+/* The array with one more element, of zeroes. */
+static void *grow(void *array, size_t *count, size_t size)
+{
+    char *grown = xreallocarray(array, *count + 1, size);
+
+    memset(grown + *count * size, 0, size);
+    ++*count;
+    return grown;
+}
+
+struct case_result *run_result_add_case(struct run_result *run)
+{
+    run->cases = grow(run->cases, &run->case_count, sizeof *run->cases);
+    return &run->cases[run->case_count - 1];
+}
+
+struct node_result *case_result_add_node(struct case_result *result)
+{
+    result->nodes = grow(result->nodes, &result->node_count, sizeof *result->nodes);
+    return &result->nodes[result->node_count - 1];
+}
+
+struct link_result *case_result_add_link(struct case_result *result)
+{
+    result->links = grow(result->links, &result->link_count, sizeof *result->links);
+    return &result->links[result->link_count - 1];
+}
+
+struct step_result *node_result_add_step(struct node_result *node)
+{
+    node->steps = grow(node->steps, &node->step_count, sizeof *node->steps);
+    return &node->steps[node->step_count - 1];
+}
+
+void node_result_add_token(struct node_result *node, struct result_token *token)
+{
+    node->tokens = grow(node->tokens, &node->token_count, sizeof *node->tokens);
+    node->tokens[node->token_count - 1] = *token;
+    *token = (struct result_token){0};
+}
+
+static void step_result_free(struct step_result *step)
+{
+    free(step->name);
+    free(step->reason);
+    free(step->standard_output.path);
+    free(step->standard_error.path);
+    free(step->expected);
+    free(step->found);
+}
+
+void node_result_free(struct node_result *node)
+{
+    if (!node)
+        return;
+    for (size_t i = 0; i < node->step_count; i++)
+        step_result_free(&node->steps[i]);
+    for (size_t i = 0; i < node->token_count; i++)
+        result_token_free(&node->tokens[i]);
+    free(node->steps);
+    free(node->tokens);
+    free(node->name);
+    free(node->reason);
+    free(node->console.path);
+    *node = (struct node_result){0};
+}
+
+static void link_result_free(struct link_result *link)
+{
+    free(link->name);
+    free(link->nodes[0]);
+    free(link->nodes[1]);
+    free(link->subnet);
+}
+
+void case_result_free(struct case_result *result)
+{
+    if (!result)
+        return;
+    for (size_t i = 0; i < result->node_count; i++)
+        node_result_free(&result->nodes[i]);
+    for (size_t i = 0; i < result->link_count; i++)
+        link_result_free(&result->links[i]);
+    free(result->nodes);
+    free(result->links);
+    free(result->name);
+    free(result->slug);
+    free(result->reason);
+    free(result->directory);
+    *result = (struct case_result){0};
+}
+
+static void host_info_free(struct host_info *host)
+{
+    free(host->duet);
+    free(host->kernel);
+    free(host->cpu_model);
+    free(host->qemu);
+    free(host->libvirt);
+    free(host->accel);
+    free(host->guest_kernel.name);
+    free(host->guest_kernel.release);
+    free(host->guest_kernel.digest);
+}
+
+void run_result_free(struct run_result *run)
+{
+    if (!run)
+        return;
+    for (size_t i = 0; i < run->case_count; i++)
+        case_result_free(&run->cases[i]);
+    free(run->cases);
+    free(run->suite);
+    free(run->started);
+    host_info_free(&run->host);
+    *run = (struct run_result){0};
+}
+
+int run_result_exit_status(const struct run_result *run)
+{
+    bool bad = false;
+    bool passed = false;
+
+    for (size_t i = 0; i < run->case_count; i++) {
+        enum verdict verdict = run->cases[i].verdict;
+
+        if (verdict == VERDICT_ERROR || verdict == VERDICT_INVALID)
+            return 3;
+        bad = bad || verdict_is_bad(verdict);
+        passed = passed || verdict == VERDICT_PASSED;
+    }
+    return bad ? 1 : passed ? 0 : 4;
+}

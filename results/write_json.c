@@ -1,0 +1,220 @@
+#include "base/fs.h"
+#include "base/memory.h"
+#include "results/text.h"
+#include "results/writers.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Each put_* adds one member to `object`; cJSON fails only where memory ends. */
+static void put(cJSON *object, const char *key, cJSON *value)
+{
+    xchecked(value);
+    if (!cJSON_AddItemToObject(object, key, value))
+        xchecked(NULL);
+}
+
+static cJSON *put_object(cJSON *object, const char *key)
+{
+    cJSON *made = xchecked(cJSON_CreateObject());
+
+    put(object, key, made);
+    return made;
+}
+
+static cJSON *put_array(cJSON *object, const char *key)
+{
+    cJSON *made = xchecked(cJSON_CreateArray());
+
+    put(object, key, made);
+    return made;
+}
+
+static cJSON *append_object(cJSON *array)
+{
+    cJSON *made = xchecked(cJSON_CreateObject());
+
+    if (!cJSON_AddItemToArray(array, made))
+        xchecked(NULL);
+    return made;
+}
+
+static cJSON *text_or_null(const char *text)
+{
+    cleanup_buffer struct buffer clean = {0};
+
+    if (!text)
+        return cJSON_CreateNull();
+    text_utf8(&clean, text, strlen(text));
+    return cJSON_CreateString(clean.data);
+}
+
+static void put_text(cJSON *object, const char *key, const char *text)
+{
+    put(object, key, text_or_null(text));
+}
+
+/* Exact up to 2^53, which no count of bytes reaches. */
+static void put_count(cJSON *object, const char *key, uint64_t count)
+{
+    put(object, key, cJSON_CreateNumber((double)count));
+}
+
+/* To the millisecond. */
+static void put_seconds(cJSON *object, const char *key, double seconds)
+{
+    put(object, key, cJSON_CreateNumber((double)(int64_t)(seconds * 1e3 + 0.5) / 1e3));
+}
+
+static void put_bool(cJSON *object, const char *key, bool value)
+{
+    put(object, key, cJSON_CreateBool(value));
+}
+
+static void put_verdict(cJSON *object, enum verdict verdict, const char *reason)
+{
+    put_text(object, "verdict", verdict_name(verdict));
+    put_text(object, "reason", reason);
+}
+
+/* How a process ended: `status` is null where a signal ended it or it has not ended. */
+static void put_ending(cJSON *object, bool ended, int status, int signal_number)
+{
+    bool exited = ended && signal_number == 0;
+    bool killed = ended && signal_number != 0;
+
+    put(object, "status", exited ? cJSON_CreateNumber(status) : cJSON_CreateNull());
+    put(object, "signal", killed ? cJSON_CreateNumber(signal_number) : cJSON_CreateNull());
+}
+
+static void put_output(cJSON *object, const char *key, const struct output_result *output)
+{
+    cJSON *made = put_object(object, key);
+
+    put_text(made, "path", output->path);
+    put_count(made, "bytes", output->bytes);
+}
+
+static void put_host(cJSON *object, const struct host_info *host)
+{
+    cJSON *made = put_object(object, "host");
+    cJSON *guest;
+
+    put_text(made, "duet", host->duet);
+    put_text(made, "kernel", host->kernel);
+    put_text(made, "cpu_model", host->cpu_model);
+    put_count(made, "cpus", host->cpus);
+    put_count(made, "memory_bytes", host->memory_bytes);
+    put_text(made, "qemu", host->qemu);
+    put_text(made, "libvirt", host->libvirt);
+    put_text(made, "accel", host->accel);
+    guest = put_object(made, "guest_kernel");
+    put_text(guest, "name", host->guest_kernel.name);
+    put_text(guest, "release", host->guest_kernel.release);
+    put_text(guest, "digest", host->guest_kernel.digest);
+}
+
+static void fill_step(cJSON *object, const struct step_result *step)
+{
+    put_text(object, "name", step->name);
+    put_verdict(object, step->verdict, step->reason);
+    put_bool(object, "background", step->background);
+    put_bool(object, "started", step->started);
+    put_ending(object, step->ended, step->status, step->signal);
+    put_bool(object, "timed_out", step->timed_out);
+    put_seconds(object, "duration_s", step->duration_s);
+    put_output(object, "stdout", &step->standard_output);
+    put_output(object, "stderr", &step->standard_error);
+    put_text(object, "expected", step->expected);
+    put_text(object, "found", step->found);
+}
+
+static void fill_token(cJSON *object, const struct result_token *token)
+{
+    put_verdict(object, token->verdict, token->reason);
+    put(object, "details",
+        token->details ? cJSON_Duplicate(token->details, true) : cJSON_CreateNull());
+}
+
+static void fill_node(cJSON *object, const struct node_result *node)
+{
+    cJSON *console, *qemu, *steps, *tokens;
+
+    put_text(object, "name", node->name);
+    put_verdict(object, node->verdict, node->reason);
+    if (node->ready)
+        put_seconds(object, "ready_s", node->ready_s);
+    else
+        put(object, "ready_s", cJSON_CreateNull());
+    console = put_object(object, "console");
+    put_text(console, "path", node->console.path);
+    put_count(console, "bytes", node->console.bytes);
+    put_count(console, "lost_from_ring", node->console.lost_from_ring);
+    qemu = put_object(object, "qemu");
+    put(qemu, "pid", node->qemu.pid > 0 ? cJSON_CreateNumber(node->qemu.pid) : cJSON_CreateNull());
+    put_ending(qemu, node->qemu.ended, node->qemu.status, node->qemu.signal);
+    steps = put_array(object, "steps");
+    for (size_t i = 0; i < node->step_count; i++)
+        fill_step(append_object(steps), &node->steps[i]);
+    tokens = put_array(object, "tokens");
+    for (size_t i = 0; i < node->token_count; i++)
+        fill_token(append_object(tokens), &node->tokens[i]);
+}
+
+static void fill_link(cJSON *object, const struct link_result *link)
+{
+    cJSON *nodes;
+
+    put_text(object, "name", link->name);
+    nodes = put_array(object, "nodes");
+    for (size_t i = 0; i < array_size(link->nodes); i++)
+        if (!cJSON_AddItemToArray(nodes, xchecked(text_or_null(link->nodes[i]))))
+            xchecked(NULL);
+    put_text(object, "subnet", link->subnet);
+    put_count(object, "mtu", link->mtu);
+}
+
+static void fill_case(cJSON *object, const struct case_result *result)
+{
+    cJSON *nodes, *links;
+
+    put_text(object, "name", result->name);
+    put_text(object, "slug", result->slug);
+    put_verdict(object, result->verdict, result->reason);
+    put_seconds(object, "duration_s", result->duration_s);
+    put_text(object, "directory", result->directory);
+    nodes = put_array(object, "nodes");
+    for (size_t i = 0; i < result->node_count; i++)
+        fill_node(append_object(nodes), &result->nodes[i]);
+    links = put_array(object, "links");
+    for (size_t i = 0; i < result->link_count; i++)
+        fill_link(append_object(links), &result->links[i]);
+}
+
+int results_write_json(const struct run_result *run, const char *path, struct error *error)
+{
+    cleanup_buffer struct buffer text = {0};
+    cJSON *object = xchecked(cJSON_CreateObject());
+    char seed[sizeof "18446744073709551615"];
+    cJSON *cases;
+    char *printed;
+
+    put_count(object, "schema", RESULTS_SCHEMA);
+    put_text(object, "suite", run->suite);
+    snprintf(seed, sizeof seed, "%" PRIu64, run->seed);
+    put_text(object, "seed", seed);
+    put_text(object, "started", run->started);
+    put_seconds(object, "duration_s", run->duration_s);
+    put_host(object, &run->host);
+    cases = put_array(object, "cases");
+    for (size_t i = 0; i < run->case_count; i++)
+        fill_case(append_object(cases), &run->cases[i]);
+    printed = xchecked(cJSON_Print(object));
+    buffer_append_text(&text, printed);
+    buffer_append_text(&text, "\n");
+    cJSON_free(printed);
+    cJSON_Delete(object);
+    return fs_write(path, text.data, text.length, 0644, error);
+}

@@ -1,0 +1,278 @@
+/* The libvirt connection: an embedded driver of the process's own, or another by its URI. */
+#include "vm/host.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct job {
+    void (*work)(void *context);
+    void (*done)(void *context);
+    void *context;
+    struct job *next;
+};
+
+/* -- Calls that block -------------------------------------------------------------------------- */
+
+static void *run_worker(void *context)
+{
+    struct vm_host *host = context;
+
+    pthread_mutex_lock(&host->lock);
+    for (;;) {
+        struct job *job;
+
+        while (!host->jobs && !host->closing)
+            pthread_cond_wait(&host->changed, &host->lock);
+        if (!host->jobs)
+            break;
+        job = host->jobs;
+        host->jobs = job->next;
+        if (!host->jobs)
+            host->jobs_end = &host->jobs;
+        pthread_mutex_unlock(&host->lock);
+        job->work(job->context);
+        loop_post(host->loop, job->done, job->context);
+        free(job);
+        pthread_mutex_lock(&host->lock);
+    }
+    pthread_mutex_unlock(&host->lock);
+    return NULL;
+}
+
+void host_run(struct vm_host *host, void (*work)(void *context), void (*done)(void *context),
+              void *context)
+{
+    struct job *job = xcalloc(1, sizeof *job);
+
+    *job = (struct job){.work = work, .done = done, .context = context};
+    pthread_mutex_lock(&host->lock);
+    *host->jobs_end = job;
+    host->jobs_end = &job->next;
+    pthread_cond_signal(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+}
+
+/* -- libvirt's event loop ---------------------------------------------------------------------- */
+
+static void *run_events(void *context)
+{
+    struct vm_host *host = context;
+    bool closing;
+
+    do {
+        virEventRunDefaultImpl();
+        pthread_mutex_lock(&host->lock);
+        closing = host->closing;
+        pthread_mutex_unlock(&host->lock);
+    } while (!closing);
+    return NULL;
+}
+
+static void ignore_timeout(int timer, void *context)
+{
+    (void)timer;
+    (void)context;
+}
+
+struct lifecycle_event {
+    struct vm_host *host;
+    char *name;
+    int event, detail;
+};
+
+static void deliver_event(void *context)
+{
+    struct lifecycle_event *event = context;
+
+    machine_event(event->host, event->name, event->event, event->detail);
+    free(event->name);
+    free(event);
+}
+
+static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail,
+                        void *context)
+{
+    struct lifecycle_event *copy = xcalloc(1, sizeof *copy);
+
+    (void)connection;
+    *copy = (struct lifecycle_event){.host = context,
+                                     .name = xstrdup(virDomainGetName(domain)),
+                                     .event = event,
+                                     .detail = detail};
+    loop_post(copy->host->loop, deliver_event, copy);
+    return 0;
+}
+
+static void quiet(void *context, virErrorPtr error)
+{
+    (void)context;
+    (void)error;
+}
+
+/* -- The embedded driver ----------------------------------------------------------------------- */
+
+/* As root libvirt would hand files and processes to another user and into cgroups; nothing of that
+ * is wanted, and user "+0" keeps it from probing QEMU again at each start. */
+static const char qemu_conf[] = "stdio_handler = \"file\"\n";
+static const char qemu_conf_root[] = "user = \"+0\"\n"
+                                     "group = \"+0\"\n"
+                                     "remember_owner = 0\n"
+                                     "dynamic_ownership = 0\n"
+                                     "namespaces = []\n"
+                                     "cgroup_controllers = []\n"
+                                     "security_driver = \"none\"\n";
+
+/* A root of the run's own, since opening one that a killed run left may hang; only the cache of
+ * QEMU's capabilities is shared. */
+static int make_root(struct vm_host *host, const char *cache_dir, struct error *error)
+{
+    cleanup_free char *root = xasprintf("%s/v", host->runtime_dir);
+    cleanup_free char *etc = xasprintf("%s/etc", root);
+    cleanup_free char *conf = xasprintf("%s/qemu.conf", etc);
+    cleanup_free char *cache = xasprintf("%s/libvirt", cache_dir);
+    cleanup_free char *cache_link = xasprintf("%s/cache", root);
+    cleanup_buffer struct buffer text = {0};
+    int code;
+
+    buffer_append_text(&text, qemu_conf);
+    if (geteuid() == 0)
+        buffer_append_text(&text, qemu_conf_root);
+    if ((code = fs_mkdirs(etc, 0700, error)) < 0 ||
+        (code = fs_write(conf, text.data, text.length, 0600, error)) < 0 ||
+        (code = fs_mkdirs(cache, 0700, error)) < 0)
+        return code;
+    if (symlink(cache, cache_link) < 0)
+        return error_errno(error, "cannot make %s", cache_link);
+    host->root = steal_pointer(&root);
+    return 0;
+}
+
+/* libvirt logs to standard error otherwise. */
+static void quiet_libvirt(const struct vm_host *host)
+{
+    cleanup_free char *outputs = xasprintf("2:file:%s/libvirt.log", host->runtime_dir);
+
+    setenv("LIBVIRT_LOG_OUTPUTS", outputs, 0);
+    virSetErrorFunc(NULL, quiet);
+}
+
+static int connect_to(struct vm_host *host, const char *uri, struct error *error)
+{
+    if (virEventRegisterDefaultImpl() < 0)
+        return error_set(error, EIO, "libvirt's event loop: %s", virGetLastErrorMessage());
+    if (pthread_create(&host->events, NULL, run_events, host) != 0)
+        return error_set(error, EAGAIN, "cannot start the thread for libvirt's events");
+    host->events_running = true;
+    host->connection = virConnectOpen(uri);
+    if (!host->connection)
+        return error_set(error, EIO, "cannot open libvirt's driver %s: %s%s", uri,
+                         virGetLastErrorMessage(),
+                         geteuid() == 0 && strstr(virGetLastErrorMessage(), "libvirt-qemu")
+                             ? " (as root libvirt wants that user to exist, though duet does not "
+                               "use it: useradd --system --user-group libvirt-qemu)"
+                             : "");
+    host->lifecycle =
+        virConnectDomainEventRegisterAny(host->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), host, NULL);
+    if (host->lifecycle < 0)
+        return error_set(error, EIO, "libvirt has no domain events: %s", virGetLastErrorMessage());
+    if (pthread_create(&host->worker, NULL, run_worker, host) != 0)
+        return error_set(error, EAGAIN, "cannot start the thread for libvirt's calls");
+    host->worker_running = true;
+    return 0;
+}
+
+int vm_host_open(struct loop *loop, const struct vm_host_options *options, struct vm_host **out,
+                 struct error *error)
+{
+    struct vm_host *host = xcalloc(1, sizeof *host);
+    cleanup_free char *emulator = vm_emulator();
+    cleanup_free char *uri = NULL;
+    int code = 0;
+
+    host->loop = loop;
+    host->lifecycle = -1;
+    host->embedded = options->connect == NULL;
+    host->runtime_dir = xstrdup(options->runtime_dir);
+    host->jobs_end = &host->jobs;
+    pthread_mutex_init(&host->lock, NULL);
+    pthread_cond_init(&host->changed, NULL);
+    quiet_libvirt(host);
+    if (host->embedded) {
+        code = make_root(host, options->cache_dir, error);
+        if (code == 0 && emulator)
+            code = reaper_new(loop, emulator, &host->reaper, error);
+        if (code == 0)
+            uri = xasprintf("qemu:///embed?root=%s", host->root);
+    } else {
+        uri = xstrdup(options->connect);
+    }
+    if (code == 0)
+        code = connect_to(host, uri, error);
+    if (code < 0) {
+        vm_host_close(host);
+        return code;
+    }
+    *out = host;
+    return 0;
+}
+
+static void close_threads(struct vm_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    host->closing = true;
+    pthread_cond_signal(&host->changed);
+    pthread_mutex_unlock(&host->lock);
+    if (host->worker_running)
+        pthread_join(host->worker, NULL);
+    if (host->connection) {
+        if (host->lifecycle >= 0)
+            virConnectDomainEventDeregisterAny(host->connection, host->lifecycle);
+        virConnectClose(host->connection);
+    }
+    if (host->events_running) {
+        /* A timeout that is due at once wakes the thread, which then sees `closing`. */
+        virEventAddTimeout(0, ignore_timeout, NULL, NULL);
+        pthread_join(host->events, NULL);
+    }
+}
+
+void vm_host_close(struct vm_host *host)
+{
+    if (!host)
+        return;
+    close_threads(host);
+    reaper_free(host->reaper);
+    pthread_cond_destroy(&host->changed);
+    pthread_mutex_destroy(&host->lock);
+    free(host->root);
+    free(host->runtime_dir);
+    free(host);
+}
+
+static void format_version(unsigned long version, char *text)
+{
+    snprintf(text, 32, "%lu.%lu.%lu", version / 1000000, version / 1000 % 1000, version % 1000);
+}
+
+void vm_host_versions(struct vm_host *host, char *libvirt, char *qemu)
+{
+    unsigned long version = 0;
+
+    *libvirt = *qemu = '\0';
+    if (virGetVersion(&version, NULL, NULL) == 0)
+        format_version(version, libvirt);
+    if (virConnectGetVersion(host->connection, &version) == 0 && version > 0)
+        format_version(version, qemu);
+}
+
+char *vm_emulator(void)
+{
+    return fs_find_program("qemu-system-x86_64");
+}

@@ -1,0 +1,37 @@
+/* What vm's files share: the connection, its machines, and calls that block. */
+#ifndef DUET_VM_HOST_H
+#define DUET_VM_HOST_H
+
+#include "vm/reaper.h"
+#include "vm/vm.h"
+
+#include <libvirt/libvirt.h>
+#include <pthread.h>
+
+struct vm_host {
+    struct loop *loop;
+    virConnectPtr connection;
+    bool embedded;
+    char *runtime_dir; /* of the run */
+    char *root;        /* the embedded driver's directory, or NULL */
+    struct reaper *reaper;
+    struct vm *machines; /* the loop's thread only */
+    int lifecycle;       /* libvirt's callback id, or -1 */
+
+    pthread_t events, worker;
+    bool events_running, worker_running;
+    pthread_mutex_t lock; /* guards the jobs and `closing` */
+    pthread_cond_t changed;
+    struct job *jobs, **jobs_end;
+    bool closing;
+};
+
+/* Runs `work(context)` on the worker's thread, then `done(context)` on the loop's. In order. */
+void host_run(struct vm_host *host, void (*work)(void *context), void (*done)(void *context),
+              void *context);
+
+/* What libvirt says of a domain: virDomainEventType with its detail. Called on the loop's thread;
+ * machine.c implements it. */
+void machine_event(struct vm_host *host, const char *name, int event, int detail);
+
+#endif

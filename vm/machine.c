@@ -1,0 +1,360 @@
+/* A machine from vm_start to `gone`.
+ *
+ *   STARTING  libvirt creates the domain on the worker's thread
+ *   RUNNING   QEMU runs
+ *   ENDING    one of the three ends has shown: libvirt's event, QEMU's exit, or vm_stop
+ *   GONE      QEMU is reaped and its sockets are read to their end; `gone` was called
+ */
+#include "base/fs.h"
+#include "base/memory.h"
+#include "vm/console.h"
+#include "vm/host.h"
+#include "vm/port.h"
+
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long the second of the two signs of an end (libvirt's event, QEMU's exit) may lag behind. */
+#define ENDING_NS (5 * NS_PER_S)
+
+enum state { STARTING, RUNNING, ENDING, GONE };
+
+struct vm {
+    struct vm_host *host;
+    struct vm *next;
+    char *name, *xml;
+    struct vm_calls calls;
+    void *context;
+
+    struct console *console;
+    struct port *console_port, *ctl_port, *io_port;
+    struct buffer ctl_input, io_input;
+
+    enum state state;
+    virDomainPtr domain; /* the worker's until `created` ran, then the loop's */
+    char *create_error;
+    bool stop_asked;
+    bool guest_ended;    /* libvirt: the guest shut down or reset */
+    bool domain_stopped; /* libvirt: the domain is no more */
+    bool reaped;
+    struct timer *ending;
+    struct vm_gone gone;
+};
+
+/* -- What the guest sends ---------------------------------------------------------------------- */
+
+static void on_console(void *context, const char *bytes, size_t count)
+{
+    struct vm *vm = context;
+
+    console_write(vm->console, bytes, count);
+    vm->calls.console(vm->context, bytes, count);
+}
+
+static void lied(struct vm *vm, struct port *port, const struct error *error)
+{
+    port_close(port);
+    vm->calls.lied(vm->context, error->message);
+}
+
+static void on_ctl(void *context, const char *bytes, size_t count)
+{
+    struct vm *vm = context;
+    struct wire_ctl frame;
+    struct error error;
+    size_t taken = 0;
+    int n;
+
+    buffer_append(&vm->ctl_input, bytes, count);
+    while ((n = wire_ctl_read(vm->ctl_input.data + taken, vm->ctl_input.length - taken, &frame,
+                              &error)) > 0) {
+        vm->calls.ctl(vm->context, &frame);
+        taken += (size_t)n;
+    }
+    buffer_consume(&vm->ctl_input, taken);
+    if (n < 0)
+        lied(vm, vm->ctl_port, &error);
+}
+
+static void on_io(void *context, const char *bytes, size_t count)
+{
+    struct vm *vm = context;
+    struct wire_io frame;
+    struct error error;
+    size_t taken = 0;
+    int n;
+
+    buffer_append(&vm->io_input, bytes, count);
+    while ((n = wire_io_read(vm->io_input.data + taken, vm->io_input.length - taken, &frame,
+                             &error)) > 0) {
+        vm->calls.io(vm->context, &frame);
+        taken += (size_t)n;
+    }
+    buffer_consume(&vm->io_input, taken);
+    if (n < 0)
+        lied(vm, vm->io_port, &error);
+}
+
+/* -- The end ----------------------------------------------------------------------------------- */
+
+static void unlink_from_host(struct vm *vm)
+{
+    struct vm **at = &vm->host->machines;
+
+    while (*at && *at != vm)
+        at = &(*at)->next;
+    if (*at)
+        *at = vm->next;
+}
+
+static void become_gone(struct vm *vm)
+{
+    vm->state = GONE;
+    timer_stop(vm->ending);
+    if (vm->host->reaper)
+        reaper_forget(vm->host->reaper, vm);
+    unlink_from_host(vm);
+    port_finish(vm->console_port);
+    port_finish(vm->ctl_port);
+    port_finish(vm->io_port);
+    console_finish(vm->console);
+    if (vm->create_error && !vm->stop_asked)
+        vm->gone.end = VM_END_START_FAILED;
+    else if (vm->guest_ended)
+        vm->gone.end = VM_END_POWEROFF;
+    else
+        vm->gone.end = vm->stop_asked ? VM_END_STOPPED : VM_END_DIED;
+    vm->gone.message = vm->create_error;
+    vm->calls.gone(vm->context, &vm->gone);
+}
+
+static void on_ending_late(void *context)
+{
+    become_gone(context);
+}
+
+/* A QEMU that duet itself kills is gone when it is reaped; otherwise libvirt's word is waited for,
+ * since it tells a guest that powered off from a QEMU that died. */
+static void check_end(struct vm *vm)
+{
+    bool exit_known = vm->reaped || vm->gone.pid == 0;
+    bool cause_known = vm->domain_stopped || (vm->stop_asked && vm->reaped);
+
+    if (vm->state != RUNNING && vm->state != ENDING)
+        return;
+    if (exit_known && cause_known) {
+        become_gone(vm);
+        return;
+    }
+    if (vm->state == RUNNING) {
+        vm->state = ENDING;
+        timer_start(vm->ending, ENDING_NS);
+    }
+}
+
+static void on_reaped(void *context, int wait_status)
+{
+    struct vm *vm = context;
+
+    vm->reaped = true;
+    vm->gone.status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+    vm->gone.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    check_end(vm);
+}
+
+void machine_event(struct vm_host *host, const char *name, int event, int detail)
+{
+    struct vm *vm = host->machines;
+
+    while (vm && strcmp(vm->name, name) != 0)
+        vm = vm->next;
+    if (!vm)
+        return;
+    if (event == VIR_DOMAIN_EVENT_SHUTDOWN && detail != VIR_DOMAIN_EVENT_SHUTDOWN_HOST)
+        vm->guest_ended = true;
+    if (event == VIR_DOMAIN_EVENT_STOPPED) {
+        vm->domain_stopped = true;
+        check_end(vm);
+    }
+}
+
+/* -- The start --------------------------------------------------------------------------------- */
+
+static void create(void *context)
+{
+    struct vm *vm = context;
+
+    vm->domain = virDomainCreateXML(vm->host->connection, vm->xml, 0);
+    if (!vm->domain)
+        vm->create_error = xstrdup(virGetLastErrorMessage());
+}
+
+/* The driver writes run/qemu/NAME.pid below its root. */
+static pid_t read_pid(const struct vm *vm)
+{
+    cleanup_free char *path = NULL;
+    cleanup_buffer struct buffer text = {0};
+
+    if (!vm->host->root)
+        return 0;
+    path = xasprintf("%s/run/qemu/%s.pid", vm->host->root, vm->name);
+    if (fs_read(path, 64, &text, NULL) < 0)
+        return 0;
+    return (pid_t)strtol(text.data, NULL, 10);
+}
+
+static void kill_qemu(struct vm *vm);
+
+static void created(void *context)
+{
+    struct vm *vm = context;
+
+    if (!vm->domain) {
+        become_gone(vm);
+        return;
+    }
+    vm->state = RUNNING;
+    vm->gone.pid = vm->host->reaper ? read_pid(vm) : 0;
+    vm->calls.started(vm->context);
+    if (vm->state != RUNNING)
+        return;
+    if (vm->gone.pid > 0)
+        reaper_expect(vm->host->reaper, vm->gone.pid, on_reaped, vm);
+    if (vm->state == GONE)
+        return;
+    if (vm->domain_stopped)
+        check_end(vm);
+    else if (vm->stop_asked)
+        kill_qemu(vm);
+}
+
+int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
+             const struct vm_calls *calls, void *context, struct vm **out, struct error *error)
+{
+    static const struct port_calls console_calls = {.data = on_console};
+    static const struct port_calls ctl_calls = {.data = on_ctl};
+    static const struct port_calls io_calls = {.data = on_io};
+    struct vm *vm = xcalloc(1, sizeof *vm);
+    int code;
+
+    *vm = (struct vm){.host = host, .calls = *calls, .context = context, .gone.status = -1};
+    vm->name = xstrdup(spec->name);
+    vm->xml = vm_domain_xml(spec);
+    if ((code = port_listen(host->loop, spec->console_path, &console_calls, vm, &vm->console_port,
+                            error)) < 0 ||
+        (code = port_listen(host->loop, spec->ctl_path, &ctl_calls, vm, &vm->ctl_port, error)) <
+            0 ||
+        (code = port_listen(host->loop, spec->io_path, &io_calls, vm, &vm->io_port, error)) < 0) {
+        vm_free(vm);
+        return code;
+    }
+    vm->console = console_new(console_log);
+    vm->ending = loop_timer(host->loop, on_ending_late, vm);
+    vm->next = host->machines;
+    host->machines = vm;
+    *out = vm;
+    host_run(host, create, created, vm);
+    return 0;
+}
+
+/* -- The stop ---------------------------------------------------------------------------------- */
+
+static void destroy(void *context)
+{
+    virDomainPtr domain = context;
+
+    virDomainDestroy(domain);
+}
+
+static void destroyed(void *context)
+{
+    virDomainFree(context);
+}
+
+/* libvirt's own destroy waits in steps of 200 ms; a child of ours can simply be killed, and the
+ * driver notices. */
+static void kill_qemu(struct vm *vm)
+{
+    if (vm->gone.pid > 0) {
+        if (!vm->reaped)
+            kill(vm->gone.pid, SIGKILL);
+    } else {
+        virDomainRef(vm->domain);
+        host_run(vm->host, destroy, destroyed, vm->domain);
+    }
+}
+
+void vm_stop(struct vm *vm)
+{
+    if (vm->stop_asked)
+        return;
+    vm->stop_asked = true;
+    if (vm->state == RUNNING || vm->state == ENDING)
+        kill_qemu(vm);
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->domain)
+        virDomainFree(vm->domain);
+    timer_free(vm->ending);
+    port_free(vm->console_port);
+    port_free(vm->ctl_port);
+    port_free(vm->io_port);
+    console_free(vm->console);
+    buffer_free(&vm->ctl_input);
+    buffer_free(&vm->io_input);
+    free(vm->create_error);
+    free(vm->name);
+    free(vm->xml);
+    free(vm);
+}
+
+/* -- Questions --------------------------------------------------------------------------------- */
+
+pid_t vm_pid(const struct vm *vm)
+{
+    return vm->gone.pid;
+}
+
+/* proc(5): fields 14 and 15 of /proc/PID/stat are utime and stime in clock ticks. */
+uint64_t vm_cpu_ms(const struct vm *vm)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)vm->gone.pid);
+    cleanup_buffer struct buffer text = {0};
+    unsigned long long user, system;
+    const char *after;
+
+    if (vm->gone.pid <= 0 || fs_read(path, 4096, &text, NULL) < 0)
+        return 0;
+    after = strrchr(text.data, ')');
+    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+                         &system) != 2)
+        return 0;
+    return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
+int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error)
+{
+    cleanup_buffer struct buffer frame = {0};
+    int result = wire_ctl_write(&frame, code, payload, strlen(payload), error);
+
+    return result < 0 ? result : port_send(vm->ctl_port, frame.data, frame.length, error);
+}
+
+void vm_console_state(const struct vm *vm, struct vm_console_state *state)
+{
+    console_state(vm->console, state);
+}
+
+char *vm_log_path(const struct vm *vm)
+{
+    return vm->host->root ? xasprintf("%s/log/qemu/%s.log", vm->host->root, vm->name) : NULL;
+}

@@ -1,0 +1,28 @@
+/* One unix socket on which QEMU calls: a listener that becomes its one connection. */
+#ifndef DUET_VM_PORT_H
+#define DUET_VM_PORT_H
+
+#include "base/error.h"
+#include "base/loop.h"
+
+#include <stddef.h>
+
+struct port;
+
+struct port_calls {
+    void (*data)(void *context, const char *bytes, size_t count);
+};
+
+/* Listens on `path`, which must not be there. The path is unlinked at port_free. */
+int port_listen(struct loop *loop, const char *path, const struct port_calls *calls, void *context,
+                struct port **port, struct error *error);
+/* Queues bytes, before a connection stands too. EPIPE once it has ended; ENOBUFS where more than
+ * 4 MiB wait, which means that the guest does not read. */
+int port_send(struct port *port, const void *bytes, size_t count, struct error *error);
+/* Delivers what the socket still holds of a peer that is dead, then closes. */
+void port_finish(struct port *port);
+/* Closes without reading further; safe inside `data`. */
+void port_close(struct port *port);
+void port_free(struct port *port);
+
+#endif

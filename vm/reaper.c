@@ -1,0 +1,165 @@
+#include "vm/reaper.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    COMM_MAX = 15,   /* what the kernel keeps of a program's name */
+    REMEMBERED = 64, /* ends that nobody expected yet */
+};
+
+struct expected {
+    pid_t pid;
+    reaped_fn call;
+    void *context;
+    struct expected *next;
+};
+
+struct reaper {
+    char comm[COMM_MAX + 1];
+    struct expected *expected;
+    struct {
+        pid_t pid;
+        int wait_status;
+    } ended[REMEMBERED];
+    size_t ended_count;
+};
+
+/* proc(5), /proc/PID/stat: pid (comm) state ppid pgrp session … */
+static bool is_orphan(const struct reaper *reaper, pid_t pid)
+{
+    char path[64], text[512], state;
+    int parent, group, session;
+    char *open_mark, *close_mark;
+    ssize_t length;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    length = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    open_mark = strchr(text, '(');
+    close_mark = strrchr(text, ')');
+    if (!open_mark || !close_mark ||
+        sscanf(close_mark + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
+        return false;
+    *close_mark = '\0';
+    return state == 'Z' && parent == getpid() && session != getsid(0) &&
+           strcmp(open_mark + 1, reaper->comm) == 0;
+}
+
+static void deliver(struct reaper *reaper, pid_t pid, int wait_status)
+{
+    for (struct expected **at = &reaper->expected; *at; at = &(*at)->next) {
+        struct expected found = **at;
+
+        if (found.pid != pid)
+            continue;
+        free(*at);
+        *at = found.next;
+        found.call(found.context, wait_status);
+        return;
+    }
+    reaper->ended[reaper->ended_count % REMEMBERED].pid = pid;
+    reaper->ended[reaper->ended_count % REMEMBERED].wait_status = wait_status;
+    reaper->ended_count++;
+}
+
+static void reap(void *context, int signal_number)
+{
+    struct reaper *reaper = context;
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    int wait_status;
+
+    (void)signal_number;
+    if (!proc)
+        return;
+    while ((entry = readdir(proc))) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        if (pid > 0 && is_orphan(reaper, pid) && waitpid(pid, &wait_status, WNOHANG) == pid)
+            deliver(reaper, pid, wait_status);
+    }
+    closedir(proc);
+}
+
+int reaper_new(struct loop *loop, const char *emulator, struct reaper **out, struct error *error)
+{
+    const char *slash = strrchr(emulator, '/');
+    struct reaper *reaper;
+    int code;
+
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return error_errno(error, "cannot become a child subreaper");
+    reaper = xcalloc(1, sizeof *reaper);
+    snprintf(reaper->comm, sizeof reaper->comm, "%s", slash ? slash + 1 : emulator);
+    code = loop_signal(loop, SIGCHLD, reap, reaper, error);
+    if (code < 0) {
+        free(reaper);
+        return code;
+    }
+    *out = reaper;
+    return 0;
+}
+
+void reaper_free(struct reaper *reaper)
+{
+    if (!reaper)
+        return;
+    while (reaper->expected) {
+        struct expected *next = reaper->expected->next;
+
+        free(reaper->expected);
+        reaper->expected = next;
+    }
+    free(reaper);
+}
+
+void reaper_expect(struct reaper *reaper, pid_t pid, reaped_fn call, void *context)
+{
+    struct expected *expected;
+
+    for (size_t i = 0; i < reaper->ended_count && i < REMEMBERED; i++) {
+        if (reaper->ended[i].pid != pid)
+            continue;
+        reaper->ended[i].pid = 0;
+        call(context, reaper->ended[i].wait_status);
+        return;
+    }
+    expected = xcalloc(1, sizeof *expected);
+    *expected =
+        (struct expected){.pid = pid, .call = call, .context = context, .next = reaper->expected};
+    reaper->expected = expected;
+}
+
+void reaper_forget(struct reaper *reaper, const void *context)
+{
+    struct expected **at = &reaper->expected;
+
+    while (*at) {
+        struct expected *expected = *at;
+
+        if (expected->context != context) {
+            at = &expected->next;
+            continue;
+        }
+        *at = expected->next;
+        free(expected);
+    }
+}

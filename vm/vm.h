@@ -1,0 +1,158 @@
+/* vm: microVMs through libvirt's QEMU driver, their consoles, links and control channels.
+ *
+ * A host (struct vm_host) is one libvirt connection with its event thread and one worker thread for
+ * the calls that block. Machines (struct vm) belong to a host. Everything a machine has to say
+ * comes as a callback on the event loop's thread, in this order: started; then console, ctl and io
+ * in any number; then gone, once, after the last byte of the console was delivered.
+ *
+ * Nothing that a guest sends can block duet or be blocked by it: sockets are read as they fill, the
+ * console goes to a bounded ring, a frame that lies ends the channel and is reported. */
+#ifndef DUET_VM_H
+#define DUET_VM_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "base/ring.h"
+#include "base/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum vm_accel { VM_ACCEL_KVM, VM_ACCEL_TCG };
+const char *vm_accel_name(enum vm_accel accel);
+
+/* -- The host ---------------------------------------------------------------------------------- */
+
+struct vm_host;
+
+struct vm_host_options {
+    const char *connect;     /* libvirt URI; NULL: an embedded driver of this process's own */
+    const char *runtime_dir; /* a short path of this run's own, mode 0700 (unix(7): 107 bytes) */
+    const char *cache_dir;   /* the embedded driver keeps its capability cache below it */
+};
+
+/* Connects. With the embedded driver the process becomes a child subreaper (prctl(2)) so that each
+ * QEMU is reaped the moment it ends; SIGCHLD is taken over through `loop`. Call it from the loop's
+ * thread before other threads are made. The first open of a cache directory probes QEMU's
+ * capabilities at the first start, which takes some seconds. */
+int vm_host_open(struct loop *loop, const struct vm_host_options *options, struct vm_host **host,
+                 struct error *error);
+/* Every machine must be gone and freed. NULL is fine. */
+void vm_host_close(struct vm_host *host);
+/* As libvirt reports them, "9.0.0" and "7.2.22"; the latter is empty where the driver cannot tell.
+ * Each buffer takes at least 32 bytes. */
+void vm_host_versions(struct vm_host *host, char *libvirt, char *qemu);
+/* QEMU's program for x86_64 guests, or NULL where there is none. The caller frees it. */
+char *vm_emulator(void);
+
+/* -- What a machine is ------------------------------------------------------------------------- */
+
+/* One virtio-net device, joined to its peer by a stream socket (qemu(1), -netdev stream). The side
+ * that serves must be started before the side that connects. */
+struct vm_nic {
+    char mac[18];
+    char *socket_path;
+    bool server;
+};
+
+struct vm_spec {
+    const char *name;     /* unique in the host; at most 40 characters of [a-z0-9-] */
+    const char *emulator; /* path of qemu-system-x86_64 */
+    const char *kernel, *initrd, *cmdline;
+    enum vm_accel accel;
+    uint64_t memory_bytes;
+    unsigned int cpus;
+    const struct vm_nic *nics;
+    size_t nic_count;
+    const char *console_path, *ctl_path, *io_path; /* unix sockets that duet listens on */
+};
+
+/* The domain's XML. The caller frees it. */
+char *vm_domain_xml(const struct vm_spec *spec);
+
+/* What the kernel must be told so that it boots the same way each time on this accelerator; ends
+ * with a space. `tsc_khz` is the host's true TSC frequency (vm_tsc_khz), 0 where unknown. */
+void vm_cmdline_base(enum vm_accel accel, uint64_t tsc_khz, struct buffer *cmdline);
+/* Measures the host's TSC against CLOCK_MONOTONIC_RAW; 0 without a TSC. Takes 20 ms. */
+uint64_t vm_tsc_khz(void);
+
+/* -- A machine's life -------------------------------------------------------------------------- */
+
+enum vm_end {
+    VM_END_POWEROFF,     /* the guest powered off, rebooted or panicked with panic=-1 */
+    VM_END_STOPPED,      /* vm_stop */
+    VM_END_DIED,         /* QEMU ended or was killed, and neither the guest nor duet asked for it */
+    VM_END_START_FAILED, /* it never ran; `message` says why */
+};
+
+struct vm_gone {
+    enum vm_end end;
+    pid_t pid;     /* 0 where it is not known */
+    int status;    /* QEMU's exit status, or -1 */
+    int signal;    /* the signal that ended QEMU, or 0 */
+    char *message; /* for VM_END_START_FAILED; belongs to the machine */
+};
+
+struct vm_calls {
+    void (*started)(void *context);
+    void (*console)(void *context, const char *bytes, size_t count);
+    void (*ctl)(void *context, const struct wire_ctl *frame);
+    void (*io)(void *context, const struct wire_io *frame);
+    /* The guest sent what is no frame; the port is closed and nothing more comes from it. */
+    void (*lied)(void *context, const char *message);
+    void (*gone)(void *context, const struct vm_gone *gone);
+};
+
+struct vm;
+
+/* Listens on the spec's sockets and asks for the machine; `started` or `gone` follows. What `spec`
+ * points to is copied. `console_log` is where the whole console goes as gzip; NULL: nowhere. */
+int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
+             const struct vm_calls *calls, void *context, struct vm **vm, struct error *error);
+/* Kills QEMU; `gone` follows. Any number of times, at any moment. */
+void vm_stop(struct vm *vm);
+/* After `gone`. NULL is fine. */
+void vm_free(struct vm *vm);
+
+pid_t vm_pid(const struct vm *vm); /* 0 where it is not known */
+/* CPU time that QEMU has used, in ms; 0 where it is not known. */
+uint64_t vm_cpu_ms(const struct vm *vm);
+/* Queues a ctl frame. Errors: EPIPE after the port closed, EMSGSIZE. */
+int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error);
+
+struct vm_console_state {
+    const struct ring *ring; /* the newest bytes */
+    uint64_t bytes;          /* all that came */
+    uint64_t log_bytes_lost; /* not in the log: over its limit, or the disk refused them */
+    const char *log_error;   /* why, or NULL */
+};
+void vm_console_state(const struct vm *vm, struct vm_console_state *state);
+/* QEMU's own log with the embedded driver. The caller frees it; NULL for another libvirt. */
+char *vm_log_path(const struct vm *vm);
+
+/* -- Does KVM start a guest? ------------------------------------------------------------------- */
+
+struct vm_probe {
+    bool kvm;         /* KVM truly starts a guest */
+    bool remembered;  /* the answer is of an earlier probe in this boot of the host */
+    char reason[256]; /* for the user: why not KVM, or what was seen */
+};
+
+/* Boots `kernel` with `initrd` under KVM, without libvirt, until its console shows `ready_token`.
+ * No byte within 3 s, or none for 4 s after one, means that no guest starts. The answer is kept in
+ * `cache_dir` for this boot of the host, this QEMU and this kernel; a file below `runtime_dir` is
+ * named on QEMU's command line, so that whoever sweeps that directory finds it. Fails only where
+ * duet itself cannot look. `loop` is run meanwhile; `interrupted`, where not NULL, ends the probe
+ * with EINTR when it becomes true and the loop is stopped. */
+struct vm_probe_options {
+    const char *cache_dir, *runtime_dir;
+    const char *emulator, *kernel, *kernel_digest, *initrd;
+    const char *ready_token;
+    const bool *interrupted;
+};
+int vm_probe_kvm(struct loop *loop, const struct vm_probe_options *options, struct vm_probe *probe,
+                 struct error *error);
+
+#endif

@@ -16,12 +16,13 @@ static bool differ_at(struct side a, struct side b, size_t at)
     return in_a != in_b || (in_a && a.bytes[at] != b.bytes[at]);
 }
 
-static void append_byte(struct buffer *out, struct side side, size_t at)
+/* "--" where only the other side has a byte. */
+static void append_byte(struct buffer *out, struct side side, struct side other, size_t at)
 {
     if (at < side.length)
         buffer_printf(out, "%02x", side.bytes[at]);
     else
-        buffer_append_text(out, "--");
+        buffer_append_text(out, at < other.length ? "--" : "  ");
 }
 
 static void append_row(struct buffer *out, struct side expected, struct side found, size_t row)
@@ -29,12 +30,14 @@ static void append_row(struct buffer *out, struct side expected, struct side fou
     buffer_printf(out, "%08zx ", row);
     for (size_t at = row; at < row + HEXDUMP_ROW; at++) {
         buffer_append_text(out, " ");
-        append_byte(out, expected, at);
+        append_byte(out, expected, found, at);
     }
     buffer_append_text(out, "  |");
     for (size_t at = row; at < row + HEXDUMP_ROW; at++) {
+        if (at >= expected.length && at >= found.length)
+            break;
         buffer_append_text(out, differ_at(expected, found, at) ? "*" : " ");
-        append_byte(out, found, at);
+        append_byte(out, found, expected, at);
     }
     buffer_append_text(out, "\n");
 }

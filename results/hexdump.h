@@ -14,7 +14,8 @@ enum {
 
 /* Appends one line that says how the two differ and at most HEXDUMP_ROWS rows, from at most
  * HEXDUMP_BEFORE rows before the first difference: the offset, the expected bytes, the found
- * bytes, each found byte that differs behind a '*'. Appends nothing where they are equal. */
+ * bytes, each found byte that differs behind a '*' and
+ * "--" for a byte that only the other has. Appends nothing where they are equal. */
 void hexdump_difference(struct buffer *out, const void *expected, size_t expected_length,
                         const void *found, size_t found_length);
 

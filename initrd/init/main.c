@@ -1,0 +1,140 @@
+/* PID 1 of a duet guest. docs/control-channel.md says what it is told and what it answers. */
+#include "base/memory.h"
+#include "initrd/init/agent.h"
+#include "initrd/init/cmdline.h"
+#include "initrd/init/console.h"
+#include "initrd/init/fail.h"
+#include "initrd/init/files.h"
+#include "initrd/init/modules.h"
+#include "initrd/init/mounts.h"
+#include "initrd/init/network.h"
+#include "initrd/init/ports.h"
+#include "initrd/init/reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel cuts its command line without a word (COMMAND_LINE_SIZE on x86 and arm64, NUL
+ * included), and half a configuration must not be taken for a whole one. */
+enum { CMDLINE_LONGEST = 2047 };
+
+static void set_up_process(void)
+{
+    struct error error = {0};
+
+    umask(022);
+    setsid();
+    fail_identify("node", "DUET_RESULT: ");
+    must(fail_catch_signals(&error), &error);
+}
+
+static void make_mounts(void)
+{
+    struct error error = {0};
+
+    must(mounts_make(&error), &error);
+}
+
+static void open_console(void)
+{
+    struct error error = {0};
+
+    must(console_open(&error), &error);
+}
+
+static void read_configuration(struct config *config)
+{
+    cleanup_buffer struct buffer cmdline = {0};
+    struct error error = {0};
+    int code;
+
+    config_init(config);
+    must(files_read("/proc/cmdline", &cmdline, &error), &error);
+    code = cmdline_parse(cmdline.data, config, &error);
+    fail_identify(config->node, config->result_prefix);
+    must(code, &error);
+    if (cmdline.length >= CMDLINE_LONGEST)
+        must(error_set(&error, E2BIG, "the kernel command line has %d bytes or more and was cut",
+                       CMDLINE_LONGEST),
+             &error);
+}
+
+static void load_modules(const struct config *config)
+{
+    struct error error = {0};
+
+    must(modules_load_listed(&error), &error);
+    must(modules_load_named(config->modules, config->module_count, &error), &error);
+}
+
+static void set_up_network(const struct config *config)
+{
+    struct error error = {0};
+
+    must(network_set_up(config, &error), &error);
+}
+
+/* Gives PID 1 to somebody else's program, in the world as the kernel would have given it. */
+static void become_foreign_init(const struct config *config)
+{
+    char *argv[] = {config->exec, NULL};
+    struct error error = {0};
+
+    if (!config->exec)
+        return;
+    must(access(config->exec, X_OK) < 0 ? error_errno(&error, "cannot run %s", config->exec) : 0,
+         &error);
+    must(mounts_undo(&error), &error);
+    execve(config->exec, argv, environ);
+    must(error_errno(&error, "cannot run %s", config->exec), &error);
+}
+
+static void open_ports(struct ports *ports)
+{
+    struct error error = {0};
+
+    must(ports_open(ports, &error), &error);
+}
+
+static void announce(const struct config *config)
+{
+    cleanup_buffer struct buffer line = {0};
+
+    reply_ready_line(&line, config->ready_prefix, config->node);
+    console_write(line.data);
+}
+
+static void serve_host(struct agent *agent, const struct ports *ports, const struct config *config)
+{
+    struct error error = {0};
+
+    must(agent_start(agent, ports->ctl, ports->io, config->node, &error), &error);
+    fail_channel(&agent->ctl);
+    agent_serve(agent);
+}
+
+int main(void)
+{
+    struct config config;
+    struct ports ports;
+    struct agent agent;
+
+    if (getpid() != 1) {
+        fputs("init: this program is the first process of a duet guest and runs nowhere else\n",
+              stderr);
+        return 2;
+    }
+    set_up_process();
+    make_mounts();
+    open_console();
+    read_configuration(&config);
+    load_modules(&config);
+    set_up_network(&config);
+    become_foreign_init(&config);
+    open_ports(&ports);
+    announce(&config);
+    serve_host(&agent, &ports, &config);
+    power_off();
+}

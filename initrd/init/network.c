@@ -1,0 +1,288 @@
+#include "initrd/init/network.h"
+
+#include "base/loop.h"
+#include "base/memory.h"
+#include "initrd/init/files.h"
+#include "initrd/init/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NIC_WAIT_MS = 5000, LOOPBACK_INDEX = 1 };
+
+static size_t address_size(const struct address *address)
+{
+    return address->family == AF_INET ? 4 : 16;
+}
+
+static const char *address_text(const struct address *address, char text[static INET6_ADDRSTRLEN])
+{
+    return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
+}
+
+/* Searching a dump of links: by MAC address. */
+struct search {
+    const uint8_t *mac;
+    int index; /* 0: not found */
+    char name[IFNAMSIZ];
+};
+
+static int match_mac(void *context, const struct nlmsghdr *header)
+{
+    struct search *search = context;
+    const struct ifinfomsg *info = NLMSG_DATA(header);
+    size_t mac_size = 0, name_size = 0;
+    const uint8_t *mac;
+    const char *name;
+
+    if (header->nlmsg_type != RTM_NEWLINK || header->nlmsg_len < NLMSG_LENGTH(sizeof *info))
+        return 0;
+    mac = netlink_attribute(header, sizeof *info, IFLA_ADDRESS, &mac_size);
+    name = netlink_attribute(header, sizeof *info, IFLA_IFNAME, &name_size);
+    if (!mac || mac_size != 6 || memcmp(mac, search->mac, 6) != 0)
+        return 0;
+    search->index = info->ifi_index;
+    if (name && name_size > 0 && name_size <= sizeof search->name)
+        memcpy(search->name, name, name_size);
+    return 0;
+}
+
+static int find_link(int netlink, struct search *search, struct error *error)
+{
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    struct netlink_message message;
+
+    netlink_begin(&message, RTM_GETLINK, 0, &any, sizeof any);
+    return netlink_dump(netlink, &message, match_mac, search, error);
+}
+
+/* The NIC of a link. Most often it is there at the first look, and no event is asked for. */
+static int await_link(int netlink, const struct link_config *link, struct search *search,
+                      struct error *error)
+{
+    uint64_t deadline_ns = clock_ns() + NIC_WAIT_MS * NS_PER_MS;
+    cleanup_fd int events = -1;
+    const uint8_t *mac = link->mac;
+    int code;
+
+    *search = (struct search){.mac = mac};
+    code = find_link(netlink, search, error);
+    if (code < 0 || search->index)
+        return code;
+    code = netlink_open(NETLINK_ROUTE, RTMGRP_LINK, &events, error);
+    while (code == 0) {
+        code = find_link(netlink, search, error);
+        if (code < 0 || search->index)
+            return code;
+        if (!netlink_wait(events, deadline_ns))
+            return error_set(error, ENODEV,
+                             "link %s: no NIC with the MAC address "
+                             "%02x:%02x:%02x:%02x:%02x:%02x appeared within %d s",
+                             link->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+                             NIC_WAIT_MS / 1000);
+    }
+    return code;
+}
+
+static int rename_link(int netlink, int index, const char *name, struct error *error)
+{
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+    struct netlink_message message;
+    int code;
+
+    netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+    netlink_add(&message, IFLA_IFNAME, name, strlen(name) + 1);
+    code = netlink_request(netlink, &message, error);
+    return code < 0 ? error_context(error, "cannot rename a link to %s", name) : 0;
+}
+
+/* Names may be permuted (eth0 and eth1 change places): each link that needs another name gets a
+ * passing one first. */
+static int name_links(int netlink, const struct config *config, int indexes[], struct error *error)
+{
+    cleanup_free struct search *found = xcalloc(config->link_count, sizeof *found);
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < config->link_count; i++) {
+        cleanup_free char *passing = xasprintf("duet-%zu", i);
+
+        code = await_link(netlink, &config->links[i], &found[i], error);
+        if (code == 0 && strcmp(found[i].name, config->links[i].name) != 0)
+            code = rename_link(netlink, found[i].index, passing, error);
+    }
+    for (size_t i = 0; code == 0 && i < config->link_count; i++) {
+        if (strcmp(found[i].name, config->links[i].name) != 0)
+            code = rename_link(netlink, found[i].index, config->links[i].name, error);
+        indexes[i] = found[i].index;
+    }
+    return code;
+}
+
+/* Raises a link; with an MTU other than 0, sets that, too. */
+static int raise_link(int netlink, int index, const char *name, uint32_t mtu, struct error *error)
+{
+    struct ifinfomsg info = {
+        .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct netlink_message message;
+    int code;
+
+    netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+    if (mtu)
+        netlink_add(&message, IFLA_MTU, &mtu, sizeof mtu);
+    code = netlink_request(netlink, &message, error);
+    if (code < 0 && mtu)
+        return error_context(error, "link %s: cannot bring it up with MTU %u", name, mtu);
+    return code < 0 ? error_context(error, "link %s: cannot bring it up", name) : 0;
+}
+
+/* IPv6 as a test wants it: only what the configuration says, and at once. A kernel without IPv6
+ * has none of these files, and needs none. */
+static int quieten_ipv6(const char *name, struct error *error)
+{
+    static const char *const keys[] = {"accept_ra", "router_solicitations", "accept_dad"};
+
+    for (size_t i = 0; i < array_size(keys); i++) {
+        cleanup_free char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/%s", name, keys[i]);
+        int code = files_set(path, "0", error);
+
+        if (code < 0 && code != -ENOENT)
+            return code;
+    }
+    return 0;
+}
+
+static int add_address(int netlink, int index, const char *name, const struct address *address,
+                       struct error *error)
+{
+    struct ifaddrmsg info = {.ifa_family = (uint8_t)address->family,
+                             .ifa_prefixlen = address->prefix,
+                             .ifa_flags = address->family == AF_INET6 ? IFA_F_NODAD : 0,
+                             .ifa_index = (uint32_t)index};
+    size_t size = address_size(address);
+    struct netlink_message message;
+    char text[INET6_ADDRSTRLEN];
+    int code;
+
+    netlink_begin(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof info);
+    netlink_add(&message, IFA_LOCAL, address->bytes, size);
+    netlink_add(&message, IFA_ADDRESS, address->bytes, size);
+    if (address->family == AF_INET && address->prefix < 31) {
+        uint32_t broadcast;
+
+        memcpy(&broadcast, address->bytes, sizeof broadcast);
+        broadcast |= htonl(UINT32_MAX >> address->prefix);
+        netlink_add(&message, IFA_BROADCAST, &broadcast, sizeof broadcast);
+    }
+    code = netlink_request(netlink, &message, error);
+    if (code < 0)
+        return error_context(error, "link %s: cannot add the address %s/%u", name,
+                             address_text(address, text), address->prefix);
+    return 0;
+}
+
+static int set_up_link(int netlink, const struct link_config *link, int index, struct error *error)
+{
+    int code = quieten_ipv6(link->name, error);
+
+    if (code == 0)
+        code = raise_link(netlink, index, link->name, link->mtu, error);
+    for (size_t i = 0; code == 0 && i < link->address_count; i++)
+        code = add_address(netlink, index, link->name, &link->addresses[i], error);
+    return code;
+}
+
+static int add_route(int netlink, const struct route_config *route, struct error *error)
+{
+    struct rtmsg info = {.rtm_family = (uint8_t)route->to.family,
+                         .rtm_dst_len = route->to.prefix,
+                         .rtm_table = RT_TABLE_MAIN,
+                         .rtm_protocol = RTPROT_STATIC,
+                         .rtm_scope = route->via.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+                         .rtm_type = RTN_UNICAST};
+    uint32_t index = route->name[0] ? if_nametoindex(route->name) : 0;
+    struct netlink_message message;
+    char text[INET6_ADDRSTRLEN];
+    int code;
+
+    address_text(&route->to, text);
+    if (route->name[0] && !index)
+        return error_set(error, ENODEV, "route to %s/%u: there is no link %s", text,
+                         route->to.prefix, route->name);
+    netlink_begin(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof info);
+    netlink_add(&message, RTA_DST, route->to.bytes, address_size(&route->to));
+    if (route->via.family)
+        netlink_add(&message, RTA_GATEWAY, route->via.bytes, address_size(&route->via));
+    if (index)
+        netlink_add(&message, RTA_OIF, &index, sizeof index);
+    code = netlink_request(netlink, &message, error);
+    return code < 0 ? error_context(error, "cannot add the route to %s/%u", text, route->to.prefix)
+                    : 0;
+}
+
+static int set_sysctl(const struct sysctl_config *sysctl, struct error *error)
+{
+    cleanup_free char *path = xasprintf("/proc/sys/%s", sysctl->key);
+
+    return files_set(path, sysctl->value, error);
+}
+
+/* Behind what the image's own file may have: the first line that has a name wins. */
+static int write_hosts(const struct config *config, struct error *error)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_fd int fd = -1;
+    char address[INET6_ADDRSTRLEN];
+
+    buffer_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n");
+    for (size_t i = 0; i < config->link_count; i++)
+        for (size_t k = 0; k < config->links[i].address_count; k++)
+            buffer_printf(&text, "%s\t%s\n", address_text(&config->links[i].addresses[k], address),
+                          config->node);
+    buffer_printf(&text, "127.0.1.1\t%s\n", config->node);
+    for (size_t i = 0; i < config->host_count; i++)
+        for (size_t k = 0; k < config->hosts[i].address_count; k++)
+            buffer_printf(&text, "%s\t%s\n", config->hosts[i].addresses[k], config->hosts[i].name);
+    if (mkdir("/etc", 0755) < 0 && errno != EEXIST)
+        return error_errno(error, "cannot make /etc");
+    fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0 || write(fd, text.data, text.length) != (ssize_t)text.length)
+        return error_errno(error, "cannot write /etc/hosts");
+    return 0;
+}
+
+static int set_up_links(int netlink, const struct config *config, struct error *error)
+{
+    cleanup_free int *indexes = xcalloc(config->link_count, sizeof *indexes);
+    int code = name_links(netlink, config, indexes, error);
+
+    for (size_t i = 0; code == 0 && i < config->link_count; i++)
+        code = set_up_link(netlink, &config->links[i], indexes[i], error);
+    return code;
+}
+
+int network_set_up(const struct config *config, struct error *error)
+{
+    cleanup_fd int netlink = -1;
+    int code;
+
+    if (sethostname(config->node, strlen(config->node)) < 0)
+        return error_errno(error, "cannot set the host name");
+    code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
+    if (code == 0)
+        code = raise_link(netlink, LOOPBACK_INDEX, "lo", 0, error);
+    if (code == 0)
+        code = set_up_links(netlink, config, error);
+    for (size_t i = 0; code == 0 && i < config->sysctl_count; i++)
+        code = set_sysctl(&config->sysctls[i], error);
+    for (size_t i = 0; code == 0 && i < config->route_count; i++)
+        code = add_route(netlink, &config->routes[i], error);
+    return code < 0 ? code : write_hosts(config, error);
+}

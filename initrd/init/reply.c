@@ -1,0 +1,148 @@
+#include "initrd/init/reply.h"
+
+#include "base/wire.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { PROTOCOL_VERSION = 1 };
+
+/* Length of the UTF-8 sequence at `at` (RFC 3629: no overlong forms, surrogates or > U+10FFFF), or
+ * 0. Reads no further than the first byte that does not fit, so a NUL ends it. */
+static size_t utf8_length(const unsigned char *at)
+{
+    unsigned low = 0x80, high = 0xbf;
+    size_t length;
+
+    if (at[0] < 0x80)
+        return 1;
+    if (at[0] < 0xc2 || at[0] > 0xf4)
+        return 0;
+    length = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
+    if (at[0] == 0xe0)
+        low = 0xa0;
+    else if (at[0] == 0xed)
+        high = 0x9f;
+    else if (at[0] == 0xf0)
+        low = 0x90;
+    else if (at[0] == 0xf4)
+        high = 0x8f;
+    if (at[1] < low || at[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    return length;
+}
+
+void reply_string(struct buffer *out, const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+
+    buffer_append_text(out, "\"");
+    while (*at) {
+        size_t length = utf8_length(at);
+
+        if (length == 0)
+            buffer_append_text(out, "\\ufffd");
+        else if (*at == '"' || *at == '\\')
+            buffer_printf(out, "\\%c", *at);
+        else if (*at < 0x20 || *at == 0x7f)
+            buffer_printf(out, "\\u%04x", *at);
+        else
+            buffer_append(out, at, length);
+        at += length ? length : 1;
+    }
+    buffer_append_text(out, "\"");
+}
+
+/* Every payload is far below the limit of a frame: a reason is at most ERROR_MESSAGE_MAX bytes,
+ * six times that when escaped. */
+static void append_frame(struct buffer *out, uint32_t code, struct buffer *payload)
+{
+    wire_ctl_write(out, code, payload->data, payload->length, NULL);
+    buffer_free(payload);
+}
+
+void reply_ready(struct buffer *out, const char *node, const char *kernel, uint64_t uptime_ms,
+                 uint64_t clock_ns)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"version\":%d,\"node\":", PROTOCOL_VERSION);
+    reply_string(&json, node);
+    buffer_append_text(&json, ",\"kernel\":");
+    reply_string(&json, kernel);
+    buffer_printf(&json, ",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", uptime_ms,
+                  clock_ns);
+    append_frame(out, WIRE_READY, &json);
+}
+
+void reply_ack(struct buffer *out, uint32_t code, uint64_t id)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 "}", code, id);
+    append_frame(out, WIRE_ACK, &json);
+}
+
+void reply_pong(struct buffer *out, uint64_t id, uint64_t clock_ns)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"code\":%d,\"id\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", WIRE_PING, id,
+                  clock_ns);
+    append_frame(out, WIRE_ACK, &json);
+}
+
+void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason)
+{
+    char cut[ERROR_MESSAGE_MAX];
+    struct buffer json = {0};
+    size_t length = strnlen(reason, sizeof cut - 1);
+
+    memcpy(cut, reason, length);
+    cut[length] = '\0';
+    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 ",\"reason\":", code, id);
+    reply_string(&json, cut);
+    buffer_append_text(&json, "}");
+    append_frame(out, WIRE_ERROR, &json);
+}
+
+void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"id\":%" PRIu64 ",\"after_ms\":%" PRIu64 "}", id, after_ms);
+    append_frame(out, WIRE_CMDREADY, &json);
+}
+
+void reply_finished(struct buffer *out, uint64_t id, const struct finish *finish)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json,
+                  "{\"id\":%" PRIu64 ",\"status\":%d,\"signal\":%d,\"timed_out\":%s,"
+                  "\"duration_ms\":%" PRIu64 ",\"stdout_bytes\":%" PRIu64
+                  ",\"stderr_bytes\":%" PRIu64 "}",
+                  id, finish->status, finish->signal, finish->timed_out ? "true" : "false",
+                  finish->duration_ms, finish->stdout_bytes, finish->stderr_bytes);
+    append_frame(out, WIRE_CMDFINISHED, &json);
+}
+
+void reply_ready_line(struct buffer *out, const char *prefix, const char *node)
+{
+    buffer_printf(out, "\n%s{\"node\":", prefix);
+    reply_string(out, node);
+    buffer_append_text(out, "}\n");
+}
+
+void reply_failure_line(struct buffer *out, const char *prefix, const char *node,
+                        const char *reason)
+{
+    buffer_printf(out, "\n%s{\"verdict\":\"error\",\"node\":", prefix);
+    reply_string(out, node);
+    buffer_append_text(out, ",\"reason\":");
+    reply_string(out, reason);
+    buffer_append_text(out, "}\n");
+}

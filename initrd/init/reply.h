@@ -1,0 +1,39 @@
+/* What init says, as JSON. Pure: appends to a buffer. */
+#ifndef DUET_INIT_REPLY_H
+#define DUET_INIT_REPLY_H
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a command ended. */
+struct finish {
+    int status; /* exit status, or 128 + signal */
+    int signal; /* 0: it exited */
+    bool timed_out;
+    uint64_t duration_ms;
+    uint64_t stdout_bytes; /* sent on the io port when this is sent */
+    uint64_t stderr_bytes;
+};
+
+/* `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, and control
+ * characters escapes, so the result is one line and always valid. */
+void reply_string(struct buffer *out, const char *text);
+
+/* One whole ctl frame each. A reason is cut to what a frame holds. */
+void reply_ready(struct buffer *out, const char *node, const char *kernel, uint64_t uptime_ms,
+                 uint64_t clock_ns);
+void reply_ack(struct buffer *out, uint32_t code, uint64_t id);
+void reply_pong(struct buffer *out, uint64_t id, uint64_t clock_ns);
+void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason);
+void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms);
+void reply_finished(struct buffer *out, uint64_t id, const struct finish *finish);
+
+/* The lines of the console, each with a newline before it: whatever was being printed there, the
+ * token starts a line. */
+void reply_ready_line(struct buffer *out, const char *prefix, const char *node);
+void reply_failure_line(struct buffer *out, const char *prefix, const char *node,
+                        const char *reason);
+
+#endif

@@ -60,6 +60,7 @@ become(const char *program, const struct kernel_command *command, const char **e
     signal(SIGPIPE, SIG_DFL);
     if (getppid() == parent && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
         dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
+        (!command->inherit || fcntl(*command->inherit, F_SETFD, 0) == 0) &&
         (!command->directory || chdir(command->directory) == 0))
         execve(program, (char *const *)command->argv, (char *const *)environment);
     _exit(127);

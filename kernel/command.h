@@ -10,6 +10,7 @@
 struct kernel_command {
     const char *const *argv; /* argv[0] is looked up as by fs_find_program; ends with NULL */
     const char *directory;   /* the working directory, or NULL */
+    const int *inherit;      /* a descriptor that the program and its children keep; or NULL */
     struct buffer *out;      /* standard output, at most 4 MiB of it; or NULL */
     struct buffer *err;      /* standard error, at most 64 KiB of it; or NULL */
     void (*line)(void *context, const char *line); /* each line of standard output; or NULL */

@@ -142,7 +142,7 @@ static int install(const struct kernel_options *options, bool own_lists,
     kernel_progress(options, 0, package->size, "downloading %s", package->name);
     code = kernel_apt_download(options, own_lists, package, work, &file, error);
     if (code == 0)
-        return kernel_store_install(options, package->digest, file, source, out, error);
+        return kernel_store_install(options, package->digest, lock, file, source, out, error);
     fs_remove_tree(work, NULL);
     return code;
 }
@@ -208,7 +208,9 @@ static int fetch_newest(const struct kernel_options *options, const char *lists,
         return code;
     }
     error->code = -code;
-    if (strcmp(fresh.message, error->message) != 0)
+    if (strncmp(fresh.message, error->message, strlen(error->message)) == 0)
+        *error = fresh;
+    else
         add_to_message(error, "; with fresh package lists: ", fresh.message);
     add_to_message(error, "; ", ALTERNATIVE);
     return error_context(error, "cannot get the kernel \"debian\"");

@@ -51,7 +51,7 @@ static int from_package(const char *path, const struct kernel_options *options, 
         return code;
     return kernel_store_get(options, digest, out)
                ? 0
-               : kernel_store_install(options, digest, path, path, out, error);
+               : kernel_store_install(options, digest, lock, path, path, out, error);
 }
 
 int kernel_path_get(const char *path, const struct kernel_options *options, struct kernel *out,

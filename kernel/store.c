@@ -171,8 +171,10 @@ static int move_modules(const char *tree, const char *entry, struct error *error
     return 0;
 }
 
-static int unpack(const struct kernel_options *options, const char *package, const char *work,
-                  const char *entry, struct error *error)
+/* dpkg-deb's own children outlive a runner that is killed, and go on writing: they keep the lock.
+ */
+static int unpack(const struct kernel_options *options, int lock, const char *package,
+                  const char *work, const char *entry, struct error *error)
 {
     cleanup_free char *tree = xasprintf("%s/tree", work);
     cleanup_free char *image = NULL;
@@ -181,7 +183,8 @@ static int unpack(const struct kernel_options *options, const char *package, con
     int code;
 
     kernel_progress(options, 0, 0, "unpacking the kernel package");
-    code = kernel_command_run(options, &(struct kernel_command){.argv = argv}, error);
+    code = kernel_command_run(options, &(struct kernel_command){.argv = argv, .inherit = &lock},
+                              error);
 
     if (code == -ENOENT)
         return error_set(error, ENOENT,
@@ -196,7 +199,7 @@ static int unpack(const struct kernel_options *options, const char *package, con
     return code < 0 ? code : move_modules(tree, entry, error);
 }
 
-static int build(const struct kernel_options *options, const char *file, const char *work,
+static int build(const struct kernel_options *options, int lock, const char *file, const char *work,
                  const char *source, struct error *error)
 {
     cleanup_free char *entry = xasprintf("%s/entry", work);
@@ -209,7 +212,7 @@ static int build(const struct kernel_options *options, const char *file, const c
     if (code < 0)
         return code;
     if (found.kind == KERNEL_IMAGE_DEB)
-        code = unpack(options, file, work, entry, error);
+        code = unpack(options, lock, file, work, entry, error);
     else
         code = move(file, image, error);
     if (code == 0 && chmod(image, 0644) < 0)
@@ -240,14 +243,15 @@ int kernel_store_workspace(const struct kernel_options *options, const char *key
     return code;
 }
 
-int kernel_store_install(const struct kernel_options *options, const char *key, const char *file,
-                         const char *source, struct kernel *out, struct error *error)
+int kernel_store_install(const struct kernel_options *options, const char *key, int lock,
+                         const char *file, const char *source, struct kernel *out,
+                         struct error *error)
 {
     cleanup_free char *work = kernel_store_work(options, key, ".d");
     int code = fs_mkdirs(work, 0755, error);
 
     if (code == 0)
-        code = build(options, file, work, source, error);
+        code = build(options, lock, file, work, source, error);
     if (code < 0 && code != -ECANCELED)
         error_context(error, "%s", source);
     if (code == 0)

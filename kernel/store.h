@@ -22,10 +22,11 @@ int kernel_store_lock(const struct kernel_options *options, const char *key, int
 /* With the lock held: an empty CACHE/kernel/work/<key>.d; the caller frees *path. */
 int kernel_store_workspace(const struct kernel_options *options, const char *key, char **path,
                            struct error *error);
-/* With the lock held: makes the entry `key` from `file`, an image or a .deb, whose SHA-256 the
+/* With `lock` held: makes the entry `key` from `file`, an image or a .deb, whose SHA-256 the
  * caller has checked. An image is moved, a .deb is only read. `source` says where it came from. The
  * workspace is gone afterwards, whatever happened. */
-int kernel_store_install(const struct kernel_options *options, const char *key, const char *file,
-                         const char *source, struct kernel *out, struct error *error);
+int kernel_store_install(const struct kernel_options *options, const char *key, int lock,
+                         const char *file, const char *source, struct kernel *out,
+                         struct error *error);
 
 #endif

@@ -93,7 +93,7 @@ static int parse(const char *url, struct address *out, struct error *error)
     return code;
 }
 
-static int fetch(const struct kernel_options *options, const struct address *address,
+static int fetch(const struct kernel_options *options, const struct address *address, int lock,
                  struct kernel *out, struct error *error)
 {
     cleanup_free char *part = kernel_store_work(options, address->digest, ".partial");
@@ -103,7 +103,7 @@ static int fetch(const struct kernel_options *options, const struct address *add
 
     if (code < 0)
         return code;
-    code = kernel_store_install(options, address->digest, part, address->url, out, error);
+    code = kernel_store_install(options, address->digest, lock, part, address->url, out, error);
     unlink(part);
     return code;
 }
@@ -124,7 +124,7 @@ static int get(const struct kernel_options *options, const struct address *addre
         return code;
     if (kernel_store_get(options, address->digest, out))
         return 0;
-    return fetch(options, address, out, error);
+    return fetch(options, address, lock, out, error);
 }
 
 int kernel_url_get(const char *url, const struct kernel_options *options, struct kernel *out,

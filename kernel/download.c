@@ -155,7 +155,7 @@ static int explain(struct transfer *transfer, CURLcode result, struct error *err
     return error_set(error, EIO, "cannot download %s: %s", url, why);
 }
 
-/* One request. *grew says whether it brought bytes, *resumed whether it added to older ones. */
+/* One request. *grew says whether there is more than before, *resumed whether it added to older ones. */
 static int transfer_once(const struct kernel_options *options,
                          const struct kernel_download *download, bool *grew, bool *resumed,
                          struct error *error)
@@ -184,7 +184,7 @@ static int transfer_once(const struct kernel_options *options,
     if (result != CURLE_OK)
         code = explain(&transfer, result, error);
     curl_easy_cleanup(transfer.curl);
-    *grew = transfer.size > transfer.start;
+    *grew = transfer.size > (uint64_t)size;
     *resumed |= transfer.start > 0;
     return code;
 }

@@ -107,7 +107,7 @@ init_tests := $(filter $(BUILD)/tests/test_init_% $(BUILD)/fuzz/fuzz_init_%,\
 $(init_tests): $(init_pure)
 $(init_tests): LDLIBS = $(LIBRARY) -ljansson
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LIBRARY)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -132,6 +132,15 @@ test: ## all tests (likewise); TESTS='GLOB…' only these
 	$(submake) SANITIZE=1 unit-tests fuzz-targets
 	$(Q)set -f; exec tests/run --build build/$(notdir $(CC)) \
 	    --sanitized build/$(notdir $(CC))-sanitize $(TESTS)
+
+BENCH ?= .
+.PHONY: bench bench-programs
+bench-programs: $(BUILD)/bench/run $(benches)
+bench: ## measure duet; BENCH='start.*' only the measures that this matches
+	$(Q).ci/packages build run bench
+	$(submake) SANITIZE= build bench-programs
+	$(Q)build/$(notdir $(CC))/bench/run bench/out/results.json '$(BENCH)' \
+	    $(patsubst bench/%.c,build/$(notdir $(CC))/bench/%,$(wildcard bench/bench_*.c))
 
 FUZZ    ?=
 SECONDS ?= 600

@@ -36,22 +36,23 @@ static cJSON *read_json(const char *path)
 }
 
 /* The program is build/<compiler>/tests/test_results_schema: the tests run in any directory. */
-static cJSON *read_schema(void)
+static char *docs_path(const char *name)
 {
     cleanup_free char *path = NULL;
     struct error error;
-    cJSON *schema;
 
     if (fs_realpath("/proc/self/exe", &path, &error) < 0)
         fail_msg("%s", error.message);
     for (int i = 0; i < 4; i++)
         *strrchr(path, '/') = '\0';
-    {
-        cleanup_free char *file = xasprintf("%s/docs/results.schema.json", path);
+    return xasprintf("%s/docs/%s", path, name);
+}
 
-        schema = read_json(file);
-    }
-    return schema;
+static cJSON *read_schema(void)
+{
+    cleanup_free char *path = docs_path("results.schema.json");
+
+    return read_json(path);
 }
 
 static bool has_type(const cJSON *value, const char *type)
@@ -401,6 +402,52 @@ static void values_survive_the_file(void **state)
     cJSON_Delete(json);
 }
 
+static void find_undocumented(const cJSON *schema, const char *page, struct buffer *problems)
+{
+    const cJSON *child, *property;
+
+    cJSON_ArrayForEach(child, schema)
+    {
+        if (cJSON_IsObject(child))
+            find_undocumented(child, page, problems);
+        if (strcmp(child->string, "properties") != 0)
+            continue;
+        cJSON_ArrayForEach(property, child)
+        {
+            cleanup_free char *quoted = xasprintf("`%s`", property->string);
+
+            if (!strstr(page, quoted))
+                buffer_printf(problems, "%s is not in results.md\n", quoted);
+        }
+    }
+}
+
+static void every_key_and_verdict_is_documented(void **state)
+{
+    cleanup_free char *path = docs_path("results.md");
+    cleanup_buffer struct buffer page = {0};
+    cleanup_buffer struct buffer problems = {0};
+    cJSON *schema = read_schema();
+    const char *before = NULL;
+    struct error error;
+
+    (void)state;
+    if (fs_read(path, 1 << 20, &page, &error) < 0)
+        fail_msg("%s", error.message);
+    find_undocumented(schema, page.data, &problems);
+    cJSON_Delete(schema);
+    assert_no_problems(&problems);
+    /* The table's order is the order of precedence. */
+    for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
+        cleanup_free char *row = xasprintf("\n| `%s` |", verdict_name((enum verdict)verdict));
+        const char *found = strstr(page.data, row);
+
+        assert_non_null(found);
+        assert_true(!before || found > before);
+        before = found;
+    }
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -421,6 +468,7 @@ int main(void)
         cmocka_unit_test(an_empty_case_conforms_with_each_verdict),
         cmocka_unit_test(a_deviation_is_noticed),
         cmocka_unit_test(values_survive_the_file),
+        cmocka_unit_test(every_key_and_verdict_is_documented),
     };
 
     return cmocka_run_group_tests_name("results_schema", tests, make_directory, remove_directory);

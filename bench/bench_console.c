@@ -10,8 +10,8 @@
 
 enum {
     STREAM_BYTES = 16 << 20,
-    TOTAL_BYTES = 256 << 20, /* of one sample: the stream over and over */
-    RING_BYTES = 1 << 20,
+    PASSES = 16, /* over the stream in one sample */
+    RING_KIB = 1024,
     SAMPLES = 7,
     LINES_PER_TOKEN = 10000,
     LINES_PER_JUNK = 100,
@@ -76,13 +76,13 @@ static void count_token(void *context, const struct scanner_event *event)
     *tokens += event->kind == SCANNER_RESULT;
 }
 
-/* Drains the stream TOTAL_BYTES / STREAM_BYTES times; `scanner` may be NULL. */
+/* Drains the stream PASSES times; `scanner` may be NULL. */
 static double drain_seconds(const struct stream *stream, size_t chunk, struct ring *ring,
                             struct scanner *scanner)
 {
     uint64_t start = clock_ns();
 
-    for (int pass = 0; pass < TOTAL_BYTES / STREAM_BYTES; pass++) {
+    for (int pass = 0; pass < PASSES; pass++) {
         size_t length;
 
         for (size_t at = 0; at < stream->bytes.length; at += length) {
@@ -111,26 +111,25 @@ static int check_tokens(const struct stream *stream, uint64_t passes, uint64_t f
     if (found == stream->tokens * passes)
         return 0;
     return error_set(error, EIO, "%llu tokens found of %llu", (unsigned long long)found,
-                     (unsigned long long)(stream->tokens * passes));
+                     (unsigned long long)stream->tokens * passes);
 }
 
 static int measure_drain(const char *name, size_t chunk, struct error *error)
 {
     struct stream stream = make_stream();
-    double passes = TOTAL_BYTES / STREAM_BYTES;
-    double megabytes = (double)stream.bytes.length * passes / 1e6;
+    double megabytes = (double)stream.bytes.length * PASSES / 1e6;
     double rates[SAMPLES], bare[SAMPLES];
     struct scanner *scanner = NULL;
     struct ring ring;
     uint64_t tokens = 0;
     int code = new_scanner(&scanner, &tokens, error);
 
-    ring_init(&ring, RING_BYTES);
+    ring_init(&ring, RING_KIB << 10);
     for (int i = 0; code == 0 && i < SAMPLES; i++) {
         tokens = 0;
         bare[i] = megabytes / drain_seconds(&stream, chunk, &ring, NULL);
         rates[i] = megabytes / drain_seconds(&stream, chunk, &ring, scanner);
-        code = check_tokens(&stream, TOTAL_BYTES / STREAM_BYTES, tokens, error);
+        code = check_tokens(&stream, PASSES, tokens, error);
     }
     if (code == 0) {
         struct bench_measure measure = {.name = name,
@@ -207,9 +206,9 @@ static int memory(struct error *error)
     if (code == 0)
         code = new_scanner(&scanner, &tokens, error);
     if (code == 0) {
-        ring_init(&ring, RING_BYTES);
+        ring_init(&ring, RING_KIB << 10);
         drain_seconds(&stream, 4 << 10, &ring, scanner);
-        code = check_tokens(&stream, TOTAL_BYTES / STREAM_BYTES, tokens, error);
+        code = check_tokens(&stream, PASSES, tokens, error);
     }
     if (code == 0) {
         scanner_feed(scanner, SCANNER_RESULT_PREFIX, strlen(SCANNER_RESULT_PREFIX));
@@ -223,8 +222,8 @@ static int memory(struct error *error)
                                            .unit = "KiB",
                                            .n = 1,
                                            .baseline = "the ring's capacity",
-                                           .baseline_value = RING_BYTES / 1024,
-                                           .ratio = (after - before) / (RING_BYTES / 1024),
+                                           .baseline_value = RING_KIB,
+                                           .ratio = (after - before) / RING_KIB,
                                            .better = "lower"});
     scanner_free(scanner);
     ring_free(&ring);

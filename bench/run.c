@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 typedef void (*line_fn)(void *context, const char *line);
 
 struct run {
@@ -58,7 +56,7 @@ static int each_line(const char *program, const char *argument, line_fn call, vo
                      struct error *error)
 {
     FILE *output = NULL;
-    pid_t pid;
+    pid_t pid = 0;
     char *line = NULL;
     size_t size = 0;
     ssize_t length;

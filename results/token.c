@@ -84,7 +84,7 @@ static int get_text(const cJSON *object, const char *key, const char **text, str
 static int check_name(const cJSON *object, const char *key, const char *expected,
                       struct error *error)
 {
-    const char *said;
+    const char *said = NULL;
     int code = get_text(object, key, &said, error);
 
     if (code < 0 || !said || !expected || strcmp(said, expected) == 0)
@@ -96,7 +96,7 @@ static int check_name(const cJSON *object, const char *key, const char *expected
 static int read_verdict(const cJSON *object, enum verdict *verdict, const char **reason,
                         struct error *error)
 {
-    const char *name;
+    const char *name = NULL;
     int code = get_text(object, "verdict", &name, error);
 
     if (code == 0)
@@ -120,8 +120,8 @@ static int read_verdict(const cJSON *object, enum verdict *verdict, const char *
 static int read_object(cJSON *object, const char *case_name, const char *node_name,
                        struct result_token *token, struct error *error)
 {
-    enum verdict verdict;
-    const char *reason;
+    enum verdict verdict = VERDICT_ERROR;
+    const char *reason = NULL;
     int code;
 
     if (!cJSON_IsObject(object))

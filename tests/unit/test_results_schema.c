@@ -43,8 +43,12 @@ static char *docs_path(const char *name)
 
     if (fs_realpath("/proc/self/exe", &path, &error) < 0)
         fail_msg("%s", error.message);
-    for (int i = 0; i < 4; i++)
-        *strrchr(path, '/') = '\0';
+    for (int i = 0; i < 4; i++) {
+        char *slash = strrchr(path, '/');
+
+        assert_non_null(slash);
+        *slash = '\0';
+    }
     return xasprintf("%s/docs/%s", path, name);
 }
 
@@ -370,6 +374,7 @@ static void a_deviation_is_noticed(void **state)
     check(schema, schema, json, "run", &problems);
     cJSON_Delete(json);
     cJSON_Delete(schema);
+    assert_non_null(problems.data);
     assert_non_null(strstr(problems.data, "run.suite: breaks type"));
     assert_non_null(strstr(problems.data, "run.schema: breaks const"));
     assert_non_null(strstr(problems.data, "run.host: missing"));

@@ -148,7 +148,7 @@ static void junk_does_not_hide_a_token(void **state)
     unsigned int random = 1;
 
     (void)state;
-    buffer_reserve(&text, 2 * LINE);
+    buffer_reserve(&text, LINE);
     memset(text.data, 'x', LINE);
     text.length = LINE;
     buffer_append_text(&text, "DUET_RESULT: a\n");

@@ -192,7 +192,8 @@ static int read_object(Elf *elf, uint64_t size, struct elf_object *object, struc
     object->loadable = header.e_type == ET_EXEC || header.e_type == ET_DYN;
     if (!object->loadable)
         return 0;
-    if (elf_getphdrnum(elf, &headers) < 0 || headers > UINT16_MAX)
+    /* libelf counts those that the file has room for. */
+    if (elf_getphdrnum(elf, &headers) < 0 || headers != header.e_phnum)
         return damaged(error, "its program headers end behind the file");
     for (size_t i = 0; code == 0 && i < headers; i++)
         code = read_segment(elf, headers, i, size, object, error);

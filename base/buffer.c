@@ -68,10 +68,10 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
 
 void buffer_consume(struct buffer *buffer, size_t count)
 {
-    if (count == 0)
-        return;
     if (count > buffer->length)
         count = buffer->length;
+    if (count == 0)
+        return;
     memmove(buffer->data, buffer->data + count, buffer->length - count);
     buffer->length -= count;
     buffer->data[buffer->length] = '\0';

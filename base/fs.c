@@ -53,33 +53,38 @@ int fs_remove_tree(const char *path, struct error *error)
     return 0;
 }
 
-int fs_read(const char *path, size_t max, struct buffer *out, struct error *error)
+static int read_up_to(int fd, const char *path, size_t max, struct buffer *out, struct error *error)
 {
-    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t start = out->length;
     ssize_t n;
 
-    if (fd < 0)
-        return error_errno(error, "cannot open %s", path);
     do {
         buffer_reserve(out, 1 << 16);
         n = read(fd, out->data + out->length, 1 << 16);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            int code = error_errno(error, "cannot read %s", path);
-
-            out->length = start;
-            return code;
-        }
+        if (n < 0)
+            return error_errno(error, "cannot read %s", path);
         out->length += (size_t)n;
-        if (out->length - start > max) {
-            out->length = start;
+        if (out->length - start > max)
             return error_set(error, EFBIG, "%s is larger than %zu bytes", path, max);
-        }
     } while (n != 0);
-    out->data[out->length] = '\0';
     return 0;
+}
+
+int fs_read(const char *path, size_t max, struct buffer *out, struct error *error)
+{
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t start = out->length;
+    int code;
+
+    if (fd < 0)
+        return error_errno(error, "cannot open %s", path);
+    code = read_up_to(fd, path, max, out, error);
+    if (code < 0)
+        out->length = start;
+    out->data[out->length] = '\0';
+    return code;
 }
 
 int fs_write_all(int fd, const void *bytes, size_t count, struct error *error)
@@ -146,6 +151,13 @@ int fs_cache_dir(char **path, struct error *error)
     return 0;
 }
 
+static bool is_program(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
+}
+
 char *fs_find_program(const char *program)
 {
     static const char sbin[] = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin";
@@ -154,12 +166,11 @@ char *fs_find_program(const char *program)
     char *state = NULL;
 
     if (strchr(program, '/'))
-        return access(program, X_OK) == 0 ? realpath(program, NULL) : NULL;
+        return is_program(program) ? realpath(program, NULL) : NULL;
     for (char *dir = strtok_r(all, ":", &state); dir; dir = strtok_r(NULL, ":", &state)) {
         char *candidate = xasprintf("%s/%s", dir, program);
-        struct stat info;
 
-        if (stat(candidate, &info) == 0 && S_ISREG(info.st_mode) && access(candidate, X_OK) == 0)
+        if (is_program(candidate))
             return candidate;
         free(candidate);
     }

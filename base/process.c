@@ -1,5 +1,6 @@
 #include "base/process.h"
 
+#include "base/fs.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ static int spawn(const char *const argv[], const char *directory, int output, pi
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    cleanup_free char *found = NULL;
     sigset_t none;
     int code;
 
@@ -34,7 +36,9 @@ static int spawn(const char *const argv[], const char *directory, int output, pi
     posix_spawnattr_destroy(&attributes);
     if (code == 0)
         return 0;
-    errno = code;
+    /* A directory in $PATH that may not be searched makes a missing program EACCES. */
+    found = fs_find_program(argv[0]);
+    errno = code == EACCES && !found ? ENOENT : code;
     return error_errno(error, "cannot run %s", argv[0]);
 }
 

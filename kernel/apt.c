@@ -93,7 +93,7 @@ char *kernel_control_field(const char *text, const char *field)
 {
     size_t length = strlen(field);
 
-    for (const char *line = text; *line && *line != '\n';) {
+    for (const char *line = text; line && *line && *line != '\n';) {
         const char *end = strchrnul(line, '\n');
 
         if (strncmp(line, field, length) == 0 && line[length] == ':') {
@@ -210,9 +210,10 @@ static void on_status(void *context, const char *line)
 {
     const struct watcher *watcher = context;
     uint64_t size = watcher->package->size;
-    double percent;
+    const char *item = strncmp(line, "dlstatus:", 9) == 0 ? strchr(line + 9, ':') : NULL;
+    double percent = item ? strtod(item + 1, NULL) : -1;
 
-    if (sscanf(line, "dlstatus:%*u:%lf:", &percent) == 1 && percent >= 0 && percent <= 100)
+    if (percent >= 0 && percent <= 100)
         kernel_progress(watcher->options, (uint64_t)(percent / 100 * (double)size), size,
                         "downloading %s", watcher->package->name);
 }

@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { OUT_MAX = 4 << 20, ERR_MAX = 64 << 10, CANCEL_POLL_MS = 200, COMPLAINT_LINES = 3 };
 
 struct stream {
@@ -218,8 +216,8 @@ int kernel_command_run(const struct kernel_options *options, const struct kernel
                        struct error *error)
 {
     cleanup_free char *program = fs_find_program(command->argv[0]);
-    struct error own;
-    struct child child;
+    struct error own = {0};
+    struct child child = {0};
     int status, code;
     bool cancelled;
 

@@ -155,7 +155,8 @@ static int explain(struct transfer *transfer, CURLcode result, struct error *err
     return error_set(error, EIO, "cannot download %s: %s", url, why);
 }
 
-/* One request. *grew says whether there is more than before, *resumed whether it added to older ones. */
+/* One request. *grew says whether there is more than before, *resumed whether it added to older
+ * ones. */
 static int transfer_once(const struct kernel_options *options,
                          const struct kernel_download *download, bool *grew, bool *resumed,
                          struct error *error)
@@ -229,6 +230,14 @@ static int fetch(const struct kernel_options *options, const struct kernel_downl
     return code == 0 || code == -ERANGE ? check(download, error) : code;
 }
 
+/* A part is kept only where going on from it makes sense. */
+static bool is_worth_keeping(const char *path, int code)
+{
+    struct stat info;
+
+    return (code == -EIO || code == -ECANCELED) && stat(path, &info) == 0 && info.st_size > 0;
+}
+
 int kernel_download(const struct kernel_options *options, const struct kernel_download *download,
                     struct error *error)
 {
@@ -239,8 +248,7 @@ int kernel_download(const struct kernel_options *options, const struct kernel_do
         unlink(download->path);
         code = fetch(options, download, &resumed, error);
     }
-    /* A part is kept only where going on from it makes sense. */
-    if (code < 0 && code != -EIO && code != -ECANCELED)
+    if (code < 0 && !is_worth_keeping(download->path, code))
         unlink(download->path);
     return code;
 }

@@ -18,9 +18,9 @@ static bool same_module(const char *file, size_t length, const char *module)
     if (!suffix || stem != strlen(module) || (suffix[3] && !strchr(".\n", suffix[3])))
         return false;
     for (size_t i = 0; i < stem; i++) {
-        char a = file[i] == '-' ? '_' : file[i], b = module[i] == '-' ? '_' : module[i];
+        bool dashes = strchr("-_", file[i]) && strchr("-_", module[i]);
 
-        if (a != b)
+        if (file[i] != module[i] && !dashes)
             return false;
     }
     return true;

@@ -91,7 +91,7 @@ static int parse_bzimage(struct view head, uint64_t size, struct kernel_image *i
     if (!(le16(bytes + XLOADFLAGS) & XLF_KERNEL_64))
         return error_set(error, ENOTSUP, "it is a 32-bit x86 kernel; duet's guests are x86-64");
     /* boot.rst: "If this field contains 0, the real value is 4"; the boot sector comes on top. */
-    setup_size = ((bytes[SETUP_SECTS] ? bytes[SETUP_SECTS] : 4) + 1) * SECTOR;
+    setup_size = (size_t)SECTOR * ((bytes[SETUP_SECTS] ? bytes[SETUP_SECTS] : 4U) + 1);
     expected = setup_size + (uint64_t)le32(bytes + SYSSIZE) * 16;
     if (size < expected)
         return cut_short(size, expected, error);
@@ -160,12 +160,12 @@ static int parse_elf(struct view head, uint64_t size, struct kernel_image *image
 
 static bool looks_like_text(struct view head)
 {
+    static const char blanks[] = {'\t', '\n', '\r', '\f'};
     size_t limit = head.count < 512 ? head.count : 512;
 
     for (size_t i = 0; i < limit; i++)
-        if ((head.bytes[i] < ' ' || head.bytes[i] == 0x7f) && !strchr("\t\n\r\f", head.bytes[i]))
-            return false;
-        else if (head.bytes[i] == '\0')
+        if (head.bytes[i] == 0x7f ||
+            (head.bytes[i] < ' ' && !memchr(blanks, head.bytes[i], sizeof blanks)))
             return false;
     return true;
 }

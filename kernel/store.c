@@ -103,7 +103,7 @@ bool kernel_store_get(const struct kernel_options *options, const char *key, str
     cleanup_free char *entry = entry_path(options, key);
     cleanup_free char *image = xasprintf("%s/image", entry);
     cleanup_free char *record = xasprintf("%s/kernel.json", entry);
-    struct record found;
+    struct record found = {0};
     struct kernel kernel;
 
     if (!fs_exists(record) || measure(entry, image, &found, NULL) < 0 ||
@@ -123,7 +123,7 @@ static int write_record(const char *entry, const char *source, struct error *err
     cleanup_free char *path = xasprintf("%s/kernel.json", entry);
     cleanup_free char *text = NULL;
     struct kernel kernel = {0};
-    struct record record;
+    struct record record = {0};
     cJSON *json;
     int code = measure(entry, image, &record, error);
 
@@ -174,9 +174,8 @@ static int move_modules(const char *tree, const char *entry, struct error *error
 /* dpkg-deb's own children outlive a runner that is killed, and go on writing: they keep the lock.
  */
 static int unpack(const struct kernel_options *options, int lock, const char *package,
-                  const char *work, const char *entry, struct error *error)
+                  const char *tree, const char *entry, struct error *error)
 {
-    cleanup_free char *tree = xasprintf("%s/tree", work);
     cleanup_free char *image = NULL;
     cleanup_free char *to = xasprintf("%s/image", entry);
     const char *argv[] = {"dpkg-deb", "--extract", package, tree, NULL};
@@ -204,15 +203,21 @@ static int build(const struct kernel_options *options, int lock, const char *fil
 {
     cleanup_free char *entry = xasprintf("%s/entry", work);
     cleanup_free char *image = xasprintf("%s/image", entry);
+    cleanup_free char *tree = xasprintf("%s/tree", work);
     struct kernel_image found;
     int code = kernel_image_read(file, &found, error);
 
+    /* A process that was killed here may have left either. */
+    if (code == 0)
+        code = fs_remove_tree(entry, error);
+    if (code == 0)
+        code = fs_remove_tree(tree, error);
     if (code == 0)
         code = fs_mkdirs(entry, 0755, error);
     if (code < 0)
         return code;
     if (found.kind == KERNEL_IMAGE_DEB)
-        code = unpack(options, lock, file, work, entry, error);
+        code = unpack(options, lock, file, tree, entry, error);
     else
         code = move(file, image, error);
     if (code == 0 && chmod(image, 0644) < 0)

@@ -130,7 +130,7 @@ static int get(const struct kernel_options *options, const struct address *addre
 int kernel_url_get(const char *url, const struct kernel_options *options, struct kernel *out,
                    struct error *error)
 {
-    struct address address;
+    struct address address = {0};
     int code = parse(url, &address, error);
 
     if (code < 0)

@@ -106,8 +106,8 @@ static inline void http_answer(struct http_server *server, int fd)
         return;
     }
     snprintf(head, sizeof head, "HTTP/1.1 %d Status\r\nContent-Length: 0\r\n%s%s\r\n\r\n",
-             server->status, server->location ? "Location: " : "X: ",
-             server->location ? server->location : "x");
+             server->status,
+             server->location ? "Location: " : "X: ", server->location ? server->location : "x");
     http_send(fd, head, strlen(head));
 }
 
@@ -127,8 +127,7 @@ static inline void *http_serve(void *context)
 /* `body` must outlive the server. */
 static inline struct http_server *http_start(const char *body, size_t size)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     struct http_server *server = xcalloc(1, sizeof *server);
 

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
+#include "base/process.h"
 
 #include <elf.h>
 #include <setjmp.h>
@@ -104,6 +105,15 @@ static inline void make_modules(const char *directory)
     make_directory(drivers);
     make_text(module, "a module");
     make_text(builtin, "kernel/drivers/char/hw_random/rng-core.ko\nkernel/fs/ext4/ext4.ko\n");
+}
+
+static inline void run_shell(const char *command)
+{
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    struct error error;
+
+    if (process_run(argv, NULL, NULL, &error) < 0)
+        fail_msg("%s: %s", command, error.message);
 }
 
 /* `state` is a directory of the test's own, removed by the teardown. */

@@ -185,7 +185,7 @@ static void assert_nothing_half_done(const struct world *world)
 {
     cleanup_free char *command = xasprintf("! ls %s/kernel/work | grep -v 'lock$'", world->cache);
 
-    assert_int_equal(system(command), 0);
+    run_shell(command);
 }
 
 /* As `apt-get update` does where something is new. */
@@ -393,6 +393,23 @@ static void test_a_package_by_path(void **state)
     assert_says(&world->error, "cache directory");
 }
 
+static void test_what_a_killed_unpacking_left(void **state)
+{
+    struct world *world = *state;
+    cleanup_free char *path = in(world, "package.deb");
+    cleanup_free char *command = NULL;
+    char digest[DIGEST_HEX_SIZE];
+
+    assert_int_equal(digest_file(path, digest, &world->error), 0);
+    command = xasprintf("d=%s/kernel/work/%s.d; mkdir -p $d/entry/lib/modules/old $d/tree/boot "
+                        "&& touch $d/tree/boot/vmlinuz-old",
+                        world->cache, digest);
+    run_shell(command);
+    assert_int_equal(kernel_get(path, &world->options, &world->kernel, &world->error), 0);
+    assert_int_equal(kernel_find_driver(&world->kernel, "ext4"), KERNEL_DRIVER_BUILTIN);
+    assert_nothing_half_done(world);
+}
+
 static void test_control_fields(void **state)
 {
     static const char text[] = "A: 1\nAB:2\nEmpty:\n\nLater: 3\n";
@@ -444,6 +461,7 @@ int main(void)
         TEST(test_cancelled_while_apt_runs),
         TEST(test_another_architecture),
         TEST(test_a_package_by_path),
+        TEST(test_what_a_killed_unpacking_left),
         cmocka_unit_test(test_control_fields),
         cmocka_unit_test(test_commands),
     };

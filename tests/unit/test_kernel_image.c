@@ -77,7 +77,7 @@ static void test_bzimage_whose_version_pointer_lies(void **state)
     struct error error;
 
     (void)state;
-    memcpy(bytes + 0x20e, "\xff\xff", 2);
+    memset(bytes + 0x20e, 0xff, 2);
     assert_int_equal(parse(bytes, BZIMAGE_SIZE, &image, &error), 0);
     assert_string_equal(image.release, "");
 }
@@ -99,7 +99,7 @@ static void test_mistakes_are_called_by_their_name(void **state)
          "ELF",
          4, -EINVAL, "cut short"},
     };
-    char aarch64[64] = "MZ";
+    const char aarch64[64] = {'M', 'Z', [56] = 'A', 'R', 'M', '\x64'};
     struct kernel_image image;
     struct error error;
 
@@ -108,7 +108,6 @@ static void test_mistakes_are_called_by_their_name(void **state)
         assert_int_equal(parse(cases[i].bytes, cases[i].count, &image, &error), cases[i].code);
         assert_says(&error, cases[i].says);
     }
-    memcpy(aarch64 + 56, "ARM\x64", 4);
     assert_int_equal(parse(aarch64, sizeof aarch64, &image, &error), -ENOTSUP);
     assert_says(&error, "for aarch64");
 }
@@ -149,17 +148,17 @@ static void test_vmlinux(void **state)
 
 static void test_vmlinux_whose_release_lies_across_chunks(void **state)
 {
-    enum { MIB = 1 << 20 };
+    static const size_t mib = 1 << 20;
     cleanup_free char *head = make_vmlinux("", EM_X86_64, true);
-    cleanup_free char *big = xcalloc(3, MIB);
+    cleanup_free char *big = xcalloc(3, mib);
     struct kernel kernel;
     struct error error;
 
     for (size_t shift = 0; shift < 64; shift++) {
-        memset(big, 0, 3 * MIB);
+        memset(big, 0, 3 * mib);
         memcpy(big, head, 1024);
-        memcpy(big + 2 * MIB - 100 - shift, "Linux version " RELEASE " ", 15 + sizeof RELEASE - 1);
-        assert_int_equal(get_file(*state, big, 3 * MIB, &kernel, &error), 0);
+        memcpy(big + 2 * mib - 100 - shift, "Linux version " RELEASE " ", 15 + sizeof RELEASE - 1);
+        assert_int_equal(get_file(*state, big, 3 * mib, &kernel, &error), 0);
         assert_string_equal(kernel.release, RELEASE);
         kernel_free(&kernel);
     }

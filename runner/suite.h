@@ -1,0 +1,224 @@
+/* Scenario files: the model of a suite and how it is loaded. docs/scenario.md is the reference.
+ *
+ * A suite is loaded once, strictly, into cases that share nothing with each other: every
+ * variable is replaced, every default filled in, every address given. */
+#ifndef DUET_RUNNER_SUITE_H
+#define DUET_RUNNER_SUITE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SUITE_CASES_MAX = 10000,
+    SUITE_NODES_MAX = 64,
+    SUITE_LINKS_MAX = 256,
+};
+
+struct suite_position {
+    unsigned line, column; /* in the suite's file, from 1 */
+};
+
+struct suite_texts {
+    char **items;
+    size_t count;
+};
+
+struct suite_pair {
+    char *name;
+    char *value;
+};
+
+struct suite_pairs {
+    struct suite_pair *items; /* names are unique */
+    size_t count;
+};
+
+/* Somebody else's PID 1 or script. */
+struct suite_init {
+    char *directory; /* on the host, absolute; NULL where the guest runs duet's own init alone */
+    char *run;       /* in the directory, from its "/" */
+    bool raw;        /* `run` is PID 1 itself; else duet's init prepares the node, then runs it */
+};
+
+enum suite_file_kind {
+    SUITE_FILE_PROGRAM, /* an executable file of the host: brings its shared libraries */
+    SUITE_FILE_DATA,    /* another file of the host */
+    SUITE_FILE_TREE,    /* a directory of the host with all that is in it */
+    SUITE_FILE_CONTENT, /* `content` */
+};
+
+enum { SUITE_MODE_KEPT = -1 };
+
+struct suite_file {
+    enum suite_file_kind kind;
+    char *from;    /* absolute path on the host; NULL for SUITE_FILE_CONTENT */
+    char *to;      /* absolute path in the guest */
+    char *content; /* NULL for the others */
+    int mode;      /* permission bits, or SUITE_MODE_KEPT: as on the host */
+    struct suite_position at;
+};
+
+enum suite_ready_kind {
+    SUITE_READY_STARTED, /* running is ready */
+    SUITE_READY_TCP,     /* something listens on `port` */
+    SUITE_READY_UDP,     /* something is bound to `port` */
+    SUITE_READY_PATH,    /* `text` exists in the guest */
+    SUITE_READY_OUTPUT,  /* `text` appeared in its standard output or error */
+    SUITE_READY_COMMAND, /* the shell command `text` succeeds */
+};
+
+struct suite_ready {
+    enum suite_ready_kind kind;
+    uint16_t port; /* host byte order; 0 where the kind has none */
+    char *text;    /* NULL where the kind has none */
+};
+
+struct suite_background {
+    char *name; /* unique in its node */
+    char *run;  /* shell script */
+    struct suite_pairs env;
+    struct suite_ready ready;
+    uint64_t ready_timeout_ns;
+    int stop_signal; /* number on Linux, x86 */
+    struct suite_position at;
+};
+
+/* What a step has to do; NULL is not asked for. */
+struct suite_expect {
+    unsigned status;          /* exit status, 128 + signal */
+    char *output;        /* standard output, byte for byte */
+    char *output_sha256; /* of standard output: 64 lower-case hexadecimal digits */
+    char *output_has;    /* somewhere in standard output */
+};
+
+struct suite_step {
+    char *name; /* unique in its node */
+    char *run;  /* shell script */
+    struct suite_pairs env;
+    uint64_t timeout_ns; /* 0: the case's alone */
+    struct suite_expect expect;
+    struct suite_position at;
+};
+
+/* An address of a link's end, or a destination; the family says which member counts. */
+struct suite_address {
+    int family; /* AF_INET or AF_INET6 */
+    union {
+        struct in_addr v4;
+        struct in6_addr v6;
+        uint8_t bytes[16]; /* network byte order */
+    };
+    unsigned prefix;                 /* bits */
+    char text[INET6_ADDRSTRLEN + 4]; /* "10.0.0.1/24" */
+};
+
+struct suite_route {
+    struct suite_address to;  /* 0.0.0.0/0 or ::/0 for `default` */
+    struct suite_address via; /* in a subnet of one of the node's links; prefix is that subnet's */
+};
+
+struct suite_node {
+    char *name; /* RFC 1123 host name of one label, lower case */
+    uint64_t memory_bytes;
+    unsigned cpus;
+    char *cmdline; /* further kernel parameters, or the empty string */
+    struct suite_init init;
+    struct suite_file *files;
+    size_t file_count;
+    struct suite_texts modules;          /* kernel modules to load, in this order */
+    struct suite_pairs sysctls;          /* "net.ipv4.ip_forward": "1" */
+    struct suite_pairs env;              /* of all its steps and background processes */
+    struct suite_background *background; /* in the order to start them */
+    size_t background_count;
+    struct suite_step *steps; /* in the order to run them */
+    size_t step_count;
+    size_t *after; /* nodes whose background must be ready before this one starts; no circles */
+    size_t after_count;
+    struct suite_route *routes;
+    size_t route_count;
+    struct suite_position at;
+};
+
+/* As tc-netem(8); 0 is none. Shares are in parts per thousand million. */
+struct suite_impair {
+    uint64_t delay_ns;
+    uint64_t jitter_ns; /* at most delay_ns */
+    uint32_t loss_ppb;
+    uint32_t duplicate_ppb;
+    uint32_t reorder_ppb;
+    uint32_t corrupt_ppb;
+    uint64_t rate_bps; /* bits per second; 0: no limit */
+};
+
+enum { SUITE_ADDRESSES_MAX = 8 }; /* of one end */
+
+struct suite_end {
+    size_t node;        /* index */
+    char interface[16]; /* "eth0": the node's links in the file's order */
+    uint8_t mac[6];     /* unique in its case, the same in every run */
+    struct suite_address addresses[SUITE_ADDRESSES_MAX];
+    size_t address_count;
+};
+
+struct suite_link {
+    char *name; /* unique in its case */
+    struct suite_end ends[2];
+    unsigned mtu;
+    struct suite_impair impair;
+    struct suite_position at;
+    struct suite_position impair_at; /* line 0 where the file gives none */
+};
+
+struct suite_tokens {
+    char *result; /* prefix of a result token's line */
+    char *ready;  /* prefix of a ready token's line */
+};
+
+struct suite_case {
+    char *name; /* unique in its suite: "tcp,loss=0.5%,delay=5ms" */
+    char *slug; /* the name as one file's name: [A-Za-z0-9._=+~-], at most 100 bytes, unique */
+    struct suite_texts tags; /* the suite's included */
+    char *skip;              /* the reason, or NULL */
+    uint64_t timeout_ns;
+    char *kernel; /* name or path, or NULL for the default */
+    struct suite_tokens tokens;
+    struct suite_pairs variables; /* the matrix's choice, as texts */
+    struct suite_node *nodes;     /* in the file's order */
+    size_t node_count;
+    struct suite_link *links;
+    size_t link_count;
+};
+
+struct suite {
+    char *name;
+    char *summary;   /* may be empty */
+    char *path;      /* as it was given */
+    char *directory; /* absolute: relative paths of the host start here */
+    struct suite_texts tags;
+    struct suite_case *cases; /* in the file's order, the matrix's first key outermost */
+    size_t case_count;
+    struct arena *memory; /* holds all of the above */
+};
+
+/* Loads the file at `path`. The caller frees *suite with suite_free. A mistake in the file is
+ * EINVAL (ENOENT for a file that is not there, EFBIG for too large) with the first one as
+ * "FILE:LINE:COLUMN: what was found, what was expected"; other codes are open's and read's. */
+int suite_load(const char *path, struct suite **suite, struct error *error);
+
+/* As suite_load, from memory. `path` is the name for messages; relative paths of the host start
+ * in `directory`. */
+int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
+                    struct suite **suite, struct error *error);
+
+/* NULL is fine. */
+void suite_free(struct suite *suite);
+
+/* Appends the Markdown tables of every key: docs/scenario.md has them word for word. */
+void suite_describe_keys(struct buffer *out);
+
+#endif

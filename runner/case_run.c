@@ -1,0 +1,307 @@
+#include "runner/case_run.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "runner/node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct case_run {
+    struct case_run_options options;
+    struct node **nodes;
+    size_t node_count;
+    struct timer *timeout;
+    struct timer *advance; /* fires at once: many changes of one moment are looked at together */
+    bool ending, cancelled, done;
+    uint64_t started_ns, ended_ns;
+};
+
+/* -- Progress ---------------------------------------------------------------------------------- */
+
+static void tell_activity(const struct case_run *run)
+{
+    cleanup_buffer struct buffer text = {0};
+    char activity[128];
+
+    if (!run->options.activity)
+        return;
+    for (size_t i = 0; i < run->node_count; i++) {
+        if (node_state(run->nodes[i]) == NODE_DONE || node_state(run->nodes[i]) == NODE_GONE)
+            continue;
+        node_activity(run->nodes[i], activity, sizeof activity);
+        buffer_printf(&text, "%s%s: %s", text.length ? ", " : "", node_name(run->nodes[i]),
+                      activity);
+    }
+    run->options.activity(run->options.context, text.data ? text.data : "");
+}
+
+static bool all_in(const struct case_run *run, bool (*is)(const struct node *node))
+{
+    for (size_t i = 0; i < run->node_count; i++)
+        if (!is(run->nodes[i]))
+            return false;
+    return true;
+}
+
+static bool is_gone(const struct node *node)
+{
+    return node_state(node) == NODE_GONE;
+}
+
+static bool is_done(const struct node *node)
+{
+    return node_passed(node);
+}
+
+static bool any_lost(const struct case_run *run)
+{
+    for (size_t i = 0; i < run->node_count; i++)
+        if (node_is_lost(run->nodes[i]))
+            return true;
+    return false;
+}
+
+static bool may_go(const struct case_run *run, size_t index)
+{
+    const struct suite_node *spec = &run->options.suite_case->nodes[index];
+
+    for (size_t i = 0; i < spec->after_count; i++)
+        if (!node_is_up(run->nodes[spec->after[i]]))
+            return false;
+    return true;
+}
+
+/* A step of the first node must not meet a peer that still boots. */
+static bool all_ready(const struct case_run *run)
+{
+    for (size_t i = 0; i < run->node_count; i++)
+        if (!node_is_ready(run->nodes[i]) && !run->options.suite_case->nodes[i].init.directory)
+            return false;
+    return true;
+}
+
+/* Starts machines in the order of their rank: who serves a link must be there first. libvirt's
+ * calls run one after another, so the order of the requests is the order of the machines. */
+static void start_machines(struct case_run *run)
+{
+    for (size_t rank = 0; rank < run->node_count; rank++)
+        for (size_t i = 0; i < run->node_count; i++) {
+            if (run->options.plan->machines[i].rank != rank ||
+                node_state(run->nodes[i]) != NODE_IDLE)
+                continue;
+            if (plan_starts_late(&run->options.suite_case->nodes[i]) && !may_go(run, i))
+                return;
+            node_start(run->nodes[i]);
+        }
+}
+
+static void end_case(struct case_run *run)
+{
+    run->ending = true;
+    timer_stop(run->timeout);
+    for (size_t i = 0; i < run->node_count; i++)
+        node_stop(run->nodes[i], run->cancelled);
+}
+
+static void advance(void *context)
+{
+    struct case_run *run = context;
+
+    if (!run->ending) {
+        start_machines(run);
+        for (size_t i = 0; i < run->node_count; i++)
+            if (node_state(run->nodes[i]) == NODE_WAITING && all_ready(run) && may_go(run, i))
+                node_go(run->nodes[i]);
+        if (any_lost(run) || all_in(run, is_done))
+            end_case(run);
+    }
+    tell_activity(run);
+    if (run->ending && !run->done && all_in(run, is_gone)) {
+        run->done = true;
+        run->ended_ns = clock_ns();
+        loop_stop(run->options.loop);
+    }
+}
+
+static void on_changed(void *context)
+{
+    struct case_run *run = context;
+
+    if (!run->done)
+        timer_start(run->advance, 0);
+}
+
+static void on_timeout(void *context)
+{
+    struct case_run *run = context;
+
+    for (size_t i = 0; i < run->node_count; i++)
+        node_time_out(run->nodes[i], run->options.suite_case->timeout_ns);
+    advance(run);
+}
+
+/* -- Evidence ---------------------------------------------------------------------------------- */
+
+static char *node_directory(const struct case_run *run, size_t index, bool absolute)
+{
+    const char *name = run->options.suite_case->nodes[index].name;
+
+    if (absolute)
+        return xasprintf("%s/%s/%s", run->options.run_directory, run->options.case_directory, name);
+    return xasprintf("%s/%s", run->options.case_directory, name);
+}
+
+static int write_xml(const struct case_run *run, size_t index, struct error *error)
+{
+    cleanup_free char *directory = node_directory(run, index, true);
+    cleanup_free char *path = xasprintf("%s/domain.xml", directory);
+    cleanup_free char *xml = vm_domain_xml(&run->options.plan->machines[index].spec);
+
+    return fs_write(path, xml, strlen(xml), 0644, error);
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+static int add_node(struct case_run *run, size_t index, struct error *error)
+{
+    cleanup_free char *directory = node_directory(run, index, true);
+    cleanup_free char *relative = node_directory(run, index, false);
+    struct node_options options = {
+        .loop = run->options.loop,
+        .host = run->options.host,
+        .suite_case = run->options.suite_case,
+        .spec = &run->options.suite_case->nodes[index],
+        .machine = &run->options.plan->machines[index].spec,
+        .seed = run->options.seed,
+        .directory = directory,
+        .relative = relative,
+        .changed = on_changed,
+        .context = run,
+    };
+    int code = fs_mkdirs(directory, 0755, error);
+
+    if (code == 0)
+        code = write_xml(run, index, error);
+    if (code == 0)
+        code = node_new(&options, &run->nodes[index], error);
+    if (code == 0)
+        run->node_count++;
+    return code;
+}
+
+int case_run_new(const struct case_run_options *options, struct case_run **out, struct error *error)
+{
+    struct case_run *run = xcalloc(1, sizeof *run);
+    int code = 0;
+
+    run->options = *options;
+    run->nodes = xcalloc(options->suite_case->node_count, sizeof(struct node *));
+    run->timeout = loop_timer(options->loop, on_timeout, run);
+    run->advance = loop_timer(options->loop, advance, run);
+    for (size_t i = 0; i < options->suite_case->node_count && code == 0; i++)
+        code = add_node(run, i, error);
+    if (code < 0) {
+        case_run_free(run);
+        return code;
+    }
+    *out = run;
+    return 0;
+}
+
+void case_run_go(struct case_run *run)
+{
+    run->started_ns = clock_ns();
+    timer_start(run->timeout, run->options.suite_case->timeout_ns);
+    timer_start(run->advance, 0);
+    loop_run(run->options.loop);
+}
+
+void case_run_cancel(struct case_run *run)
+{
+    if (run->done)
+        return;
+    run->cancelled = true;
+    end_case(run);
+    timer_start(run->advance, 0);
+}
+
+void case_run_free(struct case_run *run)
+{
+    if (!run)
+        return;
+    for (size_t i = 0; i < run->node_count; i++)
+        node_free(run->nodes[i]);
+    free(run->nodes);
+    timer_free(run->timeout);
+    timer_free(run->advance);
+    free(run);
+}
+
+/* -- The verdict ------------------------------------------------------------------------------- */
+
+static void add_links(const struct suite_case *suite_case, struct case_result *result)
+{
+    for (size_t i = 0; i < suite_case->link_count; i++) {
+        const struct suite_link *link = &suite_case->links[i];
+        struct link_result *added = case_result_add_link(result);
+
+        added->name = xstrdup(link->name);
+        added->mtu = link->mtu;
+        for (int side = 0; side < 2; side++)
+            added->nodes[side] = xstrdup(suite_case->nodes[link->ends[side].node].name);
+        if (link->ends[0].address_count > 0)
+            added->subnet = xstrdup(link->ends[0].addresses[0].text);
+    }
+}
+
+/* Green only where every node is; otherwise the node whose verdict comes first decides. */
+static const struct node_result *deciding_node(const struct case_result *result)
+{
+    const struct node_result *worst = NULL;
+
+    for (size_t i = 0; i < result->node_count; i++)
+        if (!worst ||
+            (verdict_worse(result->nodes[i].verdict, worst->verdict) == result->nodes[i].verdict &&
+             result->nodes[i].verdict != worst->verdict))
+            worst = &result->nodes[i];
+    return worst;
+}
+
+void case_run_result(struct case_run *run, struct case_result *result)
+{
+    const struct node_result *decides;
+
+    for (size_t i = 0; i < run->node_count; i++)
+        node_result(run->nodes[i], case_result_add_node(result));
+    add_links(run->options.suite_case, result);
+    result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
+    decides = deciding_node(result);
+    result->verdict = decides ? decides->verdict : VERDICT_ERROR;
+    if (run->cancelled) {
+        result->verdict = VERDICT_ERROR;
+        result->reason = xstrdup("interrupted");
+    } else if (decides && decides->verdict != VERDICT_PASSED) {
+        result->reason = xasprintf("%s: %s", decides->name, decides->reason);
+    }
+}
+
+const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out)
+{
+    struct node *decides = NULL;
+    enum verdict worst = VERDICT_PASSED;
+
+    for (size_t i = 0; i < run->node_count; i++) {
+        enum verdict verdict = node_fault_verdict(run->nodes[i]);
+
+        if (verdict != VERDICT_PASSED &&
+            (!decides || (verdict_worse(verdict, worst) == verdict && verdict != worst))) {
+            decides = run->nodes[i];
+            worst = verdict;
+        }
+    }
+    if (!decides)
+        return NULL;
+    node_console_tail(decides, lines, out);
+    return node_name(decides);
+}

@@ -1,0 +1,239 @@
+/* duet run */
+#include "runner/commands.h"
+#include "runner/find.h"
+#include "runner/run.h"
+#include "runner/units.h"
+
+#include "base/memory.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum {
+    KEY_ACCEL = 256,
+    KEY_KERNEL,
+    KEY_SEED,
+    KEY_RESULTS,
+    KEY_CONNECT,
+    KEY_JUNIT,
+    KEY_TAP,
+    KEY_JSON,
+    KEY_KEEP,
+    KEY_COLOR
+};
+
+struct run_arguments {
+    char **names;
+    size_t name_count;
+    struct run_options run;
+    struct session_options session;
+    enum color_mode color;
+    bool verbose, debug, seed_given;
+    struct suite **suites;
+    size_t suite_count;
+};
+
+static const struct argp_option options[] = {
+    {"only", 'o', "GLOB", 0, "Only cases whose name or a tag matches", 0},
+    {"accel", KEY_ACCEL, "auto|kvm|tcg", 0,
+     "What runs the guests (auto: KVM where it truly starts one, else TCG)", 0},
+    {"kernel", KEY_KERNEL, "NAME|PATH|URL", 0,
+     "Guest kernel: debian, host, a file, or https://...#sha256=HEX (default: what the suite says, "
+     "else debian)",
+     0},
+    {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},
+    {"results", KEY_RESULTS, "DIR", 0, "Where results go (default: duet-results)", 0},
+    {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
+    {"tap", KEY_TAP, "FILE", 0, "Write TAP version 14 too", 0},
+    {"json", KEY_JSON, NULL, 0, "Print results.json on standard output instead of lines", 0},
+    {"keep", KEY_KEEP, NULL, 0, "Keep the initrds and libvirt's log with the results", 0},
+    {"connect", KEY_CONNECT, "URI", 0,
+     "Another libvirt than the embedded driver, e.g. qemu:///session", 0},
+    {"color", KEY_COLOR, "auto|always|never", 0, "Colour (auto: on a terminal without NO_COLOR)",
+     0},
+    {"verbose", 'v', NULL, 0, "Say what each case waits for", 0},
+    {"debug", 'd', NULL, 0, "As --verbose and --keep, and show libvirt's log on trouble", 0},
+    {0},
+};
+
+static int choose(const char *argument, const char *const words[], int *choice)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(argument, words[i]) == 0) {
+            *choice = i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+static error_t parse_words(int key, char *argument, struct argp_state *state)
+{
+    static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
+    static const char *const colors[] = {"auto", "always", "never", NULL};
+    struct run_arguments *arguments = state->input;
+    struct error error;
+    int choice = 0;
+
+    if (key == KEY_SEED) {
+        if (units_count(argument, &arguments->run.seed, &error) < 0)
+            argp_error(state, "--seed: %s", error.message);
+        arguments->seed_given = true;
+    } else if (choose(argument, key == KEY_ACCEL ? accels : colors, &choice) < 0) {
+        argp_error(state, "--%s takes auto, %s, not \"%s\"", key == KEY_ACCEL ? "accel" : "color",
+                   key == KEY_ACCEL ? "kvm or tcg" : "always or never", argument);
+    } else if (key == KEY_ACCEL) {
+        arguments->session.accel = (enum accel_choice)choice;
+    } else {
+        arguments->color = (enum color_mode)choice;
+    }
+    return 0;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct run_arguments *arguments = state->input;
+
+    switch (key) {
+    case 'o':
+        arguments->run.only = argument;
+        return 0;
+    case KEY_KERNEL:
+        arguments->run.kernel = argument;
+        return 0;
+    case KEY_RESULTS:
+        arguments->run.results = argument;
+        return 0;
+    case KEY_JUNIT:
+        arguments->run.junit = argument;
+        return 0;
+    case KEY_TAP:
+        arguments->run.tap = argument;
+        return 0;
+    case KEY_JSON:
+        arguments->run.json = true;
+        return 0;
+    case KEY_KEEP:
+        arguments->run.keep = true;
+        return 0;
+    case KEY_CONNECT:
+        arguments->session.connect = argument;
+        return 0;
+    case 'v':
+        arguments->verbose = true;
+        return 0;
+    case 'd':
+        arguments->debug = arguments->run.keep = true;
+        return 0;
+    case KEY_ACCEL:
+    case KEY_COLOR:
+    case KEY_SEED:
+        return parse_words(key, argument, state);
+    case ARGP_KEY_ARGS:
+        arguments->names = state->argv + state->next;
+        arguments->name_count = (size_t)(state->argc - state->next);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int load_suites(struct run_arguments *arguments, struct error *error)
+{
+    struct found_suites found = {0};
+    int code = find_suites(arguments->names, arguments->name_count, &found, error);
+
+    if (code < 0)
+        return code;
+    arguments->suites = xcalloc(found.count, sizeof(struct suite *));
+    for (size_t i = 0; i < found.count && code == 0; i++) {
+        code = suite_load(found.paths[i], &arguments->suites[i], error);
+        if (code == 0)
+            arguments->suite_count++;
+    }
+    found_suites_free(&found);
+    return code;
+}
+
+/* The first suite with the worst news decides: trouble, failed, passed, all skipped. */
+static int worse_status(int a, int b)
+{
+    static const int order[] = {EXIT_TROUBLE, EXIT_USAGE, EXIT_FAILED, EXIT_PASSED, EXIT_SKIPPED};
+
+    for (size_t i = 0; i < array_size(order); i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return EXIT_TROUBLE;
+}
+
+static int run_all(struct session *session, struct run_arguments *arguments, struct error *error)
+{
+    int worst = EXIT_SKIPPED;
+
+    for (size_t i = 0; i < arguments->suite_count && !session->cancel_seen; i++) {
+        int status = EXIT_TROUBLE;
+        int code = run_suite(session, arguments->suites[i], &arguments->run, &status, error);
+
+        if (code < 0 && !session->cancel_seen) {
+            terminal_clear(session->options.terminal);
+            fprintf(stderr, "duet: %s\n", error->message);
+            status = EXIT_TROUBLE;
+        }
+        worst = worse_status(worst, status);
+    }
+    return worst;
+}
+
+static int run_session(struct run_arguments *arguments)
+{
+    struct session session;
+    struct error error;
+    int status, signal_number;
+
+    if (session_open(&session, &arguments->session, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        return EXIT_TROUBLE;
+    }
+    status = run_all(&session, arguments, &error);
+    signal_number = session.signal_number;
+    session_close(&session);
+    return signal_number ? 128 + signal_number : status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[SUITE|FILE]...",
+        .doc = "Run suites: the ones named, or all that `duet list` shows."
+               "\vExit status: 0 all passed, 1 a case failed, 2 bad usage or bad input, 3 duet "
+               "could not do its job, 4 everything was skipped, 130 on Ctrl-C."};
+    struct run_arguments arguments = {.run.results = "duet-results"};
+    struct terminal terminal;
+    struct error error;
+    int status;
+
+    argp_err_exit_status = EXIT_USAGE;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
+        return EXIT_USAGE;
+    if (!arguments.seed_given && getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
+        arguments.run.seed = clock_ns();
+    terminal_init(&terminal, arguments.color);
+    terminal.verbose = arguments.verbose;
+    terminal.debug = arguments.run.debug = arguments.debug;
+    arguments.session.terminal = &terminal;
+    if (load_suites(&arguments, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        status = EXIT_USAGE;
+    } else {
+        status = run_session(&arguments);
+    }
+    for (size_t i = 0; i < arguments.suite_count; i++)
+        suite_free(arguments.suites[i]);
+    free(arguments.suites);
+    return status;
+}

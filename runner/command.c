@@ -1,0 +1,254 @@
+#include "runner/command.h"
+
+#include "base/digest.h"
+#include "base/fs.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct output {
+    char *path; /* from the run's directory */
+    int fd;     /* -1 once it cannot be written */
+    uint64_t bytes;
+    struct buffer kept;
+    struct digest *digest; /* of standard output, until command_result; else NULL */
+    bool closed;           /* the guest closed the stream */
+};
+
+struct command {
+    char *name;
+    const struct suite_expect *expect;
+    struct output out, err;
+    char trouble[256];
+    bool ended;
+    struct agent_event end;
+    char sha256[DIGEST_HEX_SIZE]; /* of standard output, from command_result on */
+};
+
+/* -- Output ------------------------------------------------------------------------------------ */
+
+static int output_open(struct output *output, const struct command_spec *spec, const char *suffix,
+                       struct error *error)
+{
+    cleanup_free char *path = xasprintf("%s/%s.%s", spec->directory, spec->file, suffix);
+
+    output->path = xasprintf("%s/%s.%s", spec->relative, spec->file, suffix);
+    output->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return output->fd < 0 ? error_errno(error, "cannot make %s", path) : 0;
+}
+
+static void output_free(struct output *output)
+{
+    if (output->fd >= 0)
+        close(output->fd);
+    free(output->path);
+    buffer_free(&output->kept);
+    digest_free(output->digest);
+}
+
+int command_new(const struct command_spec *spec, struct command **out, struct error *error)
+{
+    struct command *command = xcalloc(1, sizeof *command);
+    int code;
+
+    command->name = xstrdup(spec->name);
+    command->expect = spec->expect;
+    command->out.fd = command->err.fd = -1;
+    command->out.digest = digest_new();
+    code = output_open(&command->out, spec, "stdout", error);
+    if (code == 0)
+        code = output_open(&command->err, spec, "stderr", error);
+    if (code < 0) {
+        command_free(command);
+        return code;
+    }
+    *out = command;
+    return 0;
+}
+
+void command_free(struct command *command)
+{
+    if (!command)
+        return;
+    output_free(&command->out);
+    output_free(&command->err);
+    free(command->name);
+    free(command);
+}
+
+static void write_file(struct command *command, struct output *output, const char *bytes,
+                       size_t count)
+{
+    struct error error;
+
+    if (output->fd < 0)
+        return;
+    if (output->bytes + count > COMMAND_FILE_BYTES_MAX)
+        error_set(&error, EFBIG, "it has reached its limit of 256 MiB");
+    else if (fs_write_all(output->fd, bytes, count, &error) == 0)
+        return;
+    close(output->fd);
+    output->fd = -1;
+    if (!command->trouble[0])
+        snprintf(command->trouble, sizeof command->trouble, "%s is cut short: %.150s", output->path,
+                 error.message);
+}
+
+int command_output(struct command *command, bool standard_error, const char *bytes, size_t count,
+                   struct error *error)
+{
+    struct output *output = standard_error ? &command->err : &command->out;
+    size_t room = COMMAND_KEPT_BYTES - output->kept.length;
+
+    if (output->closed && count == 1 && !standard_error)
+        return 0; /* hyperstart's exit status, which CMDFINISHED tells as well */
+    if (output->closed)
+        return error_set(error, EBADMSG,
+                         "the guest sent %zu bytes on a stream of \"%s\" that it "
+                         "had closed",
+                         count, command->name);
+    output->closed = count == 0;
+    write_file(command, output, bytes, count);
+    buffer_append(&output->kept, bytes, count < room ? count : room);
+    if (output->digest)
+        digest_update(output->digest, bytes, count);
+    output->bytes += count;
+    return 0;
+}
+
+const char *command_trouble(const struct command *command)
+{
+    return command->trouble[0] ? command->trouble : NULL;
+}
+
+void command_finished(struct command *command, const struct agent_event *event)
+{
+    command->ended = true;
+    command->end = *event;
+}
+
+bool command_ended(const struct command *command)
+{
+    return command->ended;
+}
+
+bool command_complete(const struct command *command)
+{
+    return command->ended && command->out.bytes >= command->end.stdout_bytes &&
+           command->err.bytes >= command->end.stderr_bytes;
+}
+
+/* -- Judgement --------------------------------------------------------------------------------- */
+
+static char *describe_end(const struct command *command)
+{
+    if (command->end.signal)
+        return xasprintf("ended by signal %d (%s)", command->end.signal,
+                         strsignal(command->end.signal));
+    return xasprintf("exit status %d", command->end.status);
+}
+
+static void fail(struct step_result *result, char *expected, char *found, const char *reason)
+{
+    result->verdict = VERDICT_FAILED;
+    result->expected = expected;
+    result->found = found;
+    result->reason = xstrdup(reason);
+}
+
+static const char *kept_text(const struct output *output)
+{
+    return output->kept.data ? output->kept.data : "";
+}
+
+static void judge_text(const struct command *command, const char *expected,
+                       struct step_result *result)
+{
+    const struct output *out = &command->out;
+    struct buffer difference = {0};
+
+    if (out->bytes == strlen(expected) && memcmp(kept_text(out), expected, out->bytes) == 0)
+        return;
+    hexdump_difference(&difference, expected, strlen(expected), kept_text(out), out->kept.length);
+    fail(result, xstrdup(expected), buffer_steal(&difference),
+         out->bytes == 0 ? "its standard output is empty" : "its standard output is another");
+}
+
+static void judge_digest(const char *found, const char *expected, uint64_t bytes,
+                         struct step_result *result)
+{
+    if (strcmp(found, expected) == 0)
+        return;
+    fail(result, xasprintf("SHA-256 %s", expected),
+         xasprintf("SHA-256 %s of %" PRIu64 " bytes", found, bytes),
+         bytes == 0 ? "its standard output is empty" : "its standard output has another SHA-256");
+}
+
+static void judge_part(const struct command *command, const char *expected,
+                       struct step_result *result)
+{
+    const struct output *out = &command->out;
+
+    if (memmem(kept_text(out), out->kept.length, expected, strlen(expected)))
+        return;
+    fail(result, xasprintf("\"%s\" in its standard output", expected),
+         xasprintf("%" PRIu64 " bytes without it%s", out->bytes,
+                   out->bytes > out->kept.length ? " in the first MiB" : ""),
+         "its standard output lacks what was expected");
+}
+
+static void judge_step(const struct command *command, struct step_result *result)
+{
+    const struct suite_expect *expect = command->expect;
+
+    if ((unsigned int)command->end.status != expect->status) {
+        fail(result, xasprintf("exit status %u", expect->status), describe_end(command),
+             "it ended with another status");
+        return;
+    }
+    if (expect->output)
+        judge_text(command, expect->output, result);
+    if (expect->output_sha256 && result->verdict == VERDICT_PASSED)
+        judge_digest(command->sha256, expect->output_sha256, command->out.bytes, result);
+    if (expect->output_has && result->verdict == VERDICT_PASSED)
+        judge_part(command, expect->output_has, result);
+}
+
+static void fill_outputs(const struct command *command, struct step_result *result)
+{
+    result->standard_output.path = xstrdup(command->out.path);
+    result->standard_output.bytes = command->out.bytes;
+    result->standard_error.path = xstrdup(command->err.path);
+    result->standard_error.bytes = command->err.bytes;
+}
+
+void command_result(struct command *command, struct step_result *result)
+{
+    if (command->out.digest) {
+        digest_finish(command->out.digest, command->sha256);
+        command->out.digest = NULL;
+    }
+    result->name = xstrdup(command->name);
+    result->background = command->expect == NULL;
+    result->started = true;
+    result->ended = command->ended;
+    result->status = command->end.status;
+    result->signal = command->end.signal;
+    result->timed_out = command->end.timed_out;
+    result->duration_s = (double)command->end.duration_ms / 1000;
+    result->verdict = VERDICT_PASSED;
+    fill_outputs(command, result);
+    if (!command->expect)
+        return;
+    if (command->end.timed_out) {
+        result->verdict = VERDICT_TIMEOUT;
+        result->reason = xasprintf("it ran into its timeout after %.1f s", result->duration_s);
+    } else if (command->ended) {
+        judge_step(command, result);
+    }
+}

@@ -1,0 +1,20 @@
+/* The subcommands. Each gets its own name as argv[0] and returns the program's exit status. */
+#ifndef DUET_RUNNER_COMMANDS_H
+#define DUET_RUNNER_COMMANDS_H
+
+/* docs/duet.1 and ../docs/results.md say the same. */
+enum exit_status {
+    EXIT_PASSED = 0,
+    EXIT_FAILED = 1,  /* a case failed */
+    EXIT_USAGE = 2,   /* bad usage or bad input */
+    EXIT_TROUBLE = 3, /* duet could not do its job */
+    EXIT_SKIPPED = 4, /* everything was skipped */
+    EXIT_INTERRUPTED = 130,
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+#endif

@@ -1,0 +1,21 @@
+/* A node's image: the base layer of its kernel, and a layer with what the suite gives the node. */
+#ifndef DUET_RUNNER_IMAGE_H
+#define DUET_RUNNER_IMAGE_H
+
+#include "base/error.h"
+#include "kernel/kernel.h"
+#include "runner/suite.h"
+
+struct image_options {
+    const struct kernel *kernel;
+    const char *cache_dir;   /* base layers are kept here */
+    const char *runtime_dir; /* layers of the run and whole images go here */
+};
+
+/* Makes the node's initrd, or finds the one that an equal node of this run has. Takes from some
+ * milliseconds to, the first time for a kernel, a second. The caller frees *path.
+ * Errors: of the initrd module; ENODEV for a kernel without the drivers of a microvm. */
+int image_make(const struct image_options *options, const struct suite_node *node, char **path,
+               struct error *error);
+
+#endif

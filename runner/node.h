@@ -1,0 +1,84 @@
+/* One node of a case while it runs: its machine, the conversation with its init, what it found.
+ *
+ *   state       what happens                               left by
+ *   IDLE        nothing yet                                node_start -> STARTING
+ *   STARTING    libvirt creates the machine                it runs -> BOOTING
+ *   BOOTING     the guest boots                            READY -> WAITING (TOKEN for a foreign
+ * init) WAITING     ready; nodes it comes after are not up     node_go -> BACKGROUND BACKGROUND
+ * background processes, one after another    all ready -> STEPS; the node is up STEPS       steps,
+ * one after another                   the last one passed -> DONE TOKEN       a foreign init runs
+ * its result token -> DONE DONE        the node has said that it passed           node_stop ->
+ * STOPPING STOPPING    processes end, the guest powers off        QEMU is gone -> GONE GONE nothing
+ * of it is left
+ *
+ * A fault may come in every state; the worst one by verdict.h's precedence is kept. After each
+ * change that may matter to the case, `changed` is called. */
+#ifndef DUET_RUNNER_NODE_H
+#define DUET_RUNNER_NODE_H
+
+#include "results/results.h"
+#include "runner/suite.h"
+#include "vm/vm.h"
+
+#include <stdbool.h>
+
+enum node_state {
+    NODE_IDLE,
+    NODE_STARTING,
+    NODE_BOOTING,
+    NODE_WAITING,
+    NODE_BACKGROUND,
+    NODE_STEPS,
+    NODE_TOKEN,
+    NODE_DONE,
+    NODE_STOPPING,
+    NODE_GONE,
+};
+
+struct node;
+
+struct node_options {
+    struct loop *loop;
+    struct vm_host *host;
+    const struct suite_case *suite_case;
+    const struct suite_node *spec;
+    const struct vm_spec *machine; /* until node_free */
+    uint64_t seed;                 /* of the run */
+    const char *directory;         /* of the node's files: absolute, exists */
+    const char *relative;          /* the same, from the run's directory */
+    void (*changed)(void *context);
+    void *context;
+};
+
+int node_new(const struct node_options *options, struct node **node, struct error *error);
+/* Before node_start or when GONE. NULL is fine. */
+void node_free(struct node *node);
+
+/* Starts the machine. A failure is the node's fault, not the caller's. */
+void node_start(struct node *node);
+/* The nodes it comes after are up. */
+void node_go(struct node *node);
+/* The case has no more time: a fault that says what the node was at. */
+void node_time_out(struct node *node, uint64_t timeout_ns);
+/* Ends the node's processes and its machine; at once where `now` is true. Any number of times. */
+void node_stop(struct node *node, bool now);
+
+enum node_state node_state(const struct node *node);
+const char *node_name(const struct node *node);
+bool node_is_running(const struct node *node); /* its machine runs: peers may connect to it */
+bool node_is_up(const struct node *node);      /* its background processes are ready, or were */
+bool node_is_ready(const struct node *node);   /* its guest has said that it is up */
+bool node_passed(const struct node *node);     /* it said so; a fault may still be there */
+/* VERDICT_PASSED while it has no fault. */
+enum verdict node_fault_verdict(const struct node *node);
+/* A fault after which the case cannot go on. */
+bool node_is_lost(const struct node *node);
+/* What it is at, for progress: "booting", "step 2/3 transfer". */
+void node_activity(const struct node *node, char *text, size_t size);
+/* The last `lines` lines of its console. */
+void node_console_tail(const struct node *node, size_t lines, struct buffer *out);
+
+/* Fills `result` when GONE (or never started). Once. */
+void node_result(struct node *node, struct node_result *result);
+
+#endif

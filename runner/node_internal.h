@@ -1,0 +1,68 @@
+/* What node.c (life), node_talk.c (conversation) and node_result.c (findings) share. */
+#ifndef DUET_RUNNER_NODE_INTERNAL_H
+#define DUET_RUNNER_NODE_INTERNAL_H
+
+#include "runner/command.h"
+#include "runner/node.h"
+
+#define BOOT_NS     (120 * NS_PER_S) /* from QEMU's start to READY */
+#define PING_NS     (2 * NS_PER_S)
+#define SILENCE_NS  (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
+#define BACKSTOP_NS (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
+#define STOP_NS     (2 * NS_PER_S)  /* background processes with a stop signal of their own */
+#define POWEROFF_NS (4 * NS_PER_S)
+
+enum { TOKENS_MAX = 64 }; /* of one node; a guest that sends more says nothing new */
+
+struct node {
+    struct node_options options;
+    enum node_state state;
+    struct vm *vm;
+    struct scanner *scanner;
+
+    enum verdict fault; /* VERDICT_PASSED: none */
+    char *fault_reason;
+    bool lost; /* the case cannot go on with this node */
+    bool said_passed;
+    bool up, booted;
+    uint64_t started_ns, ready_ns;
+
+    struct timer *deadline; /* of the state or the command that runs */
+    struct timer *ping;
+    uint64_t ping_sent_ns; /* 0: answered */
+    uint64_t answered_ns, cpu_at_answer_ms;
+    uint64_t next_id;
+
+    struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
+    struct suite_pairs env;
+    char seed[24];
+    struct command **commands; /* background, then steps: a command's id is its index + 1 */
+    size_t command_count;
+    size_t current;     /* how many were started; the last of them runs in BACKGROUND, STEPS */
+    bool current_ready; /* the guest said so of the last one */
+    bool stop_asked;    /* processes with a stop signal of their own were sent it */
+    bool destroying;    /* DESTROYPOD was sent */
+
+    struct result_token *tokens;
+    size_t token_count;
+    struct vm_gone gone;
+};
+
+/* Keeps the worse of the fault that is there and this one. `lost` ends the case. */
+void node_fault(struct node *node, enum verdict verdict, bool lost, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void node_changed(struct node *node);
+bool node_is_foreign(const struct node *node);
+
+/* node_talk.c */
+void node_on_ctl(void *context, const struct wire_ctl *frame);
+void node_on_io(void *context, const struct wire_io *frame);
+void node_on_deadline(void *context);
+void node_on_ping(void *context);
+/* Starts the next background process or step, or finds that there is none. */
+void node_next_command(struct node *node);
+/* Asks init to end: first the processes with a stop signal of their own, then all, then power. */
+void node_ask_to_stop(struct node *node);
+void node_describe_command(const struct node *node, size_t index, char *text, size_t size);
+
+#endif

@@ -1,0 +1,67 @@
+/* What a node found, as a result. */
+#include "runner/node_internal.h"
+
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A step that was cut off ended with the node, for the node's reason. */
+static void add_steps(struct node *node, struct node_result *result)
+{
+    for (size_t i = 0; i < node->command_count; i++) {
+        struct step_result *step;
+
+        if (!node->commands[i])
+            continue;
+        step = node_result_add_step(result);
+        command_result(node->commands[i], step);
+        if (!step->ended && !step->background) {
+            step->verdict = node->fault == VERDICT_PASSED ? VERDICT_SKIPPED : node->fault;
+            step->reason = xstrdup("it had not ended when the node was stopped");
+        }
+        if (command_trouble(node->commands[i]) && !step->reason)
+            step->reason = xstrdup(command_trouble(node->commands[i]));
+    }
+}
+
+static void add_console(struct node *node, struct node_result *result)
+{
+    struct vm_console_state state;
+
+    if (!node->vm)
+        return;
+    vm_console_state(node->vm, &state);
+    result->console.path = xasprintf("%s/console.log.gz", node->options.relative);
+    result->console.bytes = state.bytes;
+    result->console.lost_from_ring = ring_lost(state.ring);
+    if (state.log_error && !result->reason)
+        result->reason =
+            xasprintf("%s (%" PRIu64 " bytes lost)", state.log_error, state.log_bytes_lost);
+}
+
+static void add_machine(struct node *node, struct node_result *result)
+{
+    result->qemu.pid = node->gone.pid;
+    result->qemu.ended = node->gone.pid > 0 && (node->gone.status >= 0 || node->gone.signal > 0);
+    result->qemu.status = node->gone.status < 0 ? 0 : node->gone.status;
+    result->qemu.signal = node->gone.signal;
+}
+
+void node_result(struct node *node, struct node_result *result)
+{
+    result->name = xstrdup(node->options.spec->name);
+    result->verdict = node->fault;
+    result->reason = node->fault_reason ? xstrdup(node->fault_reason) : NULL;
+    if (node->fault == VERDICT_PASSED && !node->said_passed) {
+        result->verdict = VERDICT_SKIPPED;
+        result->reason = xstrdup("it was stopped before it could say that it passed");
+    }
+    result->ready = node->ready_ns > 0;
+    result->ready_s = result->ready ? (double)(node->ready_ns - node->started_ns) / NS_PER_S : 0;
+    add_console(node, result);
+    add_machine(node, result);
+    add_steps(node, result);
+    for (size_t i = 0; i < node->token_count; i++)
+        node_result_add_token(result, &node->tokens[i]);
+}

@@ -1,0 +1,113 @@
+#include "runner/report.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { STDERR_SHOWN = 4096 };
+
+void report_case(struct terminal *terminal, const struct case_result *result, int name_width)
+{
+    terminal_clear(terminal);
+    fprintf(terminal->out, "  %s%-11s%s %-*s", terminal_verdict_color(terminal, result->verdict),
+            verdict_name(result->verdict), terminal_reset(terminal), name_width, result->name);
+    if (result->verdict == VERDICT_SKIPPED)
+        fprintf(terminal->out, "          %s", result->reason ? result->reason : "");
+    else
+        fprintf(terminal->out, " %6.1f s", result->duration_s);
+    fputc('\n', terminal->out);
+    fflush(terminal->out);
+}
+
+static void print_field(struct terminal *terminal, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    if (!strchr(text, '\n')) {
+        fprintf(terminal->out, "        %-9s ", name);
+        terminal_quote(terminal, "", text, strlen(text));
+        return;
+    }
+    fprintf(terminal->out, "        %s\n", name);
+    terminal_quote(terminal, "          ", text, strlen(text));
+}
+
+/* The end of what a step said on its standard error: mostly its own reason. */
+static void print_output(struct terminal *terminal, const char *run_directory, const char *name,
+                         const struct output_result *output)
+{
+    cleanup_free char *path = xasprintf("%s/%s", run_directory, output->path);
+    cleanup_buffer struct buffer text = {0};
+    size_t start;
+
+    if (output->bytes == 0 || fs_read(path, 64 << 20, &text, NULL) < 0)
+        return;
+    start = text.length > STDERR_SHOWN ? text.length - STDERR_SHOWN : 0;
+    fprintf(terminal->out, "        %s%s\n", name, start ? " (its end)" : "");
+    terminal_quote(terminal, "          | ", text.data + start, text.length - start);
+}
+
+static bool step_is_of_interest(const struct step_result *step)
+{
+    return verdict_is_bad(step->verdict) ||
+           (step->background && step->ended && (step->status != 0 || step->signal != 0));
+}
+
+static void print_step(struct terminal *terminal, const char *run_directory,
+                       const struct node_result *node, const struct step_result *step)
+{
+    fprintf(terminal->out, "      %snode %s, %s \"%s\"%s%s%s\n", terminal_bold(terminal),
+            node->name, step->background ? "background process" : "step", step->name,
+            terminal_reset(terminal), step->reason ? ": " : "", step->reason ? step->reason : "");
+    print_field(terminal, "expected", step->expected);
+    print_field(terminal, "found", step->found);
+    print_output(terminal, run_directory, "standard output", &step->standard_output);
+    print_output(terminal, run_directory, "standard error", &step->standard_error);
+}
+
+static void print_console(struct terminal *terminal, const char *node, const char *console,
+                          size_t length)
+{
+    if (!node)
+        return;
+    fprintf(terminal->out, "      the last %d lines of %s's console%s\n", REPORT_CONSOLE_LINES,
+            node, length ? "" : ": it is empty");
+    fputs(terminal_dim(terminal), terminal->out);
+    terminal_quote(terminal, "        | ", console, length);
+    fputs(terminal_reset(terminal), terminal->out);
+}
+
+void report_failure(struct terminal *terminal, const struct case_result *result,
+                    const char *run_directory, const char *console_node, const char *console,
+                    size_t console_length)
+{
+    fputs("      ", terminal->out);
+    terminal_quote(terminal, "", result->reason ? result->reason : "it has no reason",
+                   strlen(result->reason ? result->reason : "it has no reason"));
+    for (size_t n = 0; n < result->node_count; n++)
+        for (size_t s = 0; s < result->nodes[n].step_count; s++)
+            if (step_is_of_interest(&result->nodes[n].steps[s]))
+                print_step(terminal, run_directory, &result->nodes[n], &result->nodes[n].steps[s]);
+    print_console(terminal, console_node, console, console_length);
+    fprintf(terminal->out, "      all of it: %s/%s\n", run_directory, result->directory);
+    fflush(terminal->out);
+}
+
+void report_summary(struct terminal *terminal, const struct run_result *run,
+                    const char *run_directory)
+{
+    size_t passed = 0, failed = 0, skipped = 0;
+
+    for (size_t i = 0; i < run->case_count; i++) {
+        if (run->cases[i].verdict == VERDICT_PASSED)
+            passed++;
+        else if (run->cases[i].verdict == VERDICT_SKIPPED)
+            skipped++;
+        else
+            failed++;
+    }
+    fprintf(terminal->out, "%zu passed, %zu failed, %zu skipped in %.1f s; results in %s\n", passed,
+            failed, skipped, run->duration_s, run_directory);
+    fflush(terminal->out);
+}

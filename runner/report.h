@@ -1,0 +1,24 @@
+/* What a run prints about its cases. */
+#ifndef DUET_RUNNER_REPORT_H
+#define DUET_RUNNER_REPORT_H
+
+#include "results/results.h"
+#include "runner/terminal.h"
+
+enum { REPORT_CONSOLE_LINES = 150 };
+
+/* One line for a case that has ended. `name_width` aligns the columns. */
+void report_case(struct terminal *terminal, const struct case_result *result, int name_width);
+
+/* Everything that helps with a case that is bad: which step on which node, expected against found,
+ * its standard error, the end of the console of `console_node` (NULL: none), where the files are.
+ */
+void report_failure(struct terminal *terminal, const struct case_result *result,
+                    const char *run_directory, const char *console_node, const char *console,
+                    size_t console_length);
+
+/* "12 passed, 0 failed, 0 skipped in 61.2 s", and the run's directory. */
+void report_summary(struct terminal *terminal, const struct run_result *run,
+                    const char *run_directory);
+
+#endif

@@ -1,0 +1,28 @@
+/* Runs suites: the results directory, one case after another, what the user sees of it. */
+#ifndef DUET_RUNNER_RUN_H
+#define DUET_RUNNER_RUN_H
+
+#include "runner/session.h"
+#include "runner/suite.h"
+
+struct run_options {
+    const char *only;    /* fnmatch(3) pattern of case names, or NULL */
+    const char *kernel;  /* over what the suite says, or NULL */
+    const char *results; /* the directory that gets one directory a run */
+    const char *junit;   /* a file, or NULL */
+    const char *tap;     /* a file, or NULL */
+    uint64_t seed;
+    bool keep;  /* keep everything of passed cases, not only of the others */
+    bool debug; /* libvirt's log too */
+    bool json;  /* results.json on standard output instead of lines */
+};
+
+/* Runs the suite's cases that `only` selects. Returns the exit status of the program: run.h's
+ * caller adds nothing but the worst over its suites. Errors are duet's own: exit status 3. */
+int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
+              int *exit_status, struct error *error);
+
+/* Whether `only` selects the case: its whole name, or a part between commas, or a tag. */
+bool run_selects(const struct suite_case *suite_case, const char *only);
+
+#endif

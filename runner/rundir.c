@@ -1,0 +1,220 @@
+#include "runner/rundir.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { COMMAND_LINE_MAX = 1 << 20, PROCESS_END_MS = 5000 };
+
+/* -- Sweeping ---------------------------------------------------------------------------------- */
+
+/* A person who looks at the directory with a program of theirs is left alone. */
+static bool is_qemu_of(pid_t pid, const char *path)
+{
+    cleanup_free char *comm = xasprintf("/proc/%d/comm", (int)pid);
+    cleanup_free char *cmdline = xasprintf("/proc/%d/cmdline", (int)pid);
+    cleanup_buffer struct buffer name = {0};
+    cleanup_buffer struct buffer text = {0};
+
+    return fs_read(comm, 64, &name, NULL) == 0 && strncmp(name.data, "qemu-", 5) == 0 &&
+           fs_read(cmdline, COMMAND_LINE_MAX, &text, NULL) == 0 &&
+           memmem(text.data, text.length, path, strlen(path));
+}
+
+/* Killed through a pidfd, so that a number that is used again is never hit. */
+static bool kill_if_ours(pid_t pid, const char *path)
+{
+    cleanup_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+
+    if (fd < 0 || !is_qemu_of(pid, path))
+        return false;
+    if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
+        return false;
+    poll(&end, 1, PROCESS_END_MS);
+    waitpid(pid, NULL, WNOHANG);
+    return true;
+}
+
+static bool kill_once(const char *path)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    bool any = false;
+
+    if (!proc)
+        return false;
+    while ((entry = readdir(proc))) {
+        pid_t pid =
+            isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
+
+        if (pid > 0 && pid != getpid() && kill_if_ours(pid, path))
+            any = true;
+    }
+    closedir(proc);
+    return any;
+}
+
+void rundir_sweep(const char *path)
+{
+    /* Until a whole pass finds nothing: libvirt may have been starting one more. */
+    while (kill_once(path))
+        ;
+    fs_remove_tree(path, NULL);
+}
+
+/* True where the lock of the directory could be taken: its run has ended. */
+static bool is_dead(const char *path)
+{
+    cleanup_free char *file = xasprintf("%s/lock", path);
+    cleanup_fd int fd = open(file, O_RDWR | O_CLOEXEC);
+
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void sweep_dead(const char *parent, const char *prefix)
+{
+    DIR *directory = opendir(parent);
+    struct dirent *entry;
+
+    if (!directory)
+        return;
+    while ((entry = readdir(directory))) {
+        cleanup_free char *path = xasprintf("%s/%s", parent, entry->d_name);
+        struct stat info;
+
+        if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+            continue;
+        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+            is_dead(path))
+            rundir_sweep(path);
+    }
+    closedir(directory);
+}
+
+/* -- The guardian ------------------------------------------------------------------------------ */
+
+/* Keeps nothing of its parent's open, so that it holds no terminal, pipe or lock. */
+static void let_go(int keep)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    for (int fd = 0; fd < 3 && null >= 0; fd++)
+        dup2(null, fd);
+    if (keep > 3)
+        syscall(SYS_close_range, 3, keep - 1, 0);
+    syscall(SYS_close_range, keep + 1, ~0u, 0);
+}
+
+static void guard(int lifeline, const char *path)
+{
+    char byte;
+
+    setsid();
+    prctl(PR_SET_NAME, "guardian");
+    let_go(lifeline);
+    if (chdir("/") < 0)
+        _exit(1);
+    for (int signal_number = 1; signal_number < NSIG; signal_number++)
+        signal(signal_number, SIG_IGN);
+    while (read(lifeline, &byte, 1) < 0 && errno == EINTR)
+        ;
+    if (fs_exists(path))
+        rundir_sweep(path);
+    _exit(0);
+}
+
+static int start_guardian(struct rundir *rundir, struct error *error)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(error, "cannot make a pipe for the guardian");
+    rundir->guardian = fork();
+    if (rundir->guardian == 0) {
+        close(ends[1]);
+        guard(ends[0], rundir->path);
+    }
+    close(ends[0]);
+    if (rundir->guardian < 0) {
+        close(ends[1]);
+        return error_errno(error, "cannot start the guardian");
+    }
+    rundir->lifeline = ends[1];
+    return 0;
+}
+
+/* -- Making one -------------------------------------------------------------------------------- */
+
+/* The parent is locked meanwhile: a directory whose lock is not yet taken looks dead. */
+static int make_in(const char *parent, const char *prefix, struct rundir *rundir,
+                   struct error *error)
+{
+    cleanup_free char *template = xasprintf("%s/%sXXXXXX", parent, prefix);
+    cleanup_free char *lock = NULL;
+    cleanup_fd int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        return error_errno(error, "cannot lock the directory %s", parent);
+    sweep_dead(parent, prefix);
+    if (!mkdtemp(template))
+        return error_errno(error, "cannot make a directory like %s", template);
+    rundir->path = steal_pointer(&template);
+    lock = xasprintf("%s/lock", rundir->path);
+    return fs_lock(lock, &rundir->lock, error);
+}
+
+static int make_directory(struct rundir *rundir, struct error *error)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    cleanup_free char *parent = NULL;
+    cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
+    int code;
+
+    if (!runtime || runtime[0] != '/' || access(runtime, W_OK) < 0)
+        return make_in("/tmp", prefix, rundir, error);
+    parent = xasprintf("%s/duet", runtime);
+    code = fs_mkdirs(parent, 0700, error);
+    return code < 0 ? code : make_in(parent, "", rundir, error);
+}
+
+int rundir_make(struct rundir *rundir, struct error *error)
+{
+    int code;
+
+    *rundir = (struct rundir){.lock = -1, .lifeline = -1};
+    code = make_directory(rundir, error);
+    if (code == 0)
+        code = start_guardian(rundir, error);
+    if (code < 0)
+        rundir_free(rundir);
+    return code;
+}
+
+void rundir_free(struct rundir *rundir)
+{
+    if (rundir->path)
+        rundir_sweep(rundir->path);
+    if (rundir->lifeline >= 0)
+        close(rundir->lifeline);
+    if (rundir->guardian > 0)
+        waitpid(rundir->guardian, NULL, 0);
+    if (rundir->lock >= 0)
+        close(rundir->lock);
+    free(rundir->path);
+    *rundir = (struct rundir){.lock = -1, .lifeline = -1};
+}

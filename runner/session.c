@@ -1,0 +1,265 @@
+#include "runner/session.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "initrd/initrd.h"
+#include "runner/image.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* -- Signals ----------------------------------------------------------------------------------- */
+
+static void on_signal(void *context, int signal_number)
+{
+    struct session *session = context;
+
+    if (session->cancel_seen)
+        _exit(128 + SIGINT);
+    session->cancel_seen = true;
+    session->signal_number = signal_number;
+    atomic_store(&session->cancelled, true);
+    terminal_say(session->options.terminal, "interrupted: cleaning up (again to leave at once)");
+    if (session->running)
+        case_run_cancel(session->running);
+    else
+        loop_stop(session->loop);
+}
+
+static int take_signals(struct session *session, struct error *error)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    int code = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < array_size(numbers) && code == 0; i++)
+        code = loop_signal(session->loop, numbers[i], on_signal, session, error);
+    return code;
+}
+
+/* -- Work that blocks -------------------------------------------------------------------------- */
+
+struct blocking {
+    struct session *session;
+    int (*work)(void *context, struct error *error);
+    void *context;
+    struct error *error;
+    int code;
+    bool done;
+};
+
+static void finish_blocking(void *context)
+{
+    struct blocking *blocking = context;
+
+    blocking->done = true;
+    loop_stop(blocking->session->loop);
+}
+
+static void *run_blocking(void *context)
+{
+    struct blocking *blocking = context;
+
+    blocking->code = blocking->work(blocking->context, blocking->error);
+    loop_post(blocking->session->loop, finish_blocking, blocking);
+    return NULL;
+}
+
+int session_block(struct session *session, int (*work)(void *context, struct error *error),
+                  void *context, struct error *error)
+{
+    struct blocking blocking = {
+        .session = session, .work = work, .context = context, .error = error};
+    pthread_t thread;
+
+    if (session->cancel_seen)
+        return error_set(error, ECANCELED, "interrupted");
+    if (pthread_create(&thread, NULL, run_blocking, &blocking) != 0)
+        return error_set(error, EAGAIN, "cannot start a thread");
+    /* A signal stops the loop too; the work sees `cancelled` and ends soon. */
+    while (!blocking.done)
+        loop_run(session->loop);
+    pthread_join(thread, NULL);
+    if (session->cancel_seen)
+        return error_set(error, ECANCELED, "interrupted");
+    return blocking.code;
+}
+
+/* -- Opening and closing ----------------------------------------------------------------------- */
+
+int session_open(struct session *session, const struct session_options *options,
+                 struct error *error)
+{
+    int code;
+
+    *session = (struct session){.options = *options, .rundir = {.lock = -1, .lifeline = -1}};
+    code = rundir_make(&session->rundir, error);
+    if (code == 0)
+        code = loop_new(&session->loop, error);
+    if (code == 0)
+        code = take_signals(session, error);
+    if (code == 0)
+        code = fs_cache_dir(&session->cache_dir, error);
+    if (code == 0 && !(session->emulator = vm_emulator()))
+        code = error_set(error, ENOENT,
+                         "qemu-system-x86_64 is not there: install the package qemu-system-x86");
+    if (code < 0)
+        session_close(session);
+    return code;
+}
+
+void session_close(struct session *session)
+{
+    vm_host_close(session->host);
+    while (session->kernels) {
+        struct session_kernel *next = session->kernels->next;
+
+        kernel_free(&session->kernels->kernel);
+        free(session->kernels);
+        session->kernels = next;
+    }
+    loop_free(session->loop);
+    rundir_free(&session->rundir);
+    free(session->cache_dir);
+    free(session->emulator);
+    session->host = NULL;
+    session->loop = NULL;
+    session->cache_dir = session->emulator = NULL;
+}
+
+/* -- Kernels ----------------------------------------------------------------------------------- */
+
+struct kernel_work {
+    struct session *session;
+    const char *spec;
+    struct kernel *kernel;
+};
+
+static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    struct terminal *terminal = context;
+
+    if (total > 0)
+        terminal_status(terminal, "%s: %.1f of %.1f MB", what, (double)done / 1e6,
+                        (double)total / 1e6);
+    else if (terminal->live)
+        terminal_status(terminal, "%s", what);
+    else
+        terminal_say(terminal, "%s", what);
+}
+
+static int get_kernel(void *context, struct error *error)
+{
+    struct kernel_work *work = context;
+    struct kernel_options options = {
+        .cache_dir = work->session->cache_dir,
+        .progress = show_progress,
+        .progress_context = work->session->options.terminal,
+        .cancel = &work->session->cancelled,
+    };
+
+    return kernel_get(work->spec, &options, work->kernel, error);
+}
+
+int session_kernel(struct session *session, const char *spec, const struct kernel **out,
+                   struct error *error)
+{
+    struct session_kernel *entry = session->kernels;
+    struct kernel_work work = {.session = session, .spec = spec};
+    int code;
+
+    while (entry && strcmp(entry->kernel.name, spec) != 0)
+        entry = entry->next;
+    if (!entry) {
+        entry = xcalloc(1, sizeof *entry);
+        work.kernel = &entry->kernel;
+        code = session_block(session, get_kernel, &work, error);
+        terminal_clear(session->options.terminal);
+        if (code < 0) {
+            kernel_free(&entry->kernel);
+            free(entry);
+            return code;
+        }
+        entry->next = session->kernels;
+        session->kernels = entry;
+    }
+    *out = &entry->kernel;
+    return 0;
+}
+
+/* -- The accelerator and libvirt --------------------------------------------------------------- */
+
+struct probe_work {
+    const struct image_options *options;
+    char *initrd;
+};
+
+static int make_probe_image(void *context, struct error *error)
+{
+    static const struct suite_node nothing = {.name = (char *)"probe"};
+    struct probe_work *work = context;
+
+    return image_make(work->options, &nothing, &work->initrd, error);
+}
+
+static int probe(struct session *session, const struct kernel *kernel, struct vm_probe *answer,
+                 struct error *error)
+{
+    struct image_options image = {
+        .kernel = kernel, .cache_dir = session->cache_dir, .runtime_dir = session->rundir.path};
+    struct probe_work work = {.options = &image};
+    struct vm_probe_options options = {.cache_dir = session->cache_dir,
+                                       .runtime_dir = session->rundir.path,
+                                       .emulator = session->emulator,
+                                       .kernel = kernel->image,
+                                       .kernel_digest = kernel->digest,
+                                       .ready_token = "DUET_READY: ",
+                                       .interrupted = &session->cancel_seen};
+    int code = session_block(session, make_probe_image, &work, error);
+
+    if (code < 0)
+        return code;
+    options.initrd = work.initrd;
+    terminal_status(session->options.terminal, "does KVM start a guest?");
+    code = vm_probe_kvm(session->loop, &options, answer, error);
+    terminal_clear(session->options.terminal);
+    free(work.initrd);
+    return code;
+}
+
+static int choose_accel(struct session *session, const struct kernel *kernel, struct error *error)
+{
+    struct vm_probe answer = {0};
+    int code = 0;
+
+    session->accel = session->options.accel == ACCEL_KVM ? VM_ACCEL_KVM : VM_ACCEL_TCG;
+    if (session->options.accel != ACCEL_AUTO)
+        return 0;
+    code = probe(session, kernel, &answer, error);
+    if (code < 0)
+        return code;
+    session->accel = answer.kvm ? VM_ACCEL_KVM : VM_ACCEL_TCG;
+    snprintf(session->accel_reason, sizeof session->accel_reason, "%s", answer.reason);
+    if (!answer.kvm)
+        terminal_say(session->options.terminal, "no KVM, guests run under TCG: %s%s", answer.reason,
+                     answer.remembered ? " (remembered for this boot of the host)" : "");
+    return 0;
+}
+
+int session_start_host(struct session *session, const struct kernel *kernel, struct error *error)
+{
+    struct vm_host_options options = {.connect = session->options.connect,
+                                      .runtime_dir = session->rundir.path,
+                                      .cache_dir = session->cache_dir};
+    int code = choose_accel(session, kernel, error);
+
+    if (code < 0)
+        return code;
+    if (session->accel == VM_ACCEL_TCG)
+        session->tsc_khz = vm_tsc_khz();
+    return vm_host_open(session->loop, &options, &session->host, error);
+}

@@ -1,0 +1,123 @@
+#include "runner/terminal.h"
+
+#include "base/memory.h"
+#include "results/text.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static bool wants_color(int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+
+    return isatty(fd) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
+void terminal_init(struct terminal *terminal, enum color_mode mode)
+{
+    const char *term = getenv("TERM");
+    struct winsize size;
+
+    *terminal = (struct terminal){.out = stdout, .err = stderr, .columns = 80};
+    terminal->color = mode == COLOR_ALWAYS || (mode == COLOR_AUTO && wants_color(STDOUT_FILENO));
+    terminal->live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        terminal->columns = size.ws_col;
+}
+
+void terminal_clear(struct terminal *terminal)
+{
+    if (terminal->status_shown)
+        fputs("\r\033[K", terminal->err);
+    terminal->status_shown = false;
+    fflush(terminal->err);
+}
+
+void terminal_status(struct terminal *terminal, const char *format, ...)
+{
+    cleanup_free char *text = NULL;
+    va_list args;
+    int n;
+
+    if (!terminal->live)
+        return;
+    va_start(args, format);
+    n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) {
+        text = NULL;
+        return;
+    }
+    fprintf(terminal->err, "\r\033[K%.*s", (int)terminal->columns - 1, text);
+    fflush(terminal->err);
+    terminal->status_shown = true;
+}
+
+static void say(struct terminal *terminal, const char *format, va_list args)
+{
+    terminal_clear(terminal);
+    fputs("duet: ", terminal->err);
+    vfprintf(terminal->err, format, args);
+    fputc('\n', terminal->err);
+}
+
+void terminal_say(struct terminal *terminal, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(terminal, format, args);
+    va_end(args);
+}
+
+void terminal_detail(struct terminal *terminal, const char *format, ...)
+{
+    va_list args;
+
+    if (!terminal->verbose && !terminal->debug)
+        return;
+    va_start(args, format);
+    say(terminal, format, args);
+    va_end(args);
+}
+
+const char *terminal_verdict_color(const struct terminal *terminal, enum verdict verdict)
+{
+    if (!terminal->color)
+        return "";
+    if (verdict == VERDICT_PASSED)
+        return "\033[32m";
+    return verdict_is_bad(verdict) ? "\033[31m" : "\033[33m";
+}
+
+const char *terminal_dim(const struct terminal *terminal)
+{
+    return terminal->color ? "\033[2m" : "";
+}
+
+const char *terminal_bold(const struct terminal *terminal)
+{
+    return terminal->color ? "\033[1m" : "";
+}
+
+const char *terminal_reset(const struct terminal *terminal)
+{
+    return terminal->color ? "\033[0m" : "";
+}
+
+void terminal_quote(const struct terminal *terminal, const char *indent, const char *bytes,
+                    size_t count)
+{
+    cleanup_buffer struct buffer text = {0};
+    char *state = NULL;
+
+    text_printable(&text, bytes, count);
+    if (!text.data)
+        return;
+    for (char *line = strtok_r(text.data, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
+        fprintf(terminal->out, "%s%s\n", indent, line);
+}

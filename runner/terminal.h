@@ -1,0 +1,49 @@
+/* What a person sees: results on standard output, progress and troubles on standard error. */
+#ifndef DUET_RUNNER_TERMINAL_H
+#define DUET_RUNNER_TERMINAL_H
+
+#include "results/verdict.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct terminal {
+    FILE *out;  /* results */
+    FILE *err;  /* progress, troubles */
+    bool color; /* on `out` */
+    bool live;  /* `err` is a terminal: one line of it may be rewritten */
+    bool verbose, debug;
+    bool status_shown;
+    unsigned int columns;
+};
+
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+/* COLOR_AUTO: on a terminal, unless NO_COLOR is set and not empty (no-color.org) or TERM is dumb.
+ */
+void terminal_init(struct terminal *terminal, enum color_mode mode);
+
+/* Replaces the live line; nothing where `err` is no terminal. Cut at the terminal's width. */
+void terminal_status(struct terminal *terminal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void terminal_clear(struct terminal *terminal);
+
+/* "duet: <text>" on `err`. */
+void terminal_say(struct terminal *terminal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same, only with --verbose or --debug. */
+void terminal_detail(struct terminal *terminal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Escape sequences, or "" without colour. */
+const char *terminal_verdict_color(const struct terminal *terminal, enum verdict verdict);
+const char *terminal_dim(const struct terminal *terminal);
+const char *terminal_bold(const struct terminal *terminal);
+const char *terminal_reset(const struct terminal *terminal);
+
+/* Bytes of a guest, line by line behind `indent`, fit for a terminal. */
+void terminal_quote(const struct terminal *terminal, const char *indent, const char *bytes,
+                    size_t count);
+
+#endif

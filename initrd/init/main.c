@@ -12,6 +12,7 @@
 #include "initrd/init/reply.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@
 /* The kernel cuts its command line without a word (COMMAND_LINE_SIZE on x86 and arm64, NUL
  * included), and half a configuration must not be taken for a whole one. */
 enum { CMDLINE_LONGEST = 2047 };
+
+/* More of the same, of any length, out of the initrd. */
+#define CMDLINE_MORE "/etc/duet/cmdline"
 
 static void set_up_process(void)
 {
@@ -48,17 +52,20 @@ static void read_configuration(struct config *config)
 {
     cleanup_buffer struct buffer cmdline = {0};
     struct error error = {0};
+    bool was_cut;
     int code;
 
     config_init(config);
     must(files_read("/proc/cmdline", &cmdline, &error), &error);
+    was_cut = cmdline.length > CMDLINE_LONGEST; /* with its newline */
+    if (access(CMDLINE_MORE, F_OK) == 0)
+        must(files_read(CMDLINE_MORE, &cmdline, &error), &error);
     code = cmdline_parse(cmdline.data, config, &error);
     fail_identify(config->node, config->result_prefix);
+    if (was_cut)
+        code = error_set(&error, E2BIG, "the kernel command line has %d bytes or more and was cut",
+                         CMDLINE_LONGEST);
     must(code, &error);
-    if (cmdline.length >= CMDLINE_LONGEST)
-        must(error_set(&error, E2BIG, "the kernel command line has %d bytes or more and was cut",
-                       CMDLINE_LONGEST),
-             &error);
 }
 
 static void load_modules(const struct config *config)

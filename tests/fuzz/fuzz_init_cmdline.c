@@ -1,0 +1,26 @@
+/* The kernel command line: accepted or refused with a reason, and whole either way. */
+#include "base/memory.h"
+#include "initrd/init/cmdline.h"
+
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cleanup_free char *text = xstrndup((const char *)data, size);
+    struct error error = {0};
+    struct config config;
+    int code;
+
+    config_init(&config);
+    code = cmdline_parse(text, &config, &error);
+    if ((code < 0 && !error.message[0]) || !config.node[0] || !config.result_prefix[0])
+        abort();
+    for (size_t i = 0; i < config.link_count; i++)
+        if (!config.links[i].name[0] || strlen(config.links[i].name) >= IFNAMSIZ)
+            abort();
+    config_free(&config);
+    return 0;
+}

@@ -90,7 +90,7 @@ struct suite_background {
 
 /* What a step has to do; NULL is not asked for. */
 struct suite_expect {
-    unsigned status;          /* exit status, 128 + signal */
+    unsigned status;     /* exit status, 128 + signal */
     char *output;        /* standard output, byte for byte */
     char *output_sha256; /* of standard output: 64 lower-case hexadecimal digits */
     char *output_has;    /* somewhere in standard output */

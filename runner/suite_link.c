@@ -224,15 +224,23 @@ static bool has_name(const struct suite_case *built, const char *name)
     return false;
 }
 
+/* "a-b", "a-b-2" for the second of the same ends, and so on past names that were given. */
 static char *default_name(struct reader *reader, const struct suite_link *link)
 {
+    const struct suite_case *built = reader->built;
     const struct yaml_pair *nodes = reader->nodes->pairs;
     const char *first = nodes[link->ends[0].node].key->text;
     const char *second = nodes[link->ends[1].node].key->text;
-    char *name = arena_printf(reader->memory, "%s-%s", first, second);
+    unsigned number = 1;
+    char *name;
 
-    for (unsigned i = 2; has_name(reader->built, name); i++)
-        name = arena_printf(reader->memory, "%s-%s-%u", first, second, i);
+    for (size_t i = 0; i < built->link_count; i++)
+        number += built->links[i].ends[0].node == link->ends[0].node &&
+                  built->links[i].ends[1].node == link->ends[1].node;
+    name = number > 1 ? arena_printf(reader->memory, "%s-%s-%u", first, second, number)
+                      : arena_printf(reader->memory, "%s-%s", first, second);
+    while (has_name(built, name))
+        name = arena_printf(reader->memory, "%s-%s-%u", first, second, ++number);
     return name;
 }
 

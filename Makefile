@@ -74,12 +74,10 @@ $(INIT): $(init_objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -Wl,--gc-sections -o $@ $^ -ljansson && strip $@
 
-# That an error's message is cut where it does not fit is its contract, not a mistake.
 $(BUILD)/guest/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Wno-format-truncation -Os \
-	    -ffunction-sections -MMD -MP -c $< -o $@
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Os -ffunction-sections -MMD -MP -c $< -o $@
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$@)

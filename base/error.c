@@ -47,7 +47,8 @@ int error_context(struct error *error, const char *format, ...)
     va_start(args, format);
     n = vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof error->message)
-        snprintf(error->message + n, sizeof error->message - (size_t)n, ": %s", tail);
+    if (n >= 0 && (size_t)n < sizeof error->message &&
+        snprintf(error->message + n, sizeof error->message - (size_t)n, ": %s", tail) < 0)
+        error->message[n] = '\0';
     return -error->code;
 }

@@ -1,0 +1,56 @@
+# Completion of duet's command line for bash.
+
+_duet()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
+    local accel='--accel --kernel --connect' words
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        run | list | doctor | version)
+            command=${COMP_WORDS[i]}
+            break
+            ;;
+        esac
+    done
+    case $previous in
+    --accel)
+        mapfile -t COMPREPLY < <(compgen -W 'auto kvm tcg' -- "$word")
+        return
+        ;;
+    --kernel)
+        mapfile -t COMPREPLY < <(compgen -W 'debian host' -- "$word"; compgen -f -- "$word")
+        return
+        ;;
+    --results)
+        mapfile -t COMPREPLY < <(compgen -d -- "$word")
+        return
+        ;;
+    --junit | --tap)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --only | --seed | --connect)
+        return
+        ;;
+    esac
+    case $command in
+    '') words='run list doctor version --help --version' ;;
+    run) words="$accel --only --seed --results --junit --tap --json --keep --verbose --debug --help" ;;
+    list) words='--json --help' ;;
+    doctor) words="$accel --json --help" ;;
+    version) words='--help' ;;
+    esac
+    if [[ $word == -* || -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    elif [[ $command == run || $command == list ]]; then
+        # Suites that come along, and files.
+        words=$(duet list --json 2>/dev/null | sed -n 's/^ *"suite": *"\([^"]*\)".*/\1/p')
+        mapfile -t COMPREPLY < <(
+            compgen -W "$words" -- "$word"
+            compgen -f -X '!*.yaml' -- "$word"
+            compgen -d -S / -- "$word"
+        )
+    fi
+}
+complete -o filenames -F _duet duet

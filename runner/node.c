@@ -215,6 +215,8 @@ int node_new(const struct node_options *options, struct node **out, struct error
     int code;
 
     node->options = *options;
+    node->options.directory = node->directory = xstrdup(options->directory);
+    node->options.relative = node->relative = xstrdup(options->relative);
     node->fault = VERDICT_PASSED;
     node->next_id = 1000000; /* of pings and the like: clear of the commands' ids */
     code = scanner_new(&node->scanner, prefixes, array_size(prefixes), on_scanned, node, error);
@@ -246,6 +248,8 @@ void node_free(struct node *node)
         result_token_free(&node->tokens[i]);
     free(node->tokens);
     free(node->fault_reason);
+    free(node->directory);
+    free(node->relative);
     free(node);
 }
 

@@ -16,6 +16,7 @@ enum { TOKENS_MAX = 64 }; /* of one node; a guest that sends more says nothing n
 
 struct node {
     struct node_options options;
+    char *directory, *relative; /* what the options name */
     enum node_state state;
     struct vm *vm;
     struct scanner *scanner;

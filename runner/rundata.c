@@ -87,16 +87,14 @@ void rundata_describe_host(const struct session *session, const struct kernel *k
                            struct host_info *host)
 {
     struct utsname name;
-    char libvirt[32], qemu[32];
 
     host->duet = xstrdup(DUET_VERSION);
     host->kernel = uname(&name) == 0 ? xstrdup(name.release) : NULL;
     host->cpu_model = cpu_model();
     host->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
     host->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    vm_host_versions(session->host, libvirt, qemu);
-    host->qemu = xstrdup(qemu);
-    host->libvirt = xstrdup(libvirt);
+    host->qemu = xstrdup(session->qemu_version);
+    host->libvirt = xstrdup(session->libvirt_version);
     host->accel = xstrdup(vm_accel_name(session->accel));
     host->guest_kernel.name = xstrdup(kernel->name);
     host->guest_kernel.release = kernel->release ? xstrdup(kernel->release) : NULL;

@@ -250,6 +250,15 @@ static int choose_accel(struct session *session, const struct kernel *kernel, st
     return 0;
 }
 
+static int ask_versions(void *context, struct error *error)
+{
+    struct session *session = context;
+
+    (void)error;
+    vm_host_versions(session->host, session->libvirt_version, session->qemu_version);
+    return 0;
+}
+
 int session_start_host(struct session *session, const struct kernel *kernel, struct error *error)
 {
     struct vm_host_options options = {.connect = session->options.connect,
@@ -261,5 +270,11 @@ int session_start_host(struct session *session, const struct kernel *kernel, str
         return code;
     if (session->accel == VM_ACCEL_TCG)
         session->tsc_khz = vm_tsc_khz();
-    return vm_host_open(session->loop, &options, &session->host, error);
+    code = vm_host_open(session->loop, &options, &session->host, error);
+    if (code < 0)
+        return code;
+    terminal_status(session->options.terminal, "asking libvirt what QEMU can do (once)");
+    code = session_block(session, ask_versions, session, error);
+    terminal_clear(session->options.terminal);
+    return code;
 }

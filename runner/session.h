@@ -34,6 +34,7 @@ struct session {
     struct vm_host *host; /* NULL until session_start_host */
     enum vm_accel accel;
     char accel_reason[256];
+    char libvirt_version[32], qemu_version[32];
     uint64_t tsc_khz;
     struct session_kernel *kernels;
     struct case_run *running; /* a first Ctrl-C ends it */

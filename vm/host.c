@@ -192,7 +192,6 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
                  struct error *error)
 {
     struct vm_host *host = xcalloc(1, sizeof *host);
-    cleanup_free char *emulator = vm_emulator();
     cleanup_free char *uri = NULL;
     int code = 0;
 
@@ -206,8 +205,8 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     quiet_libvirt(host);
     if (host->embedded) {
         code = make_root(host, options->cache_dir, error);
-        if (code == 0 && emulator)
-            code = reaper_new(loop, emulator, &host->reaper, error);
+        if (code == 0)
+            code = reaper_new(loop, &host->reaper, error);
         if (code == 0)
             uri = xasprintf("qemu:///embed?root=%s", host->root);
     } else {

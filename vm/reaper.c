@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    COMM_MAX = 15,   /* what the kernel keeps of a program's name */
     REMEMBERED = 64, /* ends that nobody expected yet */
 };
 
@@ -26,7 +25,6 @@ struct expected {
 };
 
 struct reaper {
-    char comm[COMM_MAX + 1];
     struct expected *expected;
     struct {
         pid_t pid;
@@ -35,8 +33,11 @@ struct reaper {
     size_t ended_count;
 };
 
-/* proc(5), /proc/PID/stat: pid (comm) state ppid pgrp session … */
-static bool is_orphan(const struct reaper *reaper, pid_t pid)
+/* proc(5), /proc/PID/stat: pid (comm) state ppid pgrp session … The session tells QEMU, which
+ * daemonised, from a child that libvirt or duet waits for itself; the name tells it from libvirt's
+ * helpers, which start sessions too. To learn what QEMU can do libvirt starts those of other
+ * architectures as well. */
+static bool is_orphan(pid_t pid)
 {
     char path[64], text[512], state;
     int parent, group, session;
@@ -60,7 +61,7 @@ static bool is_orphan(const struct reaper *reaper, pid_t pid)
         return false;
     *close_mark = '\0';
     return state == 'Z' && parent == getpid() && session != getsid(0) &&
-           strcmp(open_mark + 1, reaper->comm) == 0;
+           strncmp(open_mark + 1, "qemu-", 5) == 0;
 }
 
 static void deliver(struct reaper *reaper, pid_t pid, int wait_status)
@@ -93,22 +94,20 @@ static void reap(void *context, int signal_number)
     while ((entry = readdir(proc))) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-        if (pid > 0 && is_orphan(reaper, pid) && waitpid(pid, &wait_status, WNOHANG) == pid)
+        if (pid > 0 && is_orphan(pid) && waitpid(pid, &wait_status, WNOHANG) == pid)
             deliver(reaper, pid, wait_status);
     }
     closedir(proc);
 }
 
-int reaper_new(struct loop *loop, const char *emulator, struct reaper **out, struct error *error)
+int reaper_new(struct loop *loop, struct reaper **out, struct error *error)
 {
-    const char *slash = strrchr(emulator, '/');
     struct reaper *reaper;
     int code;
 
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return error_errno(error, "cannot become a child subreaper");
     reaper = xcalloc(1, sizeof *reaper);
-    snprintf(reaper->comm, sizeof reaper->comm, "%s", slash ? slash + 1 : emulator);
     code = loop_signal(loop, SIGCHLD, reap, reaper, error);
     if (code < 0) {
         free(reaper);

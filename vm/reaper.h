@@ -17,9 +17,8 @@ struct reaper;
 /* `wait_status` as of wait(2). */
 typedef void (*reaped_fn)(void *context, int wait_status);
 
-/* Takes SIGCHLD over. `emulator` is the path of the program whose orphans are meant. */
-int reaper_new(struct loop *loop, const char *emulator, struct reaper **reaper,
-               struct error *error);
+/* Takes SIGCHLD over. */
+int reaper_new(struct loop *loop, struct reaper **reaper, struct error *error);
 void reaper_free(struct reaper *reaper);
 /* Has `call` run once when `pid` was reaped; at once if it was already. */
 void reaper_expect(struct reaper *reaper, pid_t pid, reaped_fn call, void *context);

@@ -35,14 +35,15 @@ struct vm_host_options {
 
 /* Connects. With the embedded driver the process becomes a child subreaper (prctl(2)) so that each
  * QEMU is reaped the moment it ends; SIGCHLD is taken over through `loop`. Call it from the loop's
- * thread before other threads are made. The first open of a cache directory probes QEMU's
- * capabilities at the first start, which takes some seconds. */
+ * thread before other threads are made. */
 int vm_host_open(struct loop *loop, const struct vm_host_options *options, struct vm_host **host,
                  struct error *error);
 /* Every machine must be gone and freed. NULL is fine. */
 void vm_host_close(struct vm_host *host);
 /* As libvirt reports them, "9.0.0" and "7.2.22"; the latter is empty where the driver cannot tell.
- * Each buffer takes at least 32 bytes. */
+ * Each buffer takes at least 32 bytes. The first call of a cache directory has libvirt start every
+ * QEMU of the machine to learn what it can do, which takes seconds: call it from another thread
+ * while the loop runs, since the loop reaps these. */
 void vm_host_versions(struct vm_host *host, char *libvirt, char *qemu);
 /* QEMU's program for x86_64 guests, or NULL where there is none. The caller frees it. */
 char *vm_emulator(void);

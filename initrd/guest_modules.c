@@ -134,7 +134,7 @@ static int append(struct initrd *initrd, const struct module_tree *tree,
     struct module *module = xcalloc(1, sizeof *module);
     cleanup_free char *guest = NULL;
 
-    strcpy(module->name, file->name);
+    memcpy(module->name, file->name, sizeof module->name);
     module->release = xstrdup(release);
     module->path = xstrndup(file->path, (size_t)(strstr(file->path, ".ko") + 3 - file->path));
     for (size_t i = 0; i < depends->count; i++) {
@@ -146,7 +146,7 @@ static int append(struct initrd *initrd, const struct module_tree *tree,
             need(module, initrd->modules[index]->needs[j]);
         need(module, index);
     }
-    initrd->modules = xreallocarray(initrd->modules, initrd->module_count + 1, sizeof module);
+    initrd->modules = xreallocarray(initrd->modules, initrd->module_count + 1, sizeof(void *));
     initrd->modules[initrd->module_count++] = module;
     guest = xasprintf("/lib/modules/%s/%s", release, module->path);
     if (elf_modinfo(bytes->data, bytes->length, "alias", take_alias, module, error) < 0)

@@ -207,18 +207,34 @@ void gzip_writer_free(struct gzip_writer *writer)
     free(writer);
 }
 
-/* Waits until the slot is the caller's, and writes what it holds. */
+static void set_state(struct gzip_writer *writer, struct slot *slot, enum slot_state state)
+{
+    pthread_mutex_lock(&writer->lock);
+    slot->state = state;
+    if (state == SLOT_WAITING)
+        pthread_cond_signal(&writer->work);
+    pthread_mutex_unlock(&writer->lock);
+}
+
+/* Returns once the slot is the caller's, with what it is then. */
+static enum slot_state await(struct gzip_writer *writer, struct slot *slot)
+{
+    enum slot_state state;
+
+    pthread_mutex_lock(&writer->lock);
+    while (slot->state == SLOT_WAITING || slot->state == SLOT_BUSY)
+        pthread_cond_wait(&writer->done, &writer->lock);
+    state = slot->state;
+    pthread_mutex_unlock(&writer->lock);
+    return state;
+}
+
+/* Waits for the slot and writes what it holds. */
 static int drain(struct gzip_writer *writer, struct slot *slot, struct error *error)
 {
     int code;
 
-    if (writer->threads > 0) {
-        pthread_mutex_lock(&writer->lock);
-        while (slot->state == SLOT_WAITING || slot->state == SLOT_BUSY)
-            pthread_cond_wait(&writer->done, &writer->lock);
-        pthread_mutex_unlock(&writer->lock);
-    }
-    if (slot->state == SLOT_FREE)
+    if (await(writer, slot) == SLOT_FREE)
         return 0;
     if (slot->failed)
         return error_set(error, EIO, "zlib could not compress a block");
@@ -228,7 +244,7 @@ static int drain(struct gzip_writer *writer, struct slot *slot, struct error *er
     writer->crc = (uint32_t)crc32_combine(writer->crc, slot->crc, (z_off_t)slot->in_length);
     writer->total += slot->in_length;
     slot->in_length = 0;
-    slot->state = SLOT_FREE;
+    set_state(writer, slot, SLOT_FREE);
     return 0;
 }
 
@@ -247,12 +263,9 @@ static int submit(struct gzip_writer *writer, bool last, struct error *error)
         return code;
     if (writer->threads == 0) {
         compress_slot(writer, &writer->streams[0], slot);
-        slot->state = SLOT_DONE;
+        set_state(writer, slot, SLOT_DONE);
     } else {
-        pthread_mutex_lock(&writer->lock);
-        slot->state = SLOT_WAITING;
-        pthread_cond_signal(&writer->work);
-        pthread_mutex_unlock(&writer->lock);
+        set_state(writer, slot, SLOT_WAITING);
     }
     writer->head = (writer->head + 1) % SLOTS;
     return last ? 0 : drain(writer, &writer->slots[writer->head], error);

@@ -19,8 +19,10 @@ bool module_name(const char *path, char name[static MODULE_NAME_BYTES])
 
     if (length == 0 || length >= MODULE_NAME_BYTES)
         return false;
+    memcpy(name, base, length);
     for (size_t i = 0; i < length; i++)
-        name[i] = base[i] == '-' ? '_' : base[i];
+        if (name[i] == '-')
+            name[i] = '_';
     name[length] = '\0';
     return true;
 }

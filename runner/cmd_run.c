@@ -50,13 +50,13 @@ static const struct argp_option options[] = {
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
     {"tap", KEY_TAP, "FILE", 0, "Write TAP version 14 too", 0},
     {"json", KEY_JSON, NULL, 0, "Print results.json on standard output instead of lines", 0},
-    {"keep", KEY_KEEP, NULL, 0, "Keep the initrds and libvirt's log with the results", 0},
+    {"keep", KEY_KEEP, NULL, 0, "Keep each node's initrd, and libvirt's log, with the results", 0},
     {"connect", KEY_CONNECT, "URI", 0,
      "Another libvirt than the embedded driver, e.g. qemu:///session", 0},
     {"color", KEY_COLOR, "auto|always|never", 0, "Colour (auto: on a terminal without NO_COLOR)",
      0},
     {"verbose", 'v', NULL, 0, "Say what each case waits for", 0},
-    {"debug", 'd', NULL, 0, "As --verbose and --keep, and show libvirt's log on trouble", 0},
+    {"debug", 'd', NULL, 0, "As --verbose and --keep, and have libvirt log all it does", 0},
     {0},
 };
 
@@ -217,14 +217,13 @@ int cmd_run(int argc, char **argv)
     struct error error;
     int status;
 
-    argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;
     if (!arguments.seed_given && getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
         arguments.run.seed = clock_ns();
     terminal_init(&terminal, arguments.color);
     terminal.verbose = arguments.verbose;
-    terminal.debug = arguments.run.debug = arguments.debug;
+    terminal.debug = arguments.session.debug = arguments.debug;
     arguments.session.terminal = &terminal;
     if (load_suites(&arguments, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,16 @@ static int unknown(const char *name)
     return EXIT_USAGE;
 }
 
+/* argp shows argv[0] as the program's name. */
+static int run_subcommand(const struct subcommand *subcommand, int argc, char **argv)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "duet %s", subcommand->name);
+    argv[0] = name;
+    return subcommand->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -54,8 +65,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0)
         return cmd_version(argc - 1, argv + 1);
+    argp_err_exit_status = EXIT_USAGE;
     for (size_t i = 0; i < array_size(subcommands); i++)
         if (strcmp(argv[1], subcommands[i].name) == 0)
-            return subcommands[i].run(argc - 1, argv + 1);
+            return run_subcommand(&subcommands[i], argc - 1, argv + 1);
     return unknown(argv[1]);
 }

@@ -151,6 +151,21 @@ static void show_result(struct suite_run *run, const struct case_run *case_run,
                    console.length);
 }
 
+static int keep_initrds(const struct suite_run *run, const struct suite_case *suite_case,
+                        const struct plan *plan, const struct case_result *result,
+                        struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0; i < plan->machine_count && code == 0; i++) {
+        cleanup_free char *name =
+            xasprintf("%s/%s/initrd", result->directory, suite_case->nodes[i].name);
+
+        code = rundata_keep(plan->machines[i].spec.initrd, run->directory, name, error);
+    }
+    return code;
+}
+
 static int execute(struct suite_run *run, const struct suite_case *suite_case,
                    const struct plan *plan, struct case_result *result, struct error *error)
 {
@@ -169,6 +184,12 @@ static int execute(struct suite_run *run, const struct suite_case *suite_case,
 
     if (code < 0)
         return code;
+    if (run->options->keep)
+        code = keep_initrds(run, suite_case, plan, result, error);
+    if (code < 0) {
+        case_run_free(case_run);
+        return code;
+    }
     session->running = case_run;
     case_run_go(case_run);
     session->running = NULL;
@@ -257,8 +278,12 @@ static int start_host(struct suite_run *run, const struct kernel **kernel, struc
         if (run_selects(&run->suite->cases[i], run->options->only))
             spec = run->suite->cases[i].kernel ? run->suite->cases[i].kernel : KERNEL_DEFAULT;
     code = session_kernel(run->session, spec, kernel, error);
-    if (code == 0 && !run->session->host)
-        code = session_start_host(run->session, *kernel, error);
+    if (code < 0 || run->session->host)
+        return code;
+    code = session_start_host(run->session, *kernel, error);
+    if (code == 0 && run->session->accel == VM_ACCEL_TCG && run->session->accel_reason[0])
+        terminal_say(run->session->options.terminal, "no KVM, guests run under TCG: %s",
+                     run->session->accel_reason);
     return code;
 }
 
@@ -287,6 +312,16 @@ static int print_json(const struct suite_run *run, struct error *error)
     return code;
 }
 
+/* libvirt makes its log when it has something to say. */
+static void keep_libvirt_log(const struct suite_run *run)
+{
+    cleanup_free char *log = xasprintf("%s/libvirt.log", run->session->rundir.path);
+    struct error error;
+
+    if (fs_exists(log) && rundata_keep(log, run->directory, "libvirt.log", &error) < 0)
+        terminal_say(run->session->options.terminal, "%s", error.message);
+}
+
 static int run_cases(struct suite_run *run, struct error *error)
 {
     const struct kernel *kernel = NULL;
@@ -301,6 +336,8 @@ static int run_cases(struct suite_run *run, struct error *error)
         if (run_selects(&run->suite->cases[i], run->options->only))
             take_case(run, &run->suite->cases[i]);
     run->result.duration_s = (double)(clock_ns() - started_ns) / NS_PER_S;
+    if (run->options->keep)
+        keep_libvirt_log(run);
     code = write_results(run, error);
     if (code < 0)
         return error_context(error, "the results of this run are not whole");

@@ -12,9 +12,8 @@ struct run_options {
     const char *junit;   /* a file, or NULL */
     const char *tap;     /* a file, or NULL */
     uint64_t seed;
-    bool keep;  /* keep everything of passed cases, not only of the others */
-    bool debug; /* libvirt's log too */
-    bool json;  /* results.json on standard output instead of lines */
+    bool keep; /* each node's initrd and libvirt's log too */
+    bool json; /* results.json on standard output instead of lines */
 };
 
 /* Runs the suite's cases that `only` selects. Returns the exit status of the program: run.h's

@@ -70,6 +70,18 @@ int rundata_point_latest(const char *results, const char *directory, struct erro
     return 0;
 }
 
+int rundata_keep(const char *from, const char *directory, const char *name, struct error *error)
+{
+    cleanup_free char *to = xasprintf("%s/%s", directory, name);
+    cleanup_buffer struct buffer content = {0};
+    int code;
+
+    if (link(from, to) == 0)
+        return 0;
+    code = fs_read(from, SIZE_MAX / 2, &content, error);
+    return code < 0 ? code : fs_write(to, content.data, content.length, 0644, error);
+}
+
 /* proc(5): "model name" of the first processor. */
 static char *cpu_model(void)
 {

@@ -12,6 +12,9 @@ int rundata_make_directory(const char *results, const char *suite, char **starte
                            char **shown, struct error *error);
 /* Has <results>/latest point to the run's directory, at once. */
 int rundata_point_latest(const char *results, const char *directory, struct error *error);
+/* Puts the file `from` as `name` into the run's directory, without a copy where that is possible.
+ */
+int rundata_keep(const char *from, const char *directory, const char *name, struct error *error);
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,
                            struct host_info *host);
 

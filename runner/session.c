@@ -243,10 +243,8 @@ static int choose_accel(struct session *session, const struct kernel *kernel, st
     if (code < 0)
         return code;
     session->accel = answer.kvm ? VM_ACCEL_KVM : VM_ACCEL_TCG;
-    snprintf(session->accel_reason, sizeof session->accel_reason, "%s", answer.reason);
-    if (!answer.kvm)
-        terminal_say(session->options.terminal, "no KVM, guests run under TCG: %s%s", answer.reason,
-                     answer.remembered ? " (remembered for this boot of the host)" : "");
+    snprintf(session->accel_reason, sizeof session->accel_reason, "%s%s", answer.reason,
+             answer.remembered ? " (remembered for this boot of the host)" : "");
     return 0;
 }
 
@@ -263,7 +261,8 @@ int session_start_host(struct session *session, const struct kernel *kernel, str
 {
     struct vm_host_options options = {.connect = session->options.connect,
                                       .runtime_dir = session->rundir.path,
-                                      .cache_dir = session->cache_dir};
+                                      .cache_dir = session->cache_dir,
+                                      .debug = session->options.debug};
     int code = choose_accel(session, kernel, error);
 
     if (code < 0)

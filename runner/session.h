@@ -17,6 +17,7 @@ enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 struct session_options {
     const char *connect; /* libvirt URI, or NULL */
     enum accel_choice accel;
+    bool debug; /* libvirt logs all it does */
     struct terminal *terminal;
 };
 
@@ -33,7 +34,7 @@ struct session {
     char *emulator;
     struct vm_host *host; /* NULL until session_start_host */
     enum vm_accel accel;
-    char accel_reason[256];
+    char accel_reason[320]; /* why `auto` chose it; else empty */
     char libvirt_version[32], qemu_version[32];
     uint64_t tsc_khz;
     struct session_kernel *kernels;

@@ -154,9 +154,10 @@ static int make_root(struct vm_host *host, const char *cache_dir, struct error *
 }
 
 /* libvirt logs to standard error otherwise. */
-static void quiet_libvirt(const struct vm_host *host)
+static void quiet_libvirt(const struct vm_host *host, bool debug)
 {
-    cleanup_free char *outputs = xasprintf("2:file:%s/libvirt.log", host->runtime_dir);
+    cleanup_free char *outputs =
+        xasprintf("%d:file:%s/libvirt.log", debug ? 1 : 2, host->runtime_dir);
 
     setenv("LIBVIRT_LOG_OUTPUTS", outputs, 0);
     virSetErrorFunc(NULL, quiet);
@@ -202,7 +203,7 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     host->jobs_end = &host->jobs;
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->changed, NULL);
-    quiet_libvirt(host);
+    quiet_libvirt(host, options->debug);
     if (host->embedded) {
         code = make_root(host, options->cache_dir, error);
         if (code == 0)

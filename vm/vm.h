@@ -31,6 +31,7 @@ struct vm_host_options {
     const char *connect;     /* libvirt URI; NULL: an embedded driver of this process's own */
     const char *runtime_dir; /* a short path of this run's own, mode 0700 (unix(7): 107 bytes) */
     const char *cache_dir;   /* the embedded driver keeps its capability cache below it */
+    bool debug;              /* <runtime_dir>/libvirt.log gets all that libvirt does */
 };
 
 /* Connects. With the embedded driver the process becomes a child subreaper (prctl(2)) so that each

@@ -20,7 +20,7 @@ BUILD := build/$(notdir $(CC))$(if $(FUZZER),-fuzz,$(if $(SANITIZE),-sanitize))
 Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst build/%,%,$(2))')
 
-PACKAGES := libvirt libvirt-qemu libcurl libcjson zlib yaml-0.1 libcrypto libkmod libelf
+PACKAGES := libvirt libvirt-qemu libcurl libcjson zlib yaml-0.1 libcrypto libelf
 VERSION  := 0.1.0
 
 # Packages may be installed by `make smoke` itself, so pkg-config is asked when the first rule

@@ -51,7 +51,7 @@ static int make_base(const struct image_options *options, const struct suite_nod
             .optional_modules = optional,
             .optional_module_count = array_size(optional),
             .cache_dir = options->cache_dir,
-            .level = INITRD_LEVEL_FAST,
+            .level = INITRD_LEVEL_STORED,
         },
         path, NULL, error);
 }
@@ -133,7 +133,7 @@ int image_make(const struct image_options *options, const struct suite_node *nod
     layer = initrd_new();
     code = fill_layer(layer, node, error);
     if (code == 0)
-        code = initrd_write_cached(layer, options->runtime_dir, INITRD_LEVEL_FAST, &layer_path,
+        code = initrd_write_cached(layer, options->runtime_dir, INITRD_LEVEL_STORED, &layer_path,
                                    NULL, error);
     initrd_free(layer);
     if (code < 0)

@@ -35,7 +35,9 @@ static int take_signals(struct session *session, struct error *error)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int code = 0;
 
+    /* A reader that went away and a file that may not grow are errors of write(2) here. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < array_size(numbers) && code == 0; i++)
         code = loop_signal(session->loop, numbers[i], on_signal, session, error);
     return code;

@@ -5,8 +5,13 @@
 #include "base/memory.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct subcommand {
     const char *name;
@@ -52,7 +57,35 @@ static int run_subcommand(const struct subcommand *subcommand, int argc, char **
     return subcommand->run(argc, argv);
 }
 
-int main(int argc, char **argv)
+/* Whoever starts duet may have closed them; a socket or a results file that got one of their
+ * numbers would then receive what is meant for the user. */
+static int open_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd < 0 ? -1 : close(fd);
+}
+
+/* A reader that went away has read what it wanted (`duet run | head -1`). */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
+}
+
+static int finish_output(int status)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
+        return status;
+    fputs("duet: standard output could not be written, or not all of it\n", stderr);
+    return status == EXIT_PASSED || status == EXIT_SKIPPED ? EXIT_TROUBLE : status;
+}
+
+static int run_command(int argc, char **argv)
 {
     if (argc < 2) {
         usage(stderr);
@@ -70,4 +103,13 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], subcommands[i].name) == 0)
             return run_subcommand(&subcommands[i], argc - 1, argv + 1);
     return unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    if (open_standard_files() < 0) {
+        fprintf(stderr, "duet: cannot open /dev/null: %s\n", strerror(errno));
+        return EXIT_TROUBLE;
+    }
+    return finish_output(run_command(argc, argv));
 }

@@ -18,7 +18,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { COMMAND_LINE_MAX = 1 << 20, PROCESS_END_MS = 5000 };
+enum {
+    COMMAND_LINE_MAX = 1 << 20,
+    PROCESS_END_MS = 5000,
+    /* What unix(7) leaves for the directory once the longest name below it is there, QEMU's
+     * monitor: /v/lib/qemu/domain-NUMBER-NAME/monitor.sock, of which libvirt cuts NAME after 20
+     * bytes. */
+    PATH_MAX_BYTES = 107 - 60,
+};
 
 /* -- Sweeping ---------------------------------------------------------------------------------- */
 
@@ -77,13 +84,16 @@ void rundir_sweep(const char *path)
     fs_remove_tree(path, NULL);
 }
 
-/* True where the lock of the directory could be taken: its run has ended. */
+/* True where the lock of the directory could be taken: its run has ended. Without a lock it ended
+ * before it made one, since the caller holds the parent's. */
 static bool is_dead(const char *path)
 {
     cleanup_free char *file = xasprintf("%s/lock", path);
     cleanup_fd int fd = open(file, O_RDWR | O_CLOEXEC);
 
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (fd < 0)
+        return errno == ENOENT;
+    return flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static void sweep_dead(const char *parent, const char *prefix)
@@ -185,7 +195,8 @@ static int make_directory(struct rundir *rundir, struct error *error)
     cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
     int code;
 
-    if (!runtime || runtime[0] != '/' || access(runtime, W_OK) < 0)
+    if (!runtime || runtime[0] != '/' || access(runtime, W_OK) < 0 ||
+        strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
         return make_in("/tmp", prefix, rundir, error);
     parent = xasprintf("%s/duet", runtime);
     code = fs_mkdirs(parent, 0700, error);

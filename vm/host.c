@@ -163,6 +163,18 @@ static void quiet_libvirt(const struct vm_host *host, bool debug)
     virSetErrorFunc(NULL, quiet);
 }
 
+/* After virConnectOpen failed. */
+static const char *advice(const struct vm_host *host)
+{
+    if (geteuid() == 0 && strstr(virGetLastErrorMessage(), "libvirt-qemu"))
+        return " (as root libvirt wants that user to exist, though duet does not use it: useradd "
+               "--system --user-group libvirt-qemu)";
+    if (host->embedded && virGetLastErrorCode() == VIR_ERR_NO_CONNECT)
+        return " (libvirt's QEMU driver is not there: install the package "
+               "libvirt-daemon-driver-qemu)";
+    return "";
+}
+
 static int connect_to(struct vm_host *host, const char *uri, struct error *error)
 {
     if (virEventRegisterDefaultImpl() < 0)
@@ -173,11 +185,7 @@ static int connect_to(struct vm_host *host, const char *uri, struct error *error
     host->connection = virConnectOpen(uri);
     if (!host->connection)
         return error_set(error, EIO, "cannot open libvirt's driver %s: %s%s", uri,
-                         virGetLastErrorMessage(),
-                         geteuid() == 0 && strstr(virGetLastErrorMessage(), "libvirt-qemu")
-                             ? " (as root libvirt wants that user to exist, though duet does not "
-                               "use it: useradd --system --user-group libvirt-qemu)"
-                             : "");
+                         virGetLastErrorMessage(), advice(host));
     host->lifecycle =
         virConnectDomainEventRegisterAny(host->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), host, NULL);

@@ -18,6 +18,7 @@ import tempfile
 import textwrap
 import threading
 import time
+import unittest
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -111,7 +112,7 @@ class Running:
             return self.output[name].decode(errors="backslashreplace")
 
     def wait_for(self, pattern, name="stderr", limit_s=EVENT_LIMIT_S):
-        """Until `pattern` stands in the output. `--verbose` says on stderr what a case waits for."""
+        """Until `pattern` stands in the output; `--verbose` says on stderr what is waited for."""
         deadline = time.monotonic() + limit_s
         with self.changed:
             while True:
@@ -145,7 +146,7 @@ class Running:
                 self.process.wait()
             for reader in self.readers:
                 reader.join(LEFT_LIMIT_S)
-            raise AssertionError(f"still running after {limit_s} s: {' '.join(map(str, self.command))}\n"
+            raise AssertionError(f"still running after {limit_s} s: {' '.join(self.command)}\n"
                                  f"{self.text('stdout')}\n{self.text('stderr')}") from None
         for reader in self.readers:
             reader.join(LEFT_LIMIT_S)
@@ -191,7 +192,8 @@ class Workplace:
         path.chmod(mode)
         return path
 
-    def start(self, *arguments, suite=None, name="suite", environment=None, directory=None, **popen):
+    def start(self, *arguments, suite=None, name="suite", environment=None, directory=None,
+              **popen):
         """Starts duet. With `suite`, a text: `duet run` of that, after the options `arguments`."""
         command = [PROGRAM, *arguments]
         if suite is not None:
@@ -264,3 +266,30 @@ class Workplace:
         for xml in self.results.rglob("domain.xml"):
             for path in re.findall(r"mode='connect' path='([^']+)'", xml.read_text()):
                 yield pathlib.Path(path).parent
+
+
+class SuiteTest(unittest.TestCase):
+    """One run of SUITE; each test looks at one of its cases."""
+
+    SUITE = None
+    OPTIONS = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.work = Workplace()
+        cls.addClassCleanup(cls.work.close)
+        cls.prepare()
+        cls.result = cls.work.run(cls.SUITE, *cls.OPTIONS)
+
+    @classmethod
+    def prepare(cls):
+        """Makes the files that the suite needs, in cls.work."""
+
+    def expect(self, case, verdict, reason):
+        """That a case has this verdict, in results.json and on the terminal, for this reason."""
+        self.assertEqual(self.result.verdicts.get(case), verdict, self.result)
+        self.assertRegex(self.result.cases[case]["reason"], reason)
+        shown = self.result.shown(case)
+        self.assertRegex(shown, rf"^  {verdict} +{case}\b")
+        self.assertRegex(shown, reason)
+        return shown

@@ -2,8 +2,9 @@
 
 _duet()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    local accel='--accel --kernel --connect' words
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command="" i
+    local words
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -14,6 +15,10 @@ _duet()
         esac
     done
     case $previous in
+    --color)
+        mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$word")
+        return
+        ;;
     --accel)
         mapfile -t COMPREPLY < <(compgen -W 'auto kvm tcg' -- "$word")
         return
@@ -35,17 +40,20 @@ _duet()
         ;;
     esac
     case $command in
-    '') words='run list doctor version --help --version' ;;
-    run) words="$accel --only --seed --results --junit --tap --json --keep --verbose --debug --help" ;;
-    list) words='--json --help' ;;
-    doctor) words="$accel --json --help" ;;
-    version) words='--help' ;;
+    '') words='run list doctor version --help --usage' ;;
+    run)
+        words='--accel --color --connect --debug --help --json --junit --keep --kernel --only
+            --results --seed --tap --usage --verbose'
+        ;;
+    list) words='--help --json --only --usage' ;;
+    doctor) words='--help --json --kernel --usage' ;;
+    version) words='--help --usage' ;;
     esac
     if [[ $word == -* || -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     elif [[ $command == run || $command == list ]]; then
         # Suites that come along, and files.
-        words=$(duet list --json 2>/dev/null | sed -n 's/^ *"suite": *"\([^"]*\)".*/\1/p')
+        words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')
         mapfile -t COMPREPLY < <(
             compgen -W "$words" -- "$word"
             compgen -f -X '!*.yaml' -- "$word"

@@ -26,14 +26,17 @@ trap 'rm -rf "$work"' EXIT
 sent=$work/sent
 reply=$work/reply
 
-# The same bytes each time, every value among them: Park and Miller's generator, two bytes a step.
+# The same bytes each time, every value among them: a block of 4 KiB from Park and Miller's
+# generator, two bytes a step, then that block over and over, rotated by one more byte each time.
 payload() {
     awk -v bytes="$1" 'BEGIN {
         state = 20240229
-        for (i = 0; i < bytes; i += 2) {
+        for (i = 0; i < 2048; i++) {
             state = (state * 16807) % 2147483647
-            printf "%04x", int(state / 16384) % 65536
+            block = block sprintf("%04x", int(state / 16384) % 65536)
         }
+        for (i = 0; i * 4096 < bytes; i++)
+            printf "%s%s", substr(block, 2 * i + 1), substr(block, 1, 2 * i)
     }' | xxd -r -p | head -c "$1"
 }
 

@@ -5,7 +5,6 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,7 +98,7 @@ static uint64_t number(struct reading *reading, const char *key, double max)
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(reading->json, key);
 
     if (cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= max &&
-        item->valuedouble == floor(item->valuedouble))
+        item->valuedouble == (double)(uint64_t)item->valuedouble)
         return (uint64_t)item->valuedouble;
     if (reading->code == 0)
         reading->code =

@@ -19,7 +19,8 @@ struct list_options {
 };
 
 static const struct argp_option options[] = {
-    {"only", 'o', "GLOB", 0, "Only cases whose name or a tag matches", 0},
+    {"only", 'o', "GLOB", 0, "Only cases whose name, a part of it between commas, or a tag matches",
+     0},
     {"json", 'j', NULL, 0, "One JSON document", 0},
     {0},
 };

@@ -38,7 +38,8 @@ struct run_arguments {
 };
 
 static const struct argp_option options[] = {
-    {"only", 'o', "GLOB", 0, "Only cases whose name or a tag matches", 0},
+    {"only", 'o', "GLOB", 0, "Only cases whose name, a part of it between commas, or a tag matches",
+     0},
     {"accel", KEY_ACCEL, "auto|kvm|tcg", 0,
      "What runs the guests (auto: KVM where it truly starts one, else TCG)", 0},
     {"kernel", KEY_KERNEL, "NAME|PATH|URL", 0,

@@ -21,7 +21,8 @@ struct run_options {
 int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
               int *exit_status, struct error *error);
 
-/* Whether `only` selects the case: its whole name, or a part between commas, or a tag. */
+/* Whether `only` matches the case's whole name, one of its parts between commas, or a tag. NULL
+ * selects every case. */
 bool run_selects(const struct suite_case *suite_case, const char *only);
 
 #endif

@@ -159,6 +159,15 @@ static int load_suites(struct run_arguments *arguments, struct error *error)
     return code;
 }
 
+static int check_outputs(const struct run_arguments *arguments, struct error *error)
+{
+    if (arguments->suite_count > 1 && (arguments->run.junit || arguments->run.tap))
+        return error_set(error, EINVAL,
+                         "--junit and --tap write one file for one suite, and these are %zu suites",
+                         arguments->suite_count);
+    return 0;
+}
+
 /* The first suite with the worst news decides: trouble, failed, passed, all skipped. */
 static int worse_status(int a, int b)
 {
@@ -226,7 +235,7 @@ int cmd_run(int argc, char **argv)
     terminal.verbose = arguments.verbose;
     terminal.debug = arguments.session.debug = arguments.debug;
     arguments.session.terminal = &terminal;
-    if (load_suites(&arguments, &error) < 0) {
+    if (load_suites(&arguments, &error) < 0 || check_outputs(&arguments, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
         status = EXIT_USAGE;
     } else {

@@ -39,10 +39,10 @@ struct node {
     char seed[24];
     struct command **commands; /* background, then steps: a command's id is its index + 1 */
     size_t command_count;
-    size_t current;     /* how many were started; the last of them runs in BACKGROUND, STEPS */
-    bool current_ready; /* the guest said so of the last one */
-    bool stop_asked;    /* processes with a stop signal of their own were sent it */
-    bool destroying;    /* DESTROYPOD was sent */
+    size_t current; /* how many were started; the last of them runs in BACKGROUND, STEPS */
+    uint64_t command_started_ns; /* of the last one, by the host's clock */
+    bool stop_asked;             /* processes with a stop signal of their own were sent it */
+    bool destroying;             /* DESTROYPOD was sent */
 
     struct result_token *tokens;
     size_t token_count;

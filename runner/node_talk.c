@@ -90,7 +90,7 @@ static void start_command(struct node *node, size_t index)
     struct error error;
 
     node->current = index + 1;
-    node->current_ready = false;
+    node->command_started_ns = clock_ns();
     node->state = background ? NODE_BACKGROUND : NODE_STEPS;
     if (make_command(node, index, &error) < 0) {
         node_fault(node, VERDICT_ERROR, true, "%s", error.message);
@@ -124,7 +124,14 @@ static void step_ended(struct node *node, size_t index)
     struct step_result *result = node_result_add_step(&holder);
 
     command_result(node->commands[index], result);
-    if (result->verdict != VERDICT_PASSED)
+    if (result->verdict == VERDICT_TIMEOUT &&
+        clock_ns() - node->command_started_ns < step->timeout_ns / 10 * 9)
+        node_fault(node, VERDICT_INVALID, true,
+                   "step \"%s\" ran into its timeout of %g s after %g s of the host's time: the "
+                   "guest's clock is wrong",
+                   step->name, (double)step->timeout_ns / NS_PER_S,
+                   (double)(clock_ns() - node->command_started_ns) / NS_PER_S);
+    else if (result->verdict != VERDICT_PASSED)
         node_fault(node, result->verdict, true, "step \"%s\": %s", step->name, result->reason);
     node_result_free(&holder);
 }

@@ -109,6 +109,23 @@ const char *terminal_reset(const struct terminal *terminal)
     return terminal->color ? "\033[0m" : "";
 }
 
+/* A guest may write lines of many megabytes. `line` is whole UTF-8, and so is what stays of it. */
+static void print_line(const struct terminal *terminal, const char *indent, const char *line)
+{
+    size_t length = strlen(line);
+    size_t shown = length;
+
+    if (length > TERMINAL_LINE_MAX) {
+        shown = TERMINAL_LINE_MAX;
+        while (shown > 0 && ((unsigned char)line[shown] & 0xc0) == 0x80)
+            shown--;
+    }
+    fprintf(terminal->out, "%s%.*s", indent, (int)shown, line);
+    if (shown < length)
+        fprintf(terminal->out, " [%zu more bytes]", length - shown);
+    fputc('\n', terminal->out);
+}
+
 void terminal_quote(const struct terminal *terminal, const char *indent, const char *bytes,
                     size_t count)
 {
@@ -119,5 +136,5 @@ void terminal_quote(const struct terminal *terminal, const char *indent, const c
     if (!text.data)
         return;
     for (char *line = strtok_r(text.data, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-        fprintf(terminal->out, "%s%s\n", indent, line);
+        print_line(terminal, indent, line);
 }

@@ -42,7 +42,10 @@ const char *terminal_dim(const struct terminal *terminal);
 const char *terminal_bold(const struct terminal *terminal);
 const char *terminal_reset(const struct terminal *terminal);
 
-/* Bytes of a guest, line by line behind `indent`, fit for a terminal. */
+enum { TERMINAL_LINE_MAX = 1000 };
+
+/* Bytes of a guest, line by line behind `indent`, fit for a terminal: of a line with more than
+ * TERMINAL_LINE_MAX bytes the first ones, and how many more there are. */
 void terminal_quote(const struct terminal *terminal, const char *indent, const char *bytes,
                     size_t count);
 

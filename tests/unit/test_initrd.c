@@ -2,6 +2,7 @@
 #include "initrd/atomic_file.h"
 #include "initrd/gzip_writer.h"
 #include "initrd/initrd.h"
+#include "tests/unit/archive_fixture.h"
 #include "tests/unit/newc.h"
 
 #include <dirent.h>
@@ -15,60 +16,6 @@
 #include <sys/wait.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    char directory[64];
-    char path[PATH_MAX]; /* of the last `in` */
-    struct initrd *initrd;
-    struct error error;
-};
-
-static const char *in(struct fixture *f, const char *name)
-{
-    snprintf(f->path, sizeof f->path, "%s/%s", f->directory, name);
-    return f->path;
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-
-    strcpy(f->directory, "/tmp/duet-test-initrd-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
-    f->initrd = initrd_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    int code = fs_remove_tree(f->directory, NULL);
-
-    initrd_free(f->initrd);
-    free(f);
-    return code;
-}
-
-#define assert_done(call, f)                                                                       \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s", (f)->error.message);                                                    \
-    } while (0)
-
-#define assert_error(call, wanted, f, text)                                                        \
-    do {                                                                                           \
-        (f)->error = (struct error){0};                                                            \
-        assert_int_equal(call, -(wanted));                                                         \
-        assert_int_equal((f)->error.code, wanted);                                                 \
-        if (!strstr((f)->error.message, text))                                                     \
-            fail_msg("\"%s\" lacks \"%s\"", (f)->error.message, text);                             \
-    } while (0)
-
-static void make_file(struct fixture *f, const char *name, const char *text, mode_t mode)
-{
-    assert_done(fs_write(in(f, name), text, strlen(text), mode, &f->error), f);
-}
 
 static int add_text(struct fixture *f, const char *guest_path, const char *text)
 {

@@ -1,44 +1,15 @@
 /* Kernel modules: all that is needed, in the order to load it, from a package that depmod has not
  * seen; and the base layer. The modules are the smallest ELF files that have a .modinfo. */
 #include "initrd/initrd.h"
+#include "tests/unit/archive_fixture.h"
 #include "tests/unit/newc.h"
 
 #include <elf.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sys/utsname.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    char directory[64];
-    char path[PATH_MAX]; /* of the last `in` */
-    char release[sizeof((struct utsname *)0)->release];
-    struct initrd *initrd;
-    struct error error;
-};
-
-static const char *in(struct fixture *f, const char *name)
-{
-    snprintf(f->path, sizeof f->path, "%s/%s", f->directory, name);
-    return f->path;
-}
-
-#define assert_done(call, f)                                                                       \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s", (f)->error.message);                                                    \
-    } while (0)
-
-#define assert_error(call, wanted, f, text)                                                        \
-    do {                                                                                           \
-        (f)->error = (struct error){0};                                                            \
-        assert_int_equal(call, -(wanted));                                                         \
-        assert_int_equal((f)->error.code, wanted);                                                 \
-        if (!strstr((f)->error.message, text))                                                     \
-            fail_msg("\"%s\" lacks \"%s\"", (f)->error.message, text);                             \
-    } while (0)
 
 /* The path of a file of the tree; its directory is made. */
 static const char *tree_path(struct fixture *f, const char *relative)
@@ -110,17 +81,16 @@ static void make_text(struct fixture *f, const char *relative, const char *text)
     assert_done(fs_write(tree_path(f, relative), text, strlen(text), 0644, &f->error), f);
 }
 
-static int setup(void **state)
+static int setup_tree(void **state)
 {
-    struct fixture *f = xcalloc(1, sizeof *f);
+    struct fixture *f;
     struct utsname host;
 
-    strcpy(f->directory, "/tmp/duet-test-modules-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
+    assert_int_equal(setup(state), 0);
+    f = *state;
     /* This machine's, so that its busybox looks there. */
     assert_int_equal(uname(&host), 0);
     strcpy(f->release, host.release);
-    f->initrd = initrd_new();
     make_module(f, "kernel/a/ring.ko", "license=GPL\ndepends=\n");
     make_module(f, "kernel/a/bus.ko", "depends=ring\nalias=of:*mmio*\n");
     make_module(f, "kernel/b/over.ko", "depends=\n");
@@ -129,18 +99,7 @@ static int setup(void **state)
     make_module(f, "kernel/b/helper.ko", "");
     make_module(f, "kernel/b/later.ko", "");
     make_text(f, "modules.builtin", "kernel/core/inside.ko\nkernel/core/other-one.ko\n");
-    *state = f;
     return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    int code = fs_remove_tree(f->directory, NULL);
-
-    initrd_free(f->initrd);
-    free(f);
-    return code;
 }
 
 static int add(struct fixture *f, const char *name)
@@ -423,7 +382,7 @@ static void busybox_modprobe_understands_the_lists(void **state)
     free(base);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define test(name) cmocka_unit_test_setup_teardown(name, setup_tree, teardown)
 
 int main(void)
 {

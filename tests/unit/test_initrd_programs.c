@@ -4,6 +4,7 @@
 #include "initrd/initrd.h"
 #include "initrd/ld_search.h"
 #include "initrd/shebang.h"
+#include "tests/unit/archive_fixture.h"
 #include "tests/unit/newc.h"
 
 #include <elf.h>
@@ -12,65 +13,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-struct fixture {
-    char directory[64];
-    char path[PATH_MAX]; /* of the last `in` */
-    struct initrd *initrd;
-    struct error error;
-};
-
-static const char *in(struct fixture *f, const char *name)
-{
-    snprintf(f->path, sizeof f->path, "%s/%s", f->directory, name);
-    return f->path;
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-
-    strcpy(f->directory, "/tmp/duet-test-program-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
-    f->initrd = initrd_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    int code = fs_remove_tree(f->directory, NULL);
-
-    initrd_free(f->initrd);
-    free(f);
-    return code;
-}
-
-#define assert_done(call, f)                                                                       \
-    do {                                                                                           \
-        if ((call) < 0)                                                                            \
-            fail_msg("%s", (f)->error.message);                                                    \
-    } while (0)
-
-#define assert_error(call, wanted, f, text)                                                        \
-    do {                                                                                           \
-        (f)->error = (struct error){0};                                                            \
-        assert_int_equal(call, -(wanted));                                                         \
-        assert_int_equal((f)->error.code, wanted);                                                 \
-        if (!strstr((f)->error.message, text))                                                     \
-            fail_msg("\"%s\" lacks \"%s\"", (f)->error.message, text);                             \
-    } while (0)
-
-static void make_file(struct fixture *f, const char *name, const char *text, mode_t mode)
-{
-    char parent[PATH_MAX];
-
-    strcpy(parent, in(f, name));
-    *strrchr(parent, '/') = '\0';
-    assert_done(fs_mkdirs(parent, 0755, &f->error), f);
-    assert_done(fs_write(f->path, text, strlen(text), mode, &f->error), f);
-}
 
 /* Compiles `source` to `name` in the fixture's directory; there the compiler is started. */
 static void compile(struct fixture *f, const char *source, const char *name, const char *options)

@@ -232,7 +232,7 @@ static void an_unknown_kernel_is_an_error(void **state)
     struct fixture *f = *state;
 
     strcpy(f->release, "0.0.0");
-    assert_error(add(f, "ring"), ENOENT, f, "no modules of kernel 0.0.0 in /tmp/duet-test-modules");
+    assert_error(add(f, "ring"), ENOENT, f, "no modules of kernel 0.0.0 in /tmp/duet-test-initrd");
     strcpy(f->release, "../x");
     assert_error(add(f, "ring"), EINVAL, f, "not a kernel release");
 }

@@ -55,11 +55,14 @@ static bool step_is_of_interest(const struct step_result *step)
 }
 
 static void print_step(struct terminal *terminal, const char *run_directory,
-                       const struct node_result *node, const struct step_result *step)
+                       const struct node_result *node, const struct step_result *step,
+                       const char *case_reason)
 {
+    const char *reason = step->reason && !strstr(case_reason, step->reason) ? step->reason : NULL;
+
     fprintf(terminal->out, "      %snode %s, %s \"%s\"%s%s%s\n", terminal_bold(terminal),
             node->name, step->background ? "background process" : "step", step->name,
-            terminal_reset(terminal), step->reason ? ": " : "", step->reason ? step->reason : "");
+            terminal_reset(terminal), reason ? ": " : "", reason ? reason : "");
     print_field(terminal, "expected", step->expected);
     print_field(terminal, "found", step->found);
     print_output(terminal, run_directory, "standard output", &step->standard_output);
@@ -82,13 +85,14 @@ void report_failure(struct terminal *terminal, const struct case_result *result,
                     const char *run_directory, const char *console_node, const char *console,
                     size_t console_length)
 {
-    fputs("      ", terminal->out);
-    terminal_quote(terminal, "", result->reason ? result->reason : "it has no reason",
-                   strlen(result->reason ? result->reason : "it has no reason"));
+    const char *reason = result->reason ? result->reason : "it has no reason";
+
+    terminal_quote(terminal, "      ", reason, strlen(reason));
     for (size_t n = 0; n < result->node_count; n++)
         for (size_t s = 0; s < result->nodes[n].step_count; s++)
             if (step_is_of_interest(&result->nodes[n].steps[s]))
-                print_step(terminal, run_directory, &result->nodes[n], &result->nodes[n].steps[s]);
+                print_step(terminal, run_directory, &result->nodes[n], &result->nodes[n].steps[s],
+                           reason);
     print_console(terminal, console_node, console, console_length);
     fprintf(terminal->out, "      all of it: %s/%s\n", run_directory, result->directory);
     fflush(terminal->out);

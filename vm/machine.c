@@ -38,6 +38,7 @@ struct vm {
     enum state state;
     virDomainPtr domain; /* the worker's until `created` ran, then the loop's */
     char *create_error;
+    bool told_started;
     bool stop_asked;
     bool guest_ended;    /* libvirt: the guest shut down or reset */
     bool domain_stopped; /* libvirt: the domain is no more */
@@ -48,10 +49,20 @@ struct vm {
 
 /* -- What the guest sends ---------------------------------------------------------------------- */
 
+/* On a busy host a guest may speak before libvirt's call that started it has returned. */
+static void tell_started(struct vm *vm)
+{
+    if (vm->told_started)
+        return;
+    vm->told_started = true;
+    vm->calls.started(vm->context);
+}
+
 static void on_console(void *context, const char *bytes, size_t count)
 {
     struct vm *vm = context;
 
+    tell_started(vm);
     console_write(vm->console, bytes, count);
     vm->calls.console(vm->context, bytes, count);
 }
@@ -70,6 +81,7 @@ static void on_ctl(void *context, const char *bytes, size_t count)
     size_t taken = 0;
     int n;
 
+    tell_started(vm);
     buffer_append(&vm->ctl_input, bytes, count);
     while ((n = wire_ctl_read(vm->ctl_input.data + taken, vm->ctl_input.length - taken, &frame,
                               &error)) > 0) {
@@ -89,6 +101,7 @@ static void on_io(void *context, const char *bytes, size_t count)
     size_t taken = 0;
     int n;
 
+    tell_started(vm);
     buffer_append(&vm->io_input, bytes, count);
     while ((n = wire_io_read(vm->io_input.data + taken, vm->io_input.length - taken, &frame,
                              &error)) > 0) {
@@ -220,7 +233,7 @@ static void created(void *context)
     }
     vm->state = RUNNING;
     vm->gone.pid = vm->host->reaper ? read_pid(vm) : 0;
-    vm->calls.started(vm->context);
+    tell_started(vm);
     if (vm->state != RUNNING)
         return;
     if (vm->gone.pid > 0)

@@ -25,6 +25,7 @@ struct expected {
 };
 
 struct reaper {
+    struct loop *loop;
     struct expected *expected;
     struct {
         pid_t pid;
@@ -76,6 +77,9 @@ static void deliver(struct reaper *reaper, pid_t pid, int wait_status)
         found.call(found.context, wait_status);
         return;
     }
+    for (size_t i = 0; i < REMEMBERED; i++)
+        if (reaper->ended[i].pid == pid)
+            reaper->ended[i].pid = 0;
     reaper->ended[reaper->ended_count % REMEMBERED].pid = pid;
     reaper->ended[reaper->ended_count % REMEMBERED].wait_status = wait_status;
     reaper->ended_count++;
@@ -108,6 +112,7 @@ int reaper_new(struct loop *loop, struct reaper **out, struct error *error)
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return error_errno(error, "cannot become a child subreaper");
     reaper = xcalloc(1, sizeof *reaper);
+    reaper->loop = loop;
     code = loop_signal(loop, SIGCHLD, reap, reaper, error);
     if (code < 0) {
         free(reaper);
@@ -117,10 +122,18 @@ int reaper_new(struct loop *loop, struct reaper **out, struct error *error)
     return 0;
 }
 
+static void ignore(void *context, int signal_number)
+{
+    (void)context;
+    (void)signal_number;
+}
+
+/* The loop may live on. Taking over a signal that it has already cannot fail. */
 void reaper_free(struct reaper *reaper)
 {
     if (!reaper)
         return;
+    loop_signal(reaper->loop, SIGCHLD, ignore, NULL, NULL);
     while (reaper->expected) {
         struct expected *next = reaper->expected->next;
 
@@ -130,15 +143,27 @@ void reaper_free(struct reaper *reaper)
     free(reaper);
 }
 
-void reaper_expect(struct reaper *reaper, pid_t pid, reaped_fn call, void *context)
+/* Takes the end of `pid` out of what is remembered. A number that names a process again means
+ * another one than the one that ended. */
+static bool recall(struct reaper *reaper, pid_t pid, int *wait_status)
 {
-    struct expected *expected;
-
     for (size_t i = 0; i < reaper->ended_count && i < REMEMBERED; i++) {
         if (reaper->ended[i].pid != pid)
             continue;
         reaper->ended[i].pid = 0;
-        call(context, reaper->ended[i].wait_status);
+        *wait_status = reaper->ended[i].wait_status;
+        return kill(pid, 0) < 0 && errno == ESRCH;
+    }
+    return false;
+}
+
+void reaper_expect(struct reaper *reaper, pid_t pid, reaped_fn call, void *context)
+{
+    struct expected *expected;
+    int wait_status;
+
+    if (recall(reaper, pid, &wait_status)) {
+        call(context, wait_status);
         return;
     }
     expected = xcalloc(1, sizeof *expected);

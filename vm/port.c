@@ -135,9 +135,14 @@ static int bind_path(const char *path, int *out, struct error *error)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_errno(error, "cannot make a unix socket");
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 ||
-        listen(fd, 1) < 0)
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_errno(error, "cannot listen on %s", path);
+    if (chmod(path, 0600) < 0 || listen(fd, 1) < 0) {
+        int code = error_errno(error, "cannot listen on %s", path);
+
+        unlink(path);
+        return code;
+    }
     *out = steal_fd(&fd);
     return 0;
 }
@@ -150,10 +155,11 @@ int port_listen(struct loop *loop, const char *path, const struct port_calls *ca
 
     *port = (struct port){.loop = loop, .calls = *calls, .context = context, .fd = -1};
     port->listener = -1;
-    port->path = xstrdup(path);
     code = bind_path(path, &port->listener, error);
-    if (code == 0)
+    if (code == 0) {
+        port->path = xstrdup(path); /* from here on the file is this port's to remove */
         code = loop_watch(loop, port->listener, EPOLLIN, on_listener, port, &port->watch, error);
+    }
     if (code < 0) {
         port_free(port);
         return code;
@@ -175,10 +181,14 @@ int port_send(struct port *port, const void *bytes, size_t count, struct error *
     return 0;
 }
 
+/* A peer that is not dead after all can add nothing once the socket is shut down for reading: what
+ * is read here is bounded by what the socket holds. */
 void port_finish(struct port *port)
 {
     if (!port->closed && port->fd < 0)
         accept_one(port);
+    if (port->fd >= 0)
+        shutdown(port->fd, SHUT_RD);
     while (!port->closed && port->fd >= 0 && read_once(port))
         ;
     port_close(port);

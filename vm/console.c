@@ -30,6 +30,7 @@ struct console *console_new(const char *log_path)
     ring_init(&console->ring, CONSOLE_RING_BYTES);
     if (!log_path)
         return console;
+    errno = 0;
     console->log = gzopen(log_path, "wbe1");
     if (!console->log)
         fail(console, "cannot make the console log", strerror(errno ? errno : ENOMEM));

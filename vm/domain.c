@@ -11,7 +11,7 @@ const char *vm_accel_name(enum vm_accel accel)
     return accel == VM_ACCEL_KVM ? "kvm" : "tcg";
 }
 
-/* XML 1.0, section 2.4. */
+/* XML 1.0, sections 2.4 and 3.3.3: in an attribute a bare newline or tab would become a blank. */
 static void append_escaped(struct buffer *xml, const char *text)
 {
     for (; *text; text++) {
@@ -30,6 +30,11 @@ static void append_escaped(struct buffer *xml, const char *text)
             break;
         case '"':
             buffer_append_text(xml, "&quot;");
+            break;
+        case '\t':
+        case '\n':
+        case '\r':
+            buffer_printf(xml, "&#%d;", *text);
             break;
         default:
             buffer_append(xml, text, 1);

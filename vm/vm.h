@@ -143,12 +143,13 @@ struct vm_probe {
 };
 
 /* Boots `kernel` with `initrd` under KVM, without libvirt, until its console shows `ready_token`.
- * No byte within 3 s, or none for 4 s after one, means that no guest starts. The answer is kept in
- * `cache_dir` for this boot of the host, this QEMU and this kernel; a file below `runtime_dir` is
- * named on QEMU's command line, so that whoever sweeps that directory finds it. Fails only where
- * duet itself cannot look. `loop` is run meanwhile; `interrupted`, where not NULL, ends the probe
- * with EINTR when it becomes true and the loop is stopped. */
+ * No byte within 3 s, none for 4 s after one, or no token within 60 s means that no guest starts.
+ * The answer is kept in `cache_dir` for this boot of the host, this QEMU and this kernel; a file
+ * below `runtime_dir` is named on QEMU's command line, so that whoever sweeps that directory finds
+ * it. Fails only where duet itself cannot look. `loop` is run meanwhile; `interrupted`, where not
+ * NULL, ends the probe with EINTR when it becomes true and the loop is stopped. */
 struct vm_probe_options {
+    const char *kvm_device; /* NULL: /dev/kvm */
     const char *cache_dir, *runtime_dir;
     const char *emulator, *kernel, *kernel_digest, *initrd;
     const char *ready_token;

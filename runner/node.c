@@ -385,6 +385,8 @@ void node_activity(const struct node *node, char *text, size_t size)
 
     if (node->state == NODE_BACKGROUND || node->state == NODE_STEPS)
         node_describe_command(node, node->current - 1, text, size);
+    else if (node->state == NODE_BOOTING && node_is_foreign(node)) /* it need not say "ready" */
+        snprintf(text, size, "%s", names[NODE_TOKEN]);
     else
         snprintf(text, size, "%s", names[node->state]);
 }

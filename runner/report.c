@@ -98,7 +98,7 @@ void report_failure(struct terminal *terminal, const struct case_result *result,
     fflush(terminal->out);
 }
 
-void report_summary(struct terminal *terminal, const struct run_result *run,
+void report_summary(struct terminal *terminal, const struct run_result *run, size_t interrupted,
                     const char *run_directory)
 {
     size_t passed = 0, failed = 0, skipped = 0;
@@ -111,7 +111,10 @@ void report_summary(struct terminal *terminal, const struct run_result *run,
         else
             failed++;
     }
-    fprintf(terminal->out, "%zu passed, %zu failed, %zu skipped in %.1f s; results in %s\n", passed,
-            failed, skipped, run->duration_s, run_directory);
+    fprintf(terminal->out, "%zu passed, %zu failed, %zu skipped", passed, failed - interrupted,
+            skipped);
+    if (interrupted > 0)
+        fprintf(terminal->out, ", %zu interrupted", interrupted);
+    fprintf(terminal->out, " in %.1f s; results in %s\n", run->duration_s, run_directory);
     fflush(terminal->out);
 }

@@ -17,8 +17,9 @@ void report_failure(struct terminal *terminal, const struct case_result *result,
                     const char *run_directory, const char *console_node, const char *console,
                     size_t console_length);
 
-/* "12 passed, 0 failed, 0 skipped in 61.2 s", and the run's directory. */
-void report_summary(struct terminal *terminal, const struct run_result *run,
+/* "12 passed, 0 failed, 0 skipped in 61.2 s", and the run's directory. `interrupted` of the cases
+ * were ended, or not begun, because the user wanted so, and are not counted as failed. */
+void report_summary(struct terminal *terminal, const struct run_result *run, size_t interrupted,
                     const char *run_directory);
 
 #endif

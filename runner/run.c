@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct suite_run {
     struct session *session;
@@ -21,6 +22,7 @@ struct suite_run {
     char *shown;     /* the same, as the user should read it */
     int name_width;
     size_t total, number; /* of the selected cases */
+    size_t interrupted;
     const char *case_name;
     uint64_t case_started_ns;
     struct timer *clock; /* has the live line's seconds go on */
@@ -233,16 +235,23 @@ static int run_case(struct suite_run *run, const struct suite_case *suite_case,
     return code;
 }
 
-/* A case that duet cannot run is an `error` of that case, and the others go on. */
-static void take_case(struct suite_run *run, const struct suite_case *suite_case)
+static struct case_result *add_result(struct suite_run *run, const struct suite_case *suite_case)
 {
     struct case_result *result = run_result_add_case(&run->result);
-    struct error error;
 
     result->name = xstrdup(suite_case->name);
     result->slug = xstrdup(suite_case->slug);
     result->directory = xstrdup(suite_case->slug);
     run->number++;
+    return result;
+}
+
+/* A case that duet cannot run is an `error` of that case, and the others go on. */
+static void take_case(struct suite_run *run, const struct suite_case *suite_case)
+{
+    struct case_result *result = add_result(run, suite_case);
+    struct error error;
+
     if (suite_case->skip) {
         result->verdict = VERDICT_SKIPPED;
         result->reason = xstrdup(suite_case->skip);
@@ -252,6 +261,18 @@ static void take_case(struct suite_run *run, const struct suite_case *suite_case
         result->reason = xstrdup(error.message);
         show_result(run, NULL, result);
     }
+    if (run->session->cancel_seen && result->verdict == VERDICT_ERROR)
+        run->interrupted++;
+}
+
+/* What the user ended before it began says nothing, and must not look as if it did. */
+static void leave_case(struct suite_run *run, const struct suite_case *suite_case)
+{
+    struct case_result *result = add_result(run, suite_case);
+
+    result->verdict = VERDICT_ERROR;
+    result->reason = xstrdup("interrupted");
+    run->interrupted++;
 }
 
 /* -- The run ----------------------------------------------------------------------------------- */
@@ -277,6 +298,7 @@ static void show_heading(const struct suite_run *run, const struct kernel *kerne
             "%s: %zu case%s, kernel %s, %s, seed %" PRIu64 "\n", run->suite->name, run->total,
             run->total == 1 ? "" : "s", kernel->release ? kernel->release : kernel->name,
             vm_accel_name(run->session->accel), run->options->seed);
+    fflush(run->session->options.terminal->out);
 }
 
 /* The suite's first kernel decides the accelerator, for the whole invocation. */
@@ -339,13 +361,21 @@ static int run_cases(struct suite_run *run, struct error *error)
     uint64_t started_ns = clock_ns();
     int code = start_host(run, &kernel, error);
 
-    if (code < 0)
+    if (code < 0 && !run->session->cancel_seen)
         return code;
     rundata_describe_host(run->session, kernel, &run->result.host);
-    show_heading(run, kernel);
-    for (size_t i = 0; i < run->suite->case_count && !run->session->cancel_seen; i++)
-        if (run_selects(&run->suite->cases[i], run->options->only))
-            take_case(run, &run->suite->cases[i]);
+    if (code == 0)
+        show_heading(run, kernel);
+    for (size_t i = 0; i < run->suite->case_count; i++) {
+        const struct suite_case *suite_case = &run->suite->cases[i];
+
+        if (!run_selects(suite_case, run->options->only))
+            continue;
+        if (run->session->cancel_seen)
+            leave_case(run, suite_case);
+        else
+            take_case(run, suite_case);
+    }
     run->result.duration_s = (double)(clock_ns() - started_ns) / NS_PER_S;
     if (run->options->keep)
         keep_libvirt_log(run);
@@ -354,7 +384,7 @@ static int run_cases(struct suite_run *run, struct error *error)
         return error_context(error, "the results of this run are not whole");
     if (run->options->json)
         return print_json(run, error);
-    report_summary(run->session->options.terminal, &run->result, run->shown);
+    report_summary(run->session->options.terminal, &run->result, run->interrupted, run->shown);
     return 0;
 }
 
@@ -377,6 +407,8 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
         code = run_cases(&run, error);
     if (code == 0)
         *exit_status = run_result_exit_status(&run.result);
+    else if (run.directory)
+        rmdir(run.directory); /* where nothing came of the run; evidence stays */
     timer_free(run.clock);
     run_result_free(&run.result);
     free(run.directory);

@@ -95,6 +95,11 @@ static char *cpu_model(void)
     return line ? xstrndup(line + 2, strcspn(line + 2, "\n")) : NULL;
 }
 
+static char *known(const char *text)
+{
+    return text[0] ? xstrdup(text) : NULL;
+}
+
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,
                            struct host_info *host)
 {
@@ -105,9 +110,12 @@ void rundata_describe_host(const struct session *session, const struct kernel *k
     host->cpu_model = cpu_model();
     host->cpus = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
     host->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    host->qemu = xstrdup(session->qemu_version);
-    host->libvirt = xstrdup(session->libvirt_version);
-    host->accel = xstrdup(vm_accel_name(session->accel));
+    host->qemu = known(session->qemu_version);
+    host->libvirt = known(session->libvirt_version);
+    if (session->host)
+        host->accel = xstrdup(vm_accel_name(session->accel));
+    if (!kernel)
+        return;
     host->guest_kernel.name = xstrdup(kernel->name);
     host->guest_kernel.release = kernel->release ? xstrdup(kernel->release) : NULL;
     host->guest_kernel.digest = xstrdup(kernel->digest);

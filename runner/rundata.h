@@ -15,6 +15,7 @@ int rundata_point_latest(const char *results, const char *directory, struct erro
 /* Puts the file `from` as `name` into the run's directory, without a copy where that is possible.
  */
 int rundata_keep(const char *from, const char *directory, const char *name, struct error *error);
+/* `kernel` is NULL where the run ended before it had one. */
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,
                            struct host_info *host);
 

@@ -14,12 +14,14 @@
 
 /* -- Signals ----------------------------------------------------------------------------------- */
 
+static const int taken_signals[] = {SIGINT, SIGTERM, SIGHUP};
+
 static void on_signal(void *context, int signal_number)
 {
     struct session *session = context;
 
     if (session->cancel_seen)
-        _exit(128 + SIGINT);
+        _exit(128 + signal_number);
     session->cancel_seen = true;
     session->signal_number = signal_number;
     atomic_store(&session->cancelled, true);
@@ -30,16 +32,27 @@ static void on_signal(void *context, int signal_number)
         loop_stop(session->loop);
 }
 
+/* From here on nothing reads them: if libvirt hangs while it is closed, a signal ends the process,
+ * and the guardian cleans up. */
+static void release_signals(void)
+{
+    sigset_t all;
+
+    sigemptyset(&all);
+    for (size_t i = 0; i < array_size(taken_signals); i++)
+        sigaddset(&all, taken_signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL);
+}
+
 static int take_signals(struct session *session, struct error *error)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int code = 0;
 
     /* A reader that went away and a file that may not grow are errors of write(2) here. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    for (size_t i = 0; i < array_size(numbers) && code == 0; i++)
-        code = loop_signal(session->loop, numbers[i], on_signal, session, error);
+    for (size_t i = 0; i < array_size(taken_signals) && code == 0; i++)
+        code = loop_signal(session->loop, taken_signals[i], on_signal, session, error);
     return code;
 }
 
@@ -116,6 +129,7 @@ int session_open(struct session *session, const struct session_options *options,
 
 void session_close(struct session *session)
 {
+    release_signals();
     vm_host_close(session->host);
     while (session->kernels) {
         struct session_kernel *next = session->kernels->next;

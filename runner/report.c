@@ -1,21 +1,36 @@
 #include "runner/report.h"
 
-#include "base/fs.h"
 #include "base/memory.h"
+#include "results/text.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { STDERR_SHOWN = 4096 };
+enum { OUTPUT_SHOWN = 4096 }; /* bytes of a step's output */
+
+/* A guest's own words, as one line without control characters. */
+static void print_one_line(struct terminal *terminal, const char *words)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    text_printable(&text, words, strlen(words));
+    for (size_t i = 0; i < text.length; i++)
+        fputc(text.data[i] == '\n' ? ' ' : text.data[i], terminal->out);
+}
 
 void report_case(struct terminal *terminal, const struct case_result *result, int name_width)
 {
     terminal_clear(terminal);
     fprintf(terminal->out, "  %s%-11s%s %-*s", terminal_verdict_color(terminal, result->verdict),
             verdict_name(result->verdict), terminal_reset(terminal), name_width, result->name);
-    if (result->verdict == VERDICT_SKIPPED)
-        fprintf(terminal->out, "          %s", result->reason ? result->reason : "");
-    else
+    if (result->verdict == VERDICT_SKIPPED) {
+        fputs("          ", terminal->out);
+        print_one_line(terminal, result->reason ? result->reason : "");
+    } else {
         fprintf(terminal->out, " %6.1f s", result->duration_s);
+    }
     fputc('\n', terminal->out);
     fflush(terminal->out);
 }
@@ -33,19 +48,34 @@ static void print_field(struct terminal *terminal, const char *name, const char 
     terminal_quote(terminal, "          ", text, strlen(text));
 }
 
-/* The end of what a step said on its standard error: mostly its own reason. */
+/* Fills `end` with the last `size` bytes of the file, or all it has; returns how many these are. A
+ * file that cannot be read has none. */
+static size_t read_end(const char *path, char *end, size_t size, bool *whole)
+{
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    ssize_t n;
+
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return 0;
+    *whole = info.st_size <= (off_t)size;
+    n = pread(fd, end, size, *whole ? 0 : info.st_size - (off_t)size);
+    return n < 0 ? 0 : (size_t)n;
+}
+
+/* The end of what a step said: mostly its own reason. It may have said 256 MiB. */
 static void print_output(struct terminal *terminal, const char *run_directory, const char *name,
                          const struct output_result *output)
 {
     cleanup_free char *path = xasprintf("%s/%s", run_directory, output->path);
-    cleanup_buffer struct buffer text = {0};
-    size_t start;
+    char end[OUTPUT_SHOWN];
+    bool whole = true;
+    size_t length = output->bytes > 0 ? read_end(path, end, sizeof end, &whole) : 0;
 
-    if (output->bytes == 0 || fs_read(path, 64 << 20, &text, NULL) < 0)
+    if (length == 0)
         return;
-    start = text.length > STDERR_SHOWN ? text.length - STDERR_SHOWN : 0;
-    fprintf(terminal->out, "        %s%s\n", name, start ? " (its end)" : "");
-    terminal_quote(terminal, "          | ", text.data + start, text.length - start);
+    fprintf(terminal->out, "        %s%s\n", name, whole ? "" : " (its end)");
+    terminal_quote(terminal, "          | ", end, length);
 }
 
 static bool step_is_of_interest(const struct step_result *step)

@@ -43,7 +43,7 @@ static bool is_qemu_of(pid_t pid, const char *path)
 }
 
 /* Killed through a pidfd, so that a number that is used again is never hit. */
-static bool kill_if_ours(pid_t pid, const char *path)
+static bool kill_if_ours(pid_t pid, const char *path, bool wait)
 {
     cleanup_fd int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -52,12 +52,14 @@ static bool kill_if_ours(pid_t pid, const char *path)
         return false;
     if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
         return false;
-    poll(&end, 1, PROCESS_END_MS);
-    waitpid(pid, NULL, WNOHANG);
+    if (wait) {
+        poll(&end, 1, PROCESS_END_MS);
+        waitpid(pid, NULL, WNOHANG);
+    }
     return true;
 }
 
-static bool kill_once(const char *path)
+static bool kill_once(const char *path, bool wait)
 {
     DIR *proc = opendir("/proc");
     struct dirent *entry;
@@ -69,7 +71,7 @@ static bool kill_once(const char *path)
         pid_t pid =
             isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
 
-        if (pid > 0 && pid != getpid() && kill_if_ours(pid, path))
+        if (pid > 0 && pid != getpid() && kill_if_ours(pid, path, wait))
             any = true;
     }
     closedir(proc);
@@ -79,9 +81,14 @@ static bool kill_once(const char *path)
 void rundir_sweep(const char *path)
 {
     /* Until a whole pass finds nothing: libvirt may have been starting one more. */
-    while (kill_once(path))
+    while (kill_once(path, true))
         ;
     fs_remove_tree(path, NULL);
+}
+
+void rundir_kill(const char *path)
+{
+    kill_once(path, false);
 }
 
 /* True where the lock of the directory could be taken: its run has ended. Without a lock it ended

@@ -25,6 +25,9 @@ int rundir_make(struct rundir *rundir, struct error *error);
 /* Kills what still runs from the directory, removes it, and ends the guardian. */
 void rundir_free(struct rundir *rundir);
 
+/* Kills every QEMU that has `path` on its command line, and leaves the waiting to its parent. */
+void rundir_kill(const char *path);
+
 /* Kills every process of this user that has `path` on its command line, waits for it to end, and
  * removes the directory. */
 void rundir_sweep(const char *path);

@@ -14,6 +14,8 @@
 
 /* -- Signals ----------------------------------------------------------------------------------- */
 
+#define HUNT_NS (200 * NS_PER_MS)
+
 static const int taken_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static void on_signal(void *context, int signal_number)
@@ -26,10 +28,22 @@ static void on_signal(void *context, int signal_number)
     session->signal_number = signal_number;
     atomic_store(&session->cancelled, true);
     terminal_say(session->options.terminal, "interrupted: cleaning up (again to leave at once)");
-    if (session->running)
+    if (session->running) {
         case_run_cancel(session->running);
-    else
+    } else {
+        timer_start(session->hunt, 0);
         loop_stop(session->loop);
+    }
+}
+
+/* What duet waits for may be libvirt, and what that waits for a QEMU that hangs; when it starts the
+ * next one nobody tells. */
+static void on_hunt(void *context)
+{
+    struct session *session = context;
+
+    rundir_kill(session->rundir.path);
+    timer_start(session->hunt, HUNT_NS);
 }
 
 /* From here on nothing reads them: if libvirt hangs while it is closed, a signal ends the process,
@@ -50,6 +64,7 @@ static int take_signals(struct session *session, struct error *error)
 
     /* A reader that went away and a file that may not grow are errors of write(2) here. */
     signal(SIGPIPE, SIG_IGN);
+    session->hunt = loop_timer(session->loop, on_hunt, session);
     signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; i < array_size(taken_signals) && code == 0; i++)
         code = loop_signal(session->loop, taken_signals[i], on_signal, session, error);
@@ -138,11 +153,13 @@ void session_close(struct session *session)
         free(session->kernels);
         session->kernels = next;
     }
+    timer_free(session->hunt);
     loop_free(session->loop);
     rundir_free(&session->rundir);
     free(session->cache_dir);
     free(session->emulator);
     session->host = NULL;
+    session->hunt = NULL;
     session->loop = NULL;
     session->cache_dir = session->emulator = NULL;
 }

@@ -39,6 +39,7 @@ struct session {
     uint64_t tsc_khz;
     struct session_kernel *kernels;
     struct case_run *running; /* a first Ctrl-C ends it */
+    struct timer *hunt;       /* after one without a case: for QEMUs that hold libvirt up */
     atomic_bool cancelled;
     bool cancel_seen; /* the same, for the loop's thread alone */
     int signal_number;

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How often a machine that is to stop is looked for while libvirt starts it. */
+#define STARTING_NS (200 * NS_PER_MS)
 /* How long the second of the two signs of an end (libvirt's event, QEMU's exit) may lag behind. */
 #define ENDING_NS (5 * NS_PER_S)
 
@@ -146,9 +148,16 @@ static void become_gone(struct vm *vm)
     vm->calls.gone(vm->context, &vm->gone);
 }
 
+static void kill_starting(struct vm *vm);
+
 static void on_ending_late(void *context)
 {
-    become_gone(context);
+    struct vm *vm = context;
+
+    if (vm->state == STARTING)
+        kill_starting(vm);
+    else
+        become_gone(vm);
 }
 
 /* A QEMU that duet itself kills is gone when it is reaped; otherwise libvirt's word is waited for,
@@ -227,6 +236,7 @@ static void created(void *context)
 {
     struct vm *vm = context;
 
+    timer_stop(vm->ending);
     if (!vm->domain) {
         become_gone(vm);
         return;
@@ -302,11 +312,33 @@ static void kill_qemu(struct vm *vm)
     }
 }
 
+static bool is_of(const struct vm_host *host, pid_t pid)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
+    cleanup_buffer struct buffer text = {0};
+
+    return fs_read(path, 1 << 20, &text, NULL) == 0 &&
+           memmem(text.data, text.length, host->root, strlen(host->root));
+}
+
+/* A QEMU that hangs would hold libvirt's call up for ever. The driver writes its process number
+ * before QEMU begins; there may be none yet, so it is looked for until the call returns. */
+static void kill_starting(struct vm *vm)
+{
+    pid_t pid = read_pid(vm);
+
+    if (pid > 0 && is_of(vm->host, pid))
+        kill(pid, SIGKILL);
+    timer_start(vm->ending, STARTING_NS);
+}
+
 void vm_stop(struct vm *vm)
 {
     if (vm->stop_asked)
         return;
     vm->stop_asked = true;
+    if (vm->state == STARTING)
+        kill_starting(vm);
     if (vm->state == RUNNING || vm->state == ENDING)
         kill_qemu(vm);
 }

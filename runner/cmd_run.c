@@ -159,6 +159,32 @@ static int load_suites(struct run_arguments *arguments, struct error *error)
     return code;
 }
 
+static bool selects_any(const struct suite *suite, const char *only)
+{
+    for (size_t i = 0; i < suite->case_count; i++)
+        if (run_selects(&suite->cases[i], only))
+            return true;
+    return false;
+}
+
+/* Keeps the suites that --only leaves a case of. */
+static int select_suites(struct run_arguments *arguments, struct error *error)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < arguments->suite_count; i++) {
+        if (selects_any(arguments->suites[i], arguments->run.only))
+            arguments->suites[kept++] = arguments->suites[i];
+        else
+            suite_free(arguments->suites[i]);
+    }
+    arguments->suite_count = kept;
+    if (kept > 0)
+        return 0;
+    return error_set(error, ENOENT, "--only: no case matches \"%s\" (`duet list` shows them)",
+                     arguments->run.only);
+}
+
 static int check_outputs(const struct run_arguments *arguments, struct error *error)
 {
     if (arguments->suite_count > 1 && (arguments->run.junit || arguments->run.tap))
@@ -235,7 +261,8 @@ int cmd_run(int argc, char **argv)
     terminal.verbose = arguments.verbose;
     terminal.debug = arguments.session.debug = arguments.debug;
     arguments.session.terminal = &terminal;
-    if (load_suites(&arguments, &error) < 0 || check_outputs(&arguments, &error) < 0) {
+    if (load_suites(&arguments, &error) < 0 || select_suites(&arguments, &error) < 0 ||
+        check_outputs(&arguments, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
         status = EXIT_USAGE;
     } else {

@@ -16,8 +16,9 @@ struct run_options {
     bool json; /* results.json on standard output instead of lines */
 };
 
-/* Runs the suite's cases that `only` selects. Returns the exit status of the program: run.h's
- * caller adds nothing but the worst over its suites. Errors are duet's own: exit status 3. */
+/* Runs the suite's cases that `only` selects, one at least. Returns the exit status of the program:
+ * run.h's caller adds nothing but the worst over its suites. Errors are duet's own: exit status 3.
+ */
 int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
               int *exit_status, struct error *error);
 

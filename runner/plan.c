@@ -109,10 +109,14 @@ static void append_init(struct buffer *out, const struct suite_case *suite_case,
     append_encoded(out, suite_case->tokens.result);
     buffer_append_text(out, " duet.ready=");
     append_encoded(out, suite_case->tokens.ready);
-    if (!node->init.directory)
-        return;
-    buffer_append_text(out, node->init.raw ? " rdinit=" : " duet.exec=");
-    append_encoded(out, node->init.run);
+    if (node->init.directory && node->init.raw) {
+        const char *quote = strpbrk(node->init.run, " \t") ? "\"" : ""; /* the kernel's, no %XX */
+
+        buffer_printf(out, " rdinit=%s%s%s", quote, node->init.run, quote);
+    } else if (node->init.directory) {
+        buffer_append_text(out, " duet.exec=");
+        append_encoded(out, node->init.run);
+    }
 }
 
 static int make_cmdline(const struct plan_options *options, size_t index, char **cmdline,
@@ -140,28 +144,46 @@ static int make_cmdline(const struct plan_options *options, size_t index, char *
 
 /* -- Machines ---------------------------------------------------------------------------------- */
 
-static bool all_ranked(const struct plan *plan, const struct suite_node *node, size_t count)
+static bool in_list(const size_t *list, size_t count, size_t value)
 {
-    if (!plan_starts_late(node))
-        return true;
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == value)
+            return true;
+    return false;
+}
+
+static bool all_in_list(const size_t *list, size_t count, const struct suite_node *node)
+{
     for (size_t i = 0; i < node->after_count; i++)
-        if (plan->machines[node->after[i]].rank >= count)
+        if (!in_list(list, count, node->after[i]))
             return false;
     return true;
 }
 
-/* The loader refuses circles in `after`, so each pass over the nodes places one at least. */
-static void rank_machines(struct plan *plan, const struct suite_case *suite_case)
+/* Each node behind those that it comes after. The loader refuses circles in `after`, so each pass
+ * over the nodes places one at least. */
+static void order_nodes(const struct suite_case *suite_case, size_t *order)
 {
     size_t placed = 0;
 
-    for (size_t i = 0; i < plan->machine_count; i++)
-        plan->machines[i].rank = SIZE_MAX;
-    while (placed < plan->machine_count)
+    while (placed < suite_case->node_count)
+        for (size_t i = 0; i < suite_case->node_count; i++)
+            if (!in_list(order, placed, i) && all_in_list(order, placed, &suite_case->nodes[i]))
+                order[placed++] = i;
+}
+
+/* Those that start at once come first, whatever they wait for once they are booted: a machine that
+ * starts late waits for some of them, and they wait for nobody to start. */
+static void rank_machines(struct plan *plan, const struct suite_case *suite_case)
+{
+    cleanup_free size_t *order = xcalloc(plan->machine_count, sizeof *order);
+    size_t placed = 0;
+
+    order_nodes(suite_case, order);
+    for (int late = 0; late < 2; late++)
         for (size_t i = 0; i < plan->machine_count; i++)
-            if (plan->machines[i].rank == SIZE_MAX &&
-                all_ranked(plan, &suite_case->nodes[i], placed))
-                plan->machines[i].rank = placed++;
+            if (plan_starts_late(&suite_case->nodes[order[i]]) == (late == 1))
+                plan->machines[order[i]].rank = placed++;
 }
 
 static void add_nics(const struct plan_options *options, struct plan *plan, size_t index)

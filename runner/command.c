@@ -15,7 +15,8 @@ struct output {
     char *path; /* from the run's directory */
     int fd;     /* -1 once it cannot be written */
     uint64_t bytes;
-    struct buffer kept;
+    uint64_t judged;       /* of these, the ones that came before the judgement; all until then */
+    struct buffer kept;    /* the first of the judged */
     struct digest *digest; /* of standard output, until command_result; else NULL */
     bool closed;           /* the guest closed the stream */
 };
@@ -25,7 +26,7 @@ struct command {
     const struct suite_expect *expect;
     struct output out, err;
     char trouble[256];
-    bool ended;
+    bool ended, judged;
     struct agent_event end;
     char sha256[DIGEST_HEX_SIZE]; /* of standard output, from command_result on */
 };
@@ -114,10 +115,13 @@ int command_output(struct command *command, bool standard_error, const char *byt
                          count, command->name);
     output->closed = count == 0;
     write_file(command, output, bytes, count);
+    output->bytes += count;
+    if (command->judged)
+        return 0;
     buffer_append(&output->kept, bytes, count < room ? count : room);
     if (output->digest)
         digest_update(output->digest, bytes, count);
-    output->bytes += count;
+    output->judged += count;
     return 0;
 }
 
@@ -172,11 +176,12 @@ static void judge_text(const struct command *command, const char *expected,
     const struct output *out = &command->out;
     struct buffer difference = {0};
 
-    if (out->bytes == strlen(expected) && memcmp(kept_text(out), expected, out->bytes) == 0)
+    if (out->judged == strlen(expected) && out->kept.length == out->judged &&
+        memcmp(kept_text(out), expected, out->judged) == 0)
         return;
     hexdump_difference(&difference, expected, strlen(expected), kept_text(out), out->kept.length);
     fail(result, xstrdup(expected), buffer_steal(&difference),
-         out->bytes == 0 ? "its standard output is empty" : "its standard output is another");
+         out->judged == 0 ? "its standard output is empty" : "its standard output is another");
 }
 
 static void judge_digest(const char *found, const char *expected, uint64_t bytes,
@@ -197,8 +202,8 @@ static void judge_part(const struct command *command, const char *expected,
     if (memmem(kept_text(out), out->kept.length, expected, strlen(expected)))
         return;
     fail(result, xasprintf("\"%s\" in its standard output", expected),
-         xasprintf("%" PRIu64 " bytes without it%s", out->bytes,
-                   out->bytes > out->kept.length ? " in the first MiB" : ""),
+         xasprintf("%" PRIu64 " bytes without it%s", out->judged,
+                   out->judged > out->kept.length ? " in the first MiB" : ""),
          "its standard output lacks what was expected");
 }
 
@@ -214,7 +219,7 @@ static void judge_step(const struct command *command, struct step_result *result
     if (expect->output)
         judge_text(command, expect->output, result);
     if (expect->output_sha256 && result->verdict == VERDICT_PASSED)
-        judge_digest(command->sha256, expect->output_sha256, command->out.bytes, result);
+        judge_digest(command->sha256, expect->output_sha256, command->out.judged, result);
     if (expect->output_has && result->verdict == VERDICT_PASSED)
         judge_part(command, expect->output_has, result);
 }
@@ -229,10 +234,9 @@ static void fill_outputs(const struct command *command, struct step_result *resu
 
 void command_result(struct command *command, struct step_result *result)
 {
-    if (command->out.digest) {
-        digest_finish(command->out.digest, command->sha256);
-        command->out.digest = NULL;
-    }
+    if (!command->judged)
+        digest_finish(steal_pointer(&command->out.digest), command->sha256);
+    command->judged = true;
     result->name = xstrdup(command->name);
     result->background = command->expect == NULL;
     result->started = true;

@@ -37,7 +37,8 @@ void command_finished(struct command *command, const struct agent_event *event);
 bool command_complete(const struct command *command);
 bool command_ended(const struct command *command);
 
-/* Fills `result`, judged by what was expected. Nothing is fed after the first call. */
+/* Fills `result`, judged by what was expected. Output that is fed after the first call goes to the
+ * files and changes the judgement no more. */
 void command_result(struct command *command, struct step_result *result);
 
 #endif

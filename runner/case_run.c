@@ -132,12 +132,18 @@ static void on_changed(void *context)
         timer_start(run->advance, 0);
 }
 
+/* A node that waits for others is not what takes so long. */
 static void on_timeout(void *context)
 {
     struct case_run *run = context;
+    uint64_t timeout_ns = run->options.suite_case->timeout_ns;
 
     for (size_t i = 0; i < run->node_count; i++)
-        node_time_out(run->nodes[i], run->options.suite_case->timeout_ns);
+        if (node_state(run->nodes[i]) != NODE_WAITING)
+            node_time_out(run->nodes[i], timeout_ns);
+    for (size_t i = 0; i < run->node_count && !any_lost(run); i++)
+        node_time_out(run->nodes[i], timeout_ns);
+    end_case(run);
     advance(run);
 }
 
@@ -255,17 +261,25 @@ static void add_links(const struct suite_case *suite_case, struct case_result *r
     }
 }
 
-/* Green only where every node is; otherwise the node whose verdict comes first decides. */
-static const struct node_result *deciding_node(const struct case_result *result)
+static bool decides_before(const struct node *a, const struct node *b)
 {
-    const struct node_result *worst = NULL;
+    enum verdict verdict = node_verdict(a);
 
-    for (size_t i = 0; i < result->node_count; i++)
-        if (!worst ||
-            (verdict_worse(result->nodes[i].verdict, worst->verdict) == result->nodes[i].verdict &&
-             result->nodes[i].verdict != worst->verdict))
-            worst = &result->nodes[i];
-    return worst;
+    if (verdict != node_verdict(b))
+        return verdict_worse(verdict, node_verdict(b)) == verdict;
+    return node_fault_ns(a) < node_fault_ns(b);
+}
+
+/* Green only where every node is; otherwise the node whose verdict comes first decides. Of equals
+ * it is the one that was first to have it: what the others met may come of that. */
+static size_t deciding_node(const struct case_run *run)
+{
+    size_t decides = 0;
+
+    for (size_t i = 1; i < run->node_count; i++)
+        if (decides_before(run->nodes[i], run->nodes[decides]))
+            decides = i;
+    return decides;
 }
 
 void case_run_result(struct case_run *run, struct case_result *result)
@@ -276,31 +290,21 @@ void case_run_result(struct case_run *run, struct case_result *result)
         node_result(run->nodes[i], case_result_add_node(result));
     add_links(run->options.suite_case, result);
     result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
-    decides = deciding_node(result);
-    result->verdict = decides ? decides->verdict : VERDICT_ERROR;
+    decides = &result->nodes[deciding_node(run)];
+    result->verdict = decides->verdict;
     if (run->cancelled) {
         result->verdict = VERDICT_ERROR;
         result->reason = xstrdup("interrupted");
-    } else if (decides && decides->verdict != VERDICT_PASSED) {
+    } else if (decides->verdict != VERDICT_PASSED) {
         result->reason = xasprintf("%s: %s", decides->name, decides->reason);
     }
 }
 
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out)
 {
-    struct node *decides = NULL;
-    enum verdict worst = VERDICT_PASSED;
+    const struct node *decides = run->nodes[deciding_node(run)];
 
-    for (size_t i = 0; i < run->node_count; i++) {
-        enum verdict verdict = node_fault_verdict(run->nodes[i]);
-
-        if (verdict != VERDICT_PASSED &&
-            (!decides || (verdict_worse(verdict, worst) == verdict && verdict != worst))) {
-            decides = run->nodes[i];
-            worst = verdict;
-        }
-    }
-    if (!decides)
+    if (!verdict_is_bad(node_verdict(decides)))
         return NULL;
     node_console_tail(decides, lines, out);
     return node_name(decides);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 void node_changed(struct node *node)
 {
@@ -33,6 +34,7 @@ void node_fault(struct node *node, enum verdict verdict, bool lost, const char *
     free(node->fault_reason);
     node->fault_reason = n < 0 ? xstrdup("out of memory") : reason;
     node->fault = verdict;
+    node->fault_ns = clock_ns();
 }
 
 /* -- The console ------------------------------------------------------------------------------- */
@@ -160,19 +162,24 @@ static void judge_end(struct node *node, const struct vm_gone *gone)
                        "the guest powered off or rebooted by itself while %s", activity);
         break;
     case VM_END_STOPPED:
+        if (node->state != NODE_STOPPING)
+            node_fault(node, VERDICT_ERROR, true, "duet stopped the machine while %s", activity);
         break;
     }
 }
 
-/* Evidence, not a verdict: a disk that is full is told when the results are written. */
+/* Evidence, not a verdict: a disk that is full is told when the results are written. libvirt goes
+ * on in the file where it finds one of a machine that had the same name. */
 static void keep_qemu_log(const struct node *node)
 {
     cleanup_free char *from = vm_log_path(node->vm);
     cleanup_free char *to = xasprintf("%s/qemu.log", node->options.directory);
     cleanup_buffer struct buffer text = {0};
 
-    if (from && fs_read(from, 16 << 20, &text, NULL) == 0)
-        fs_write(to, text.data, text.length, 0644, NULL);
+    if (!from || fs_read(from, 16 << 20, &text, NULL) < 0)
+        return;
+    fs_write(to, text.data, text.length, 0644, NULL);
+    unlink(from);
 }
 
 static void on_gone(void *context, const struct vm_gone *gone)
@@ -340,11 +347,6 @@ const char *node_name(const struct node *node)
     return node->options.spec->name;
 }
 
-bool node_is_running(const struct node *node)
-{
-    return node->state > NODE_STARTING && node->state < NODE_GONE;
-}
-
 bool node_is_up(const struct node *node)
 {
     return node->up;
@@ -360,9 +362,16 @@ bool node_passed(const struct node *node)
     return node->said_passed;
 }
 
-enum verdict node_fault_verdict(const struct node *node)
+enum verdict node_verdict(const struct node *node)
 {
-    return node->fault;
+    if (node->fault != VERDICT_PASSED)
+        return node->fault;
+    return node->said_passed ? VERDICT_PASSED : VERDICT_SKIPPED;
+}
+
+uint64_t node_fault_ns(const struct node *node)
+{
+    return node->fault == VERDICT_PASSED ? UINT64_MAX : node->fault_ns;
 }
 
 bool node_is_lost(const struct node *node)

@@ -1,16 +1,5 @@
 /* One node of a case while it runs: its machine, the conversation with its init, what it found.
  *
- *   state       what happens                               left by
- *   IDLE        nothing yet                                node_start -> STARTING
- *   STARTING    libvirt creates the machine                it runs -> BOOTING
- *   BOOTING     the guest boots                            READY -> WAITING (TOKEN for a foreign
- * init) WAITING     ready; nodes it comes after are not up     node_go -> BACKGROUND BACKGROUND
- * background processes, one after another    all ready -> STEPS; the node is up STEPS       steps,
- * one after another                   the last one passed -> DONE TOKEN       a foreign init runs
- * its result token -> DONE DONE        the node has said that it passed           node_stop ->
- * STOPPING STOPPING    processes end, the guest powers off        QEMU is gone -> GONE GONE nothing
- * of it is left
- *
  * A fault may come in every state; the worst one by verdict.h's precedence is kept. After each
  * change that may matter to the case, `changed` is called. */
 #ifndef DUET_RUNNER_NODE_H
@@ -22,17 +11,19 @@
 
 #include <stdbool.h>
 
+/* What happens in a state, and what ends it. */
 enum node_state {
-    NODE_IDLE,
-    NODE_STARTING,
-    NODE_BOOTING,
-    NODE_WAITING,
-    NODE_BACKGROUND,
-    NODE_STEPS,
-    NODE_TOKEN,
-    NODE_DONE,
-    NODE_STOPPING,
-    NODE_GONE,
+    NODE_IDLE,     /* nothing yet; node_start -> STARTING */
+    NODE_STARTING, /* libvirt creates the machine; it runs -> BOOTING */
+    NODE_BOOTING,  /* READY -> WAITING; a foreign init's ready token -> TOKEN, or passed -> DONE */
+    NODE_WAITING,  /* for the nodes it comes after; node_go -> BACKGROUND, STEPS or DONE */
+    NODE_BACKGROUND, /* processes start, one after another; the last is ready, the node up -> STEPS
+                        or DONE */
+    NODE_STEPS,      /* one after another; the last one passed -> DONE */
+    NODE_TOKEN,      /* a foreign init runs; its result token says passed -> DONE */
+    NODE_DONE,       /* it has said that it passed; node_stop -> STOPPING, from any state */
+    NODE_STOPPING,   /* processes end, the guest powers off; QEMU is gone -> GONE */
+    NODE_GONE,       /* nothing of it is left */
 };
 
 struct node;
@@ -65,12 +56,13 @@ void node_stop(struct node *node, bool now);
 
 enum node_state node_state(const struct node *node);
 const char *node_name(const struct node *node);
-bool node_is_running(const struct node *node); /* its machine runs: peers may connect to it */
-bool node_is_up(const struct node *node);      /* its background processes are ready, or were */
-bool node_is_ready(const struct node *node);   /* its guest has said that it is up */
-bool node_passed(const struct node *node);     /* it said so; a fault may still be there */
-/* VERDICT_PASSED while it has no fault. */
-enum verdict node_fault_verdict(const struct node *node);
+bool node_is_up(const struct node *node);    /* its background processes are ready, or were */
+bool node_is_ready(const struct node *node); /* its guest has said that it is up */
+bool node_passed(const struct node *node);   /* it said so; a fault may still be there */
+/* That of its fault; without one passed, or skipped where it did not come to say so. */
+enum verdict node_verdict(const struct node *node);
+/* When its fault came, by clock_ns; UINT64_MAX without one. */
+uint64_t node_fault_ns(const struct node *node);
 /* A fault after which the case cannot go on. */
 bool node_is_lost(const struct node *node);
 /* What it is at, for progress: "booting", "step 2/3 transfer". */

@@ -23,6 +23,7 @@ struct node {
 
     enum verdict fault; /* VERDICT_PASSED: none */
     char *fault_reason;
+    uint64_t fault_ns;
     bool lost; /* the case cannot go on with this node */
     bool said_passed;
     bool up, booted;

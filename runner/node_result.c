@@ -36,8 +36,8 @@ static void add_console(struct node *node, struct node_result *result)
     result->console.bytes = state.bytes;
     result->console.lost_from_ring = ring_lost(state.ring);
     if (state.log_error && !result->reason)
-        result->reason =
-            xasprintf("%s (%" PRIu64 " bytes lost)", state.log_error, state.log_bytes_lost);
+        result->reason = xasprintf("%s (at least %" PRIu64 " of %" PRIu64 " bytes are not in it)",
+                                   state.log_error, state.log_bytes_lost, state.bytes);
 }
 
 static void add_machine(struct node *node, struct node_result *result)
@@ -51,12 +51,11 @@ static void add_machine(struct node *node, struct node_result *result)
 void node_result(struct node *node, struct node_result *result)
 {
     result->name = xstrdup(node->options.spec->name);
-    result->verdict = node->fault;
-    result->reason = node->fault_reason ? xstrdup(node->fault_reason) : NULL;
-    if (node->fault == VERDICT_PASSED && !node->said_passed) {
-        result->verdict = VERDICT_SKIPPED;
+    result->verdict = node_verdict(node);
+    if (node->fault != VERDICT_PASSED)
+        result->reason = xstrdup(node->fault_reason);
+    else if (!node->said_passed)
         result->reason = xstrdup("it was stopped before it could say that it passed");
-    }
     result->ready = node->ready_ns > 0;
     result->ready_s = result->ready ? (double)(node->ready_ns - node->started_ns) / NS_PER_S : 0;
     add_console(node, result);

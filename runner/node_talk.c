@@ -34,13 +34,18 @@ void node_describe_command(const struct node *node, size_t index, char *text, si
                  index - node->options.spec->background_count + 1, node->options.spec->step_count);
 }
 
+/* A port that is closed is no news: its end came with a fault, or QEMU's end follows. */
 static void send_request(struct node *node, enum wire_code code, char *payload)
 {
     struct error error;
+    int result = vm_send(node->vm, code, payload, &error);
 
-    if (vm_send(node->vm, code, payload, &error) < 0)
-        node_fault(node, VERDICT_NO_PROGRESS, true, "%s", error.message);
     free(payload);
+    if (result < 0 && node->state == NODE_STOPPING)
+        vm_stop(node->vm);
+    else if (result < 0 && result != -EPIPE)
+        node_fault(node, result == -ENOBUFS ? VERDICT_NO_PROGRESS : VERDICT_ERROR, true, "%s",
+                   error.message);
 }
 
 /* -- Commands ---------------------------------------------------------------------------------- */
@@ -160,7 +165,7 @@ static void background_ended(struct node *node, size_t index, const struct agent
 /* The guest's word and the output come on two ports: whichever is later completes the command. */
 static void check_complete(struct node *node, size_t index)
 {
-    if (!command_complete(node->commands[index]) || node->state != NODE_STEPS ||
+    if (!command_complete(node->commands[index]) || node->state != NODE_STEPS || node->lost ||
         index + 1 != node->current)
         return;
     step_ended(node, index);
@@ -172,6 +177,11 @@ static void check_complete(struct node *node, size_t index)
 
 static void on_ready(struct node *node)
 {
+    if (node_is_foreign(node)) {
+        node_fault(node, VERDICT_FAILED, true,
+                   "the guest said READY on the control channel, which its init has no part in");
+        return;
+    }
     if (node->state != NODE_BOOTING) {
         node_fault(node, VERDICT_FAILED, true, "the guest said READY twice: its init started anew");
         return;
@@ -205,6 +215,14 @@ static void on_acked(struct node *node, const struct agent_event *event)
         node->cpu_at_answer_ms = vm_cpu_ms(node->vm);
         return;
     }
+    if (event->request == WIRE_DESTROYPOD) {
+        if (node->destroying)
+            vm_stop(node->vm);
+        else
+            node_fault(node, VERDICT_FAILED, true,
+                       "the guest broke the control channel: it says that it ends, unasked");
+        return;
+    }
     if (event->request != WIRE_EXECCMD || event->id != node->current)
         return;
     background = background_at(node, node->current - 1);
@@ -232,10 +250,17 @@ static void on_command_ready(struct node *node, uint64_t id)
         node_next_command(node);
 }
 
-static bool background_left(const struct node *node)
+/* A background process that runs and wants another signal than DESTROYPOD's. */
+static bool wants_own_signal(const struct node *node, size_t index)
+{
+    return node->commands[index] && !command_ended(node->commands[index]) &&
+           background_at(node, index)->stop_signal != SIGTERM;
+}
+
+static bool signalled_left(const struct node *node)
 {
     for (size_t i = 0; i < node->current && i < node->options.spec->background_count; i++)
-        if (node->commands[i] && !command_ended(node->commands[i]))
+        if (wants_own_signal(node, i))
             return true;
     return false;
 }
@@ -265,7 +290,7 @@ static void on_finished(struct node *node, const struct agent_event *event)
         background_ended(node, index, event);
     else
         check_complete(node, index);
-    if (node->stop_asked && !node->destroying && !background_left(node))
+    if (node->stop_asked && !node->destroying && !signalled_left(node))
         destroy(node);
 }
 
@@ -276,10 +301,7 @@ static void take_event(struct node *node, const struct agent_event *event)
         on_ready(node);
         break;
     case WIRE_ACK:
-        if (event->request == WIRE_DESTROYPOD)
-            vm_stop(node->vm);
-        else
-            on_acked(node, event);
+        on_acked(node, event);
         break;
     case WIRE_ERROR:
         on_refused(node, event);
@@ -389,11 +411,10 @@ void node_on_deadline(void *context)
 void node_ask_to_stop(struct node *node)
 {
     for (size_t i = 0; i < node->current && i < node->options.spec->background_count; i++) {
-        int signal_number = background_at(node, i)->stop_signal;
-
-        if (!node->commands[i] || command_ended(node->commands[i]) || signal_number == SIGTERM)
+        if (!wants_own_signal(node, i))
             continue;
-        send_request(node, WIRE_KILLCONTAINER, agent_kill(node->next_id++, i + 1, signal_number));
+        send_request(node, WIRE_KILLCONTAINER,
+                     agent_kill(node->next_id++, i + 1, background_at(node, i)->stop_signal));
         node->stop_asked = true;
     }
     if (node->stop_asked)

@@ -1,0 +1,236 @@
+/* A machine without QEMU: this file defines the functions of vm/vm.h that the runner calls, in the
+ * place of vm/machine.c, and the test plays libvirt and the guest. Include it in one file of a
+ * program. */
+#ifndef DUET_TESTS_FAKE_VM_H
+#define DUET_TESTS_FAKE_VM_H
+
+#include "base/memory.h"
+#include "vm/vm.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { FAKE_MACHINES_MAX = 8, FAKE_REQUESTS_MAX = 64 };
+
+struct fake_request {
+    uint32_t code;
+    cJSON *json;
+};
+
+struct vm {
+    struct vm_host *host;
+    char *name;
+    struct vm_calls calls;
+    void *context;
+    struct ring ring;
+    struct fake_request requests[FAKE_REQUESTS_MAX]; /* what was sent to the guest */
+    size_t request_count;
+    size_t seen;             /* of these, by next_request */
+    int stops;               /* how often vm_stop was called */
+    int send_code;           /* what vm_send returns; 0 */
+    uint64_t cpu_ms;         /* what vm_cpu_ms returns */
+    const char *log_failure; /* of the console's log */
+    struct vm_gone gone;
+};
+
+struct vm_host {
+    struct vm *machines[FAKE_MACHINES_MAX]; /* in the order of their start; until vm_free */
+    size_t count;
+    int start_code; /* what vm_start returns; 0 */
+    char *log_path; /* what vm_log_path returns a copy of */
+    /* Where not NULL: called for each request, and for a stop with `request` NULL. */
+    void (*on_request)(void *context, struct vm *vm, const struct fake_request *request);
+    void (*on_start)(void *context, struct vm *vm);
+    void *context;
+};
+
+/* -- What the runner calls --------------------------------------------------------------------- */
+
+int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
+             const struct vm_calls *calls, void *context, struct vm **out, struct error *error)
+{
+    struct vm *vm;
+
+    assert_non_null(console_log);
+    if (host->start_code < 0)
+        return error_set(error, -host->start_code, "no such luck");
+    assert_true(host->count < FAKE_MACHINES_MAX);
+    vm = xcalloc(1, sizeof *vm);
+    *vm = (struct vm){.host = host, .calls = *calls, .context = context, .gone.status = -1};
+    vm->name = xstrdup(spec->name);
+    ring_init(&vm->ring, 1 << 16);
+    host->machines[host->count++] = vm;
+    *out = vm;
+    if (host->on_start)
+        host->on_start(host->context, vm);
+    return 0;
+}
+
+void vm_stop(struct vm *vm)
+{
+    vm->stops++;
+    if (vm->host->on_request)
+        vm->host->on_request(vm->host->context, vm, NULL);
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    for (size_t i = 0; i < vm->request_count; i++)
+        cJSON_Delete(vm->requests[i].json);
+    for (size_t i = 0; i < vm->host->count; i++)
+        if (vm->host->machines[i] == vm)
+            vm->host->machines[i] = NULL;
+    ring_free(&vm->ring);
+    free(vm->name);
+    free(vm);
+}
+
+pid_t vm_pid(const struct vm *vm)
+{
+    return vm->gone.pid;
+}
+
+uint64_t vm_cpu_ms(const struct vm *vm)
+{
+    return vm->cpu_ms;
+}
+
+int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error)
+{
+    struct fake_request *request;
+
+    if (vm->send_code < 0)
+        return error_set(error, -vm->send_code, "the guest cannot be told");
+    assert_true(vm->request_count < FAKE_REQUESTS_MAX);
+    request = &vm->requests[vm->request_count++];
+    request->code = code;
+    request->json = cJSON_Parse(payload);
+    assert_non_null(request->json);
+    if (vm->host->on_request)
+        vm->host->on_request(vm->host->context, vm, request);
+    return 0;
+}
+
+void vm_console_state(const struct vm *vm, struct vm_console_state *state)
+{
+    *state = (struct vm_console_state){.ring = &vm->ring,
+                                       .bytes = vm->ring.written,
+                                       .log_bytes_lost = vm->log_failure ? 3 : 0,
+                                       .log_error = vm->log_failure};
+}
+
+char *vm_log_path(const struct vm *vm)
+{
+    return vm->host->log_path ? xstrdup(vm->host->log_path) : NULL;
+}
+
+/* -- What the test lets happen ----------------------------------------------------------------- */
+
+/* The guest sends a ctl frame with this payload. */
+__attribute__((format(printf, 3, 4))) static inline void
+guest_says(struct vm *vm, enum wire_code code, const char *format, ...)
+{
+    va_list args;
+    char *text;
+    int length;
+
+    va_start(args, format);
+    length = vasprintf(&text, format, args);
+    va_end(args);
+    assert_true(length >= 0);
+    vm->calls.ctl(
+        vm->context,
+        &(struct wire_ctl){.code = code, .payload = text, .payload_length = (size_t)length});
+    free(text);
+}
+
+static inline void guest_is_ready(struct vm *vm)
+{
+    guest_says(vm, WIRE_READY,
+               "{\"version\":1,\"node\":\"n\",\"kernel\":\"6.1\",\"uptime_ms\":1500,"
+               "\"clock_ns\":1}");
+}
+
+static inline void guest_acks(struct vm *vm, enum wire_code request, uint64_t id)
+{
+    if (request == WIRE_PING)
+        guest_says(vm, WIRE_ACK, "{\"code\":12,\"id\":%llu,\"clock_ns\":5}",
+                   (unsigned long long)id);
+    else
+        guest_says(vm, WIRE_ACK, "{\"code\":%u,\"id\":%llu}", (unsigned)request,
+                   (unsigned long long)id);
+}
+
+static inline void guest_writes(struct vm *vm, uint64_t stream, const char *text)
+{
+    vm->calls.io(vm->context,
+                 &(struct wire_io){.stream = stream, .data = text, .length = strlen(text)});
+}
+
+/* `status` is that of wait(1)'s user: 128 + `signal` where there was one. */
+static inline void guest_finished(struct vm *vm, uint64_t id, int status, int signal,
+                                  size_t stdout_bytes)
+{
+    guest_says(vm, WIRE_CMDFINISHED,
+               "{\"id\":%llu,\"status\":%d,\"signal\":%d,\"timed_out\":false,\"duration_ms\":20,"
+               "\"stdout_bytes\":%zu,\"stderr_bytes\":0}",
+               (unsigned long long)id, status, signal, stdout_bytes);
+}
+
+static inline void guest_prints(struct vm *vm, const char *text)
+{
+    ring_write(&vm->ring, text, strlen(text));
+    vm->calls.console(vm->context, text, strlen(text));
+}
+
+static inline void machine_starts(struct vm *vm)
+{
+    vm->gone.pid = 4711;
+    vm->calls.started(vm->context);
+}
+
+static inline void machine_ends(struct vm *vm, enum vm_end end, int status, int signal)
+{
+    vm->gone.end = end;
+    vm->gone.status = status;
+    vm->gone.signal = signal;
+    vm->calls.gone(vm->context, &vm->gone);
+}
+
+/* -- What the test looks at -------------------------------------------------------------------- */
+
+/* The oldest request, pings aside, that was not looked at yet; NULL where there is none. */
+static inline const struct fake_request *next_request(struct vm *vm)
+{
+    while (vm->seen < vm->request_count) {
+        const struct fake_request *request = &vm->requests[vm->seen++];
+
+        if (request->code != WIRE_PING)
+            return request;
+    }
+    return NULL;
+}
+
+static inline double request_number(const struct fake_request *request, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(request->json, key);
+
+    assert_true(cJSON_IsNumber(item));
+    return item->valuedouble;
+}
+
+static inline uint64_t request_id(const struct fake_request *request)
+{
+    return (uint64_t)request_number(request, "id");
+}
+
+#endif

@@ -1,0 +1,412 @@
+/* A node whose guest does what it should: what it is asked, in which order, and how it ends. */
+#include "node_fixture.h"
+
+#include <signal.h>
+
+static void steps_run_one_after_another_and_the_node_passes(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fake_request *request;
+
+    fixture_use(fixture, NODE_YAML);
+    assert_int_equal(node_state(fixture->node), NODE_IDLE);
+    fixture_reach(fixture, NODE_STEPS);
+    assert_null(next_request(fixture->vm)); /* the second step waits for the first */
+    guest_writes(fixture->vm, 5, "to standard error");
+    guest_says(fixture->vm, WIRE_CMDFINISHED,
+               "{\"id\":2,\"status\":0,\"signal\":0,\"timed_out\":false,\"duration_ms\":1250,"
+               "\"stdout_bytes\":0,\"stderr_bytes\":17}");
+    fixture_executes(fixture, 3);
+    guest_writes(fixture->vm, 6, "hel");
+    guest_writes(fixture->vm, 6, "lo");
+    guest_finished(fixture->vm, 3, 0, 0, 5);
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    assert_true(node_passed(fixture->node));
+    assert_null(next_request(fixture->vm));
+
+    node_stop(fixture->node, false);
+    assert_int_equal(node_state(fixture->node), NODE_STOPPING);
+    request = next_request(fixture->vm);
+    assert_int_equal(request->code, WIRE_DESTROYPOD);
+    assert_int_equal(fixture->vm->stops, 0);
+    guest_acks(fixture->vm, WIRE_DESTROYPOD, request_id(request));
+    assert_int_equal(fixture->vm->stops, 1);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+static void the_result_tells_what_was_found(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct step_result *step;
+    cleanup_free char *log = xasprintf("%s/libvirt.log", fixture->directory);
+    char *text;
+
+    fixture_use(fixture, NODE_YAML);
+    directory_write(fixture->directory, "libvirt.log", "qemu says\n", 0644);
+    fixture->host.log_path = log;
+    fixture_reach(fixture, NODE_DONE);
+    guest_prints(fixture->vm, "boot\nDUET_RESULT: {\"verdict\":\"passed\",\"reason\":\"why\"}\n");
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+    assert_string_equal(fixture->result.name, "n");
+    assert_true(fixture->result.ready);
+    assert_string_equal(fixture->result.console.path, "case/n/console.log.gz");
+    assert_int_equal(fixture->result.console.bytes, fixture->vm->ring.written);
+    assert_int_equal(fixture->result.qemu.pid, 4711);
+    assert_int_equal(fixture->result.qemu.signal, SIGKILL);
+    assert_int_equal(fixture->result.token_count, 1);
+    assert_string_equal(fixture->result.tokens[0].reason, "why");
+    assert_int_equal(fixture->result.step_count, 3);
+    assert_true(fixture->result.steps[0].background);
+    assert_false(fixture->result.steps[0].ended);
+    assert_int_equal(fixture->result.steps[0].verdict, VERDICT_PASSED);
+    step = &fixture->result.steps[2];
+    assert_string_equal(step->name, "second");
+    assert_int_equal(step->verdict, VERDICT_PASSED);
+    assert_string_equal(step->standard_output.path, "case/n/03-second.stdout");
+    text = directory_read(fixture->directory, "03-second.stdout");
+    assert_string_equal(text, "hello");
+    free(text);
+    text = directory_read(fixture->directory, "qemu.log");
+    assert_string_equal(text, "qemu says\n");
+    free(text);
+    assert_false(directory_has(fixture->directory, "libvirt.log")); /* the next one starts anew */
+}
+
+static void a_command_has_its_script_its_environment_and_its_streams(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fake_request *request;
+    char *text;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_BACKGROUND);
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
+    request = fixture_executes(fixture, 2);
+    text = cJSON_PrintUnformatted(request->json);
+    assert_string_equal(text, "{\"id\":2,\"name\":\"first\",\"argv\":[\"/bin/sh\",\"-c\",\"one\"],"
+                              "\"env\":{\"DUET_NODE\":\"n\",\"DUET_CASE\":\"s\",\"DUET_SEED\":"
+                              "\"42\",\"MORE\":\"node\",\"WHERE\":\"step\"},\"cwd\":\"/\","
+                              "\"stdout\":4,\"stderr\":5,\"timeout_ms\":10000}");
+    free(text);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+}
+
+static void the_end_and_the_output_come_in_any_order(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int order = 0; order < 3; order++) {
+        fixture_use(fixture, NODE_YAML);
+        fixture_reach(fixture, NODE_STEPS);
+        guest_finished(fixture->vm, 2, 0, 0, 0);
+        fixture_executes(fixture, 3);
+        if (order == 0)
+            guest_finished(fixture->vm, 3, 0, 0, 5);
+        guest_writes(fixture->vm, 6, "hel");
+        if (order == 1)
+            guest_finished(fixture->vm, 3, 0, 0, 5);
+        assert_int_equal(node_state(fixture->node), NODE_STEPS);
+        guest_writes(fixture->vm, 6, "lo");
+        if (order == 2) {
+            assert_int_equal(node_state(fixture->node), NODE_STEPS);
+            guest_finished(fixture->vm, 3, 0, 0, 5);
+        }
+        assert_int_equal(node_state(fixture->node), NODE_DONE);
+        guest_writes(fixture->vm, 6, "");
+        guest_writes(fixture->vm, 6, "\1"); /* hyperstart's status byte */
+        assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
+        node_stop(fixture->node, true);
+        machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    }
+}
+
+/* What a step left running writes is kept, and the step stays what it was. */
+static void output_after_the_judgement_changes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_DONE);
+    guest_writes(fixture->vm, 6, " and more");
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+    assert_int_equal(fixture->result.steps[2].verdict, VERDICT_PASSED);
+    assert_int_equal(fixture->result.steps[2].standard_output.bytes, 14);
+    text = directory_read(fixture->directory, "03-second.stdout");
+    assert_string_equal(text, "hello and more");
+    free(text);
+}
+
+/* -- Background processes ---------------------------------------------------------------------- */
+
+#define TWO_BACKGROUND                                                                             \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  n:\n"                                                                                       \
+    "    background:\n"                                                                            \
+    "      - {name: a, run: serve-a}\n"                                                            \
+    "      - {name: b, run: serve-b, ready: udp/53, stop_signal: INT}\n"                           \
+    "    run: one\n"
+
+static void a_node_is_up_when_its_last_background_process_is_ready(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, TWO_BACKGROUND);
+    fixture_reach(fixture, NODE_WAITING);
+    node_go(fixture->node);
+    assert_int_equal(request_id(next_request(fixture->vm)), 1);
+    assert_null(next_request(fixture->vm));
+    guest_acks(fixture->vm, WIRE_EXECCMD, 1); /* running is ready */
+    assert_int_equal(request_id(next_request(fixture->vm)), 2);
+    guest_acks(fixture->vm, WIRE_EXECCMD, 2); /* not for this one */
+    assert_int_equal(node_state(fixture->node), NODE_BACKGROUND);
+    assert_false(node_is_up(fixture->node));
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":2,\"after_ms\":5}");
+    assert_true(node_is_up(fixture->node));
+    assert_int_equal(node_state(fixture->node), NODE_STEPS);
+    fixture_executes(fixture, 3);
+    guest_finished(fixture->vm, 3, 0, 0, 0);
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+}
+
+/* `a` runs on and ends with the pod; `b` is sent its own signal, and waited for. */
+static void reach_own_signal(struct fixture *fixture)
+{
+    const struct fake_request *request;
+
+    fixture_use(fixture, TWO_BACKGROUND);
+    fixture_reach(fixture, NODE_WAITING);
+    node_go(fixture->node);
+    fixture_executes(fixture, 1);
+    fixture_executes(fixture, 2);
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":2,\"after_ms\":5}");
+    fixture_executes(fixture, 3);
+    guest_finished(fixture->vm, 3, 0, 0, 0);
+    node_stop(fixture->node, false);
+    request = next_request(fixture->vm);
+    assert_int_equal(request->code, WIRE_KILLCONTAINER);
+    assert_int_equal(request_number(request, "target"), 2);
+    assert_int_equal(request_number(request, "signal"), SIGINT);
+    assert_null(next_request(fixture->vm));
+}
+
+static void an_own_stop_signal_comes_before_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+
+    reach_own_signal(fixture);
+    guest_finished(fixture->vm, 2, 130, SIGINT, 0);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    guest_finished(fixture->vm, 1, 143, SIGTERM, 0);
+    assert_null(next_request(fixture->vm));
+    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+static void who_ignores_its_stop_signal_is_not_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+
+    reach_own_signal(fixture);
+    fixture_wait(fixture, NS_PER_S);
+    assert_null(next_request(fixture->vm));
+    fixture_wait(fixture, 2 * NS_PER_S);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    assert_int_equal(fixture->vm->stops, 0);
+    fixture_wait(fixture, 5 * NS_PER_S); /* and a guest that does not power off is killed */
+    assert_int_equal(fixture->vm->stops, 1);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+static void a_stop_signal_that_comes_too_late_is_refused_in_peace(void **state)
+{
+    struct fixture *fixture = *state;
+
+    reach_own_signal(fixture);
+    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":18,\"id\":1000000,\"reason\":\"it ended\"}");
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+static void a_daemon_may_leave_before_it_is_ready_and_after(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_BACKGROUND);
+    guest_finished(fixture->vm, 1, 0, 0, 0); /* it put itself into the background */
+    assert_int_equal(node_state(fixture->node), NODE_BACKGROUND);
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
+    assert_int_equal(node_state(fixture->node), NODE_STEPS);
+    assert_false(node_is_lost(fixture->node));
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
+    assert_int_equal(fixture->result.steps[1].verdict, VERDICT_SKIPPED);
+}
+
+static void a_node_without_work_is_done_when_it_is_up(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, "name: s\nnodes:\n  n: {}\n  m: {run: one}\n"
+                         "links: [{nodes: [n, m], subnet: 10.0.0.0/24}]\n");
+    fixture_reach(fixture, NODE_WAITING);
+    node_go(fixture->node);
+    assert_true(node_is_up(fixture->node));
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    node_stop(fixture->node, false);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+/* -- Stopping early ---------------------------------------------------------------------------- */
+
+static void a_node_that_never_started_is_gone_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    node_stop(fixture->node, false);
+    fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
+    assert_int_equal(fixture->result.qemu.pid, 0);
+}
+
+static void a_guest_that_boots_cannot_be_asked_and_is_killed(void **state)
+{
+    static const enum node_state states[] = {NODE_STARTING, NODE_BOOTING};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(states); i++) {
+        fixture_use(fixture, NODE_YAML);
+        fixture_reach(fixture, states[i]);
+        node_stop(fixture->node, false);
+        assert_int_equal(fixture->vm->stops, 1);
+        assert_null(next_request(fixture->vm));
+        if (states[i] == NODE_STARTING)
+            machine_starts(fixture->vm);
+        assert_int_equal(node_state(fixture->node), NODE_STOPPING);
+        machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+        fixture_judge(fixture, VERDICT_SKIPPED,
+                      "it was stopped before it could say that it passed");
+    }
+}
+
+static void a_second_stop_may_be_less_patient(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_STEPS);
+    node_stop(fixture->node, false);
+    node_stop(fixture->node, false);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    assert_null(next_request(fixture->vm));
+    assert_int_equal(fixture->vm->stops, 0);
+    node_stop(fixture->node, true);
+    assert_int_equal(fixture->vm->stops, 1);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
+    assert_int_equal(fixture->result.steps[1].verdict, VERDICT_SKIPPED);
+    assert_string_equal(fixture->result.steps[1].reason,
+                        "it had not ended when the node was stopped");
+}
+
+/* -- A foreign init ---------------------------------------------------------------------------- */
+
+static void a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_TOKEN);
+    assert_true(node_is_up(fixture->node));
+    assert_true(node_is_ready(fixture->node));
+    assert_false(node_passed(fixture->node));
+    guest_prints(fixture->vm, "DUET_READY: {}\nDUET_RESULT: {\"verdict\":\"pas");
+    guest_prints(fixture->vm, "sed\"}\n");
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0); /* it need not wait for the others */
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+    assert_true(fixture->result.ready);
+}
+
+static void a_foreign_init_may_pass_without_a_ready_token(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_BOOTING);
+    guest_prints(fixture->vm, "DUET_RESULT: {\"verdict\":\"passed\"}\n");
+    assert_true(node_is_up(fixture->node));
+    node_stop(fixture->node, false);
+    assert_int_equal(fixture->vm->stops, 1); /* it cannot be asked */
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+static void a_foreign_init_has_the_case_s_time_to_boot(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_BOOTING);
+    fixture_wait(fixture, 3600 * NS_PER_S);
+    assert_false(node_is_lost(fixture->node));
+    node_time_out(fixture->node, 3600 * NS_PER_S);
+    fixture_is_lost(fixture, VERDICT_TIMEOUT,
+                    "the case's 3600 s ended while waiting for its result token");
+}
+
+static void a_token_of_duet_s_own_init_passes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_STEPS);
+    guest_prints(fixture->vm, "DUET_READY: {}\nDUET_RESULT: {\"verdict\":\"passed\"}\n");
+    assert_int_equal(node_state(fixture->node), NODE_STEPS);
+    assert_false(node_passed(fixture->node));
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(steps_run_one_after_another_and_the_node_passes),
+        TEST(the_result_tells_what_was_found),
+        TEST(a_command_has_its_script_its_environment_and_its_streams),
+        TEST(the_end_and_the_output_come_in_any_order),
+        TEST(output_after_the_judgement_changes_nothing),
+        TEST(a_node_is_up_when_its_last_background_process_is_ready),
+        TEST(an_own_stop_signal_comes_before_the_end),
+        TEST(who_ignores_its_stop_signal_is_not_waited_for),
+        TEST(a_stop_signal_that_comes_too_late_is_refused_in_peace),
+        TEST(a_daemon_may_leave_before_it_is_ready_and_after),
+        TEST(a_node_without_work_is_done_when_it_is_up),
+        TEST(a_node_that_never_started_is_gone_at_once),
+        TEST(a_guest_that_boots_cannot_be_asked_and_is_killed),
+        TEST(a_second_stop_may_be_less_patient),
+        TEST(a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result),
+        TEST(a_foreign_init_may_pass_without_a_ready_token),
+        TEST(a_foreign_init_has_the_case_s_time_to_boot),
+        TEST(a_token_of_duet_s_own_init_passes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -251,6 +251,7 @@ static int probe(struct session *session, const struct kernel *kernel, struct vm
                                        .kernel = kernel->image,
                                        .kernel_digest = kernel->digest,
                                        .ready_token = "DUET_READY: ",
+                                       .doubt_no = session->options.accel == ACCEL_KVM,
                                        .interrupted = &session->cancel_seen};
     int code = session_block(session, make_probe_image, &work, error);
 
@@ -270,11 +271,16 @@ static int choose_accel(struct session *session, const struct kernel *kernel, st
     int code = 0;
 
     session->accel = session->options.accel == ACCEL_KVM ? VM_ACCEL_KVM : VM_ACCEL_TCG;
-    if (session->options.accel != ACCEL_AUTO)
+    /* Another libvirt may be allowed what this user is not. */
+    if (session->options.accel == ACCEL_TCG ||
+        (session->options.accel == ACCEL_KVM && session->options.connect))
         return 0;
     code = probe(session, kernel, &answer, error);
     if (code < 0)
         return code;
+    if (session->options.accel == ACCEL_KVM && !answer.kvm)
+        return error_set(error, ENODEV, "--accel kvm: no guest starts under KVM here: %s",
+                         answer.reason);
     session->accel = answer.kvm ? VM_ACCEL_KVM : VM_ACCEL_TCG;
     snprintf(session->accel_reason, sizeof session->accel_reason, "%s%s", answer.reason,
              answer.remembered ? " (remembered for this boot of the host)" : "");

@@ -254,8 +254,11 @@ int vm_probe_kvm(struct loop *loop, const struct vm_probe_options *options, stru
     }
     close(fd);
     code = key_of(options, key, error);
-    if (code < 0 || recall(path, key, probe))
+    if (code < 0)
         return code;
+    if (recall(path, key, probe) && (probe->kvm || !options->doubt_no))
+        return 0;
+    *probe = (struct vm_probe){0};
     code = boot(loop, options, probe, error);
     if (code < 0)
         return code;

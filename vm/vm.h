@@ -153,6 +153,7 @@ struct vm_probe_options {
     const char *cache_dir, *runtime_dir;
     const char *emulator, *kernel, *kernel_digest, *initrd;
     const char *ready_token;
+    bool doubt_no; /* asks again where the answer that is kept is no */
     const bool *interrupted;
 };
 int vm_probe_kvm(struct loop *loop, const struct vm_probe_options *options, struct vm_probe *probe,

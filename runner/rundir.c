@@ -195,6 +195,16 @@ static int make_in(const char *parent, const char *prefix, struct rundir *rundir
     return fs_lock(lock, &rundir->lock, error);
 }
 
+/* The XDG specification wants it owned by the user, with nobody else having access. It is another
+ * user's where root runs with the environment of one (`sudo -E`). */
+static bool is_private(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
+           !(info.st_mode & 022);
+}
+
 static int make_directory(struct rundir *rundir, struct error *error)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -202,7 +212,7 @@ static int make_directory(struct rundir *rundir, struct error *error)
     cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
     int code;
 
-    if (!runtime || runtime[0] != '/' || access(runtime, W_OK) < 0 ||
+    if (!runtime || runtime[0] != '/' || !is_private(runtime) || access(runtime, W_OK) < 0 ||
         strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
         return make_in("/tmp", prefix, rundir, error);
     parent = xasprintf("%s/duet", runtime);

@@ -74,11 +74,8 @@ int rundata_keep(const char *from, const char *directory, const char *name, stru
 {
     cleanup_free char *to = xasprintf("%s/%s", directory, name);
     cleanup_buffer struct buffer content = {0};
-    int code;
+    int code = fs_read(from, SIZE_MAX / 2, &content, error);
 
-    if (link(from, to) == 0)
-        return 0;
-    code = fs_read(from, SIZE_MAX / 2, &content, error);
     return code < 0 ? code : fs_write(to, content.data, content.length, 0644, error);
 }
 

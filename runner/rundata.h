@@ -12,8 +12,8 @@ int rundata_make_directory(const char *results, const char *suite, char **starte
                            char **shown, struct error *error);
 /* Has <results>/latest point to the run's directory, at once. */
 int rundata_point_latest(const char *results, const char *directory, struct error *error);
-/* Puts the file `from` as `name` into the run's directory, without a copy where that is possible.
- */
+/* Puts a copy of the file `from` as `name` into the run's directory. It is no second link: an
+ * initrd may lie in the cache, which must not change with what the user does to the results. */
 int rundata_keep(const char *from, const char *directory, const char *name, struct error *error);
 /* `kernel` is NULL where the run ended before it had one. */
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,

@@ -172,17 +172,37 @@ struct kernel_work {
     struct kernel *kernel;
 };
 
-static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    struct terminal *terminal = context;
+/* The terminal belongs to the loop's thread, where a live line may be running. */
+struct progress {
+    struct terminal *terminal;
+    char *text;
+    bool step; /* said once, where there is no live line to show it on */
+};
 
-    if (total > 0)
-        terminal_status(terminal, "%s: %.1f of %.1f MB", what, (double)done / 1e6,
-                        (double)total / 1e6);
-    else if (terminal->live)
-        terminal_status(terminal, "%s", what);
+static void show_progress(void *context)
+{
+    struct progress *progress = context;
+
+    if (progress->step && !progress->terminal->live)
+        terminal_say(progress->terminal, "%s", progress->text);
     else
-        terminal_say(terminal, "%s", what);
+        terminal_status(progress->terminal, "%s", progress->text);
+    free(progress->text);
+    free(progress);
+}
+
+static void post_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    struct session *session = context;
+    struct progress *progress = xmalloc(sizeof *progress);
+
+    *progress =
+        (struct progress){.terminal = session->options.terminal,
+                          .text = total > 0 ? xasprintf("%s: %.1f of %.1f MB", what,
+                                                        (double)done / 1e6, (double)total / 1e6)
+                                            : xstrdup(what),
+                          .step = total == 0};
+    loop_post(session->loop, show_progress, progress);
 }
 
 static int get_kernel(void *context, struct error *error)
@@ -190,8 +210,8 @@ static int get_kernel(void *context, struct error *error)
     struct kernel_work *work = context;
     struct kernel_options options = {
         .cache_dir = work->session->cache_dir,
-        .progress = show_progress,
-        .progress_context = work->session->options.terminal,
+        .progress = post_progress,
+        .progress_context = work->session,
         .cancel = &work->session->cancelled,
     };
 
@@ -250,6 +270,7 @@ static int probe(struct session *session, const struct kernel *kernel, struct vm
                                        .emulator = session->emulator,
                                        .kernel = kernel->image,
                                        .kernel_digest = kernel->digest,
+                                       .no_acpi = kernel->no_acpi,
                                        .ready_token = "DUET_READY: ",
                                        .doubt_no = session->options.accel == ACCEL_KVM,
                                        .interrupted = &session->cancel_seen};

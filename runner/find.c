@@ -12,19 +12,24 @@
 
 enum { DIRECTORIES = 3 };
 
-/* Where suites are: the user's, then those beside the program in a source tree or as installed. */
+/* Where suites are: the user's, then those beside the program in a source tree or as installed;
+ * NULL for what is not there. */
 static void scenario_directories(char *directories[static DIRECTORIES])
 {
+    static const char *const beside[DIRECTORIES] = {NULL, "../../scenarios",
+                                                    "../share/duet/scenarios"};
     cleanup_free char *program = realpath("/proc/self/exe", NULL);
 
     directories[0] = xstrdup("scenarios");
     directories[1] = directories[2] = NULL;
     if (!program)
         return;
-    for (char *at = strrchr(program, '/'); at; at = NULL)
-        *at = '\0';
-    directories[1] = xasprintf("%s/../../scenarios", program);
-    directories[2] = xasprintf("%s/../share/duet/scenarios", program);
+    *strrchr(program, '/') = '\0';
+    for (int i = 1; i < DIRECTORIES; i++) {
+        cleanup_free char *path = xasprintf("%s/%s", program, beside[i]);
+
+        directories[i] = realpath(path, NULL);
+    }
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -108,9 +113,7 @@ static int find_named(struct found_suites *found, const char *name,
             directories[i] ? xasprintf("%s/%s.yaml", directories[i], name) : NULL;
 
         if (path && fs_exists(path)) {
-            char *real = realpath(path, NULL);
-
-            add(found, i > 0 && real ? real : steal_pointer(&path));
+            add(found, steal_pointer(&path));
             return 0;
         }
     }

@@ -73,8 +73,10 @@ static void check_qemu(struct doctor *doctor)
         add(doctor, "QEMU", STATE_FAILED, xstrdup(error.message), mend);
         return;
     }
-    out.data[strcspn(out.data, "\n")] = '\0';
-    add(doctor, "QEMU", STATE_OK, xasprintf("%s, %s", emulator, out.data), NULL);
+    add(doctor, "QEMU", STATE_OK,
+        xasprintf("%s, %.*s", emulator, (int)strcspn(out.data ? out.data : "", "\n"),
+                  out.data ? out.data : ""),
+        NULL);
     if (!says((const char *const[]){emulator, "-machine", "help", NULL}, "microvm"))
         add(doctor, "microvm", STATE_FAILED, xstrdup("this QEMU has no machine \"microvm\""), mend);
     if (!says((const char *const[]){emulator, "-machine", "none", "-netdev", "help", NULL},
@@ -82,13 +84,14 @@ static void check_qemu(struct doctor *doctor)
         add(doctor, "links", STATE_FAILED, xstrdup("this QEMU has no -netdev stream"), mend);
 }
 
-static void check_busybox(struct doctor *doctor)
+static bool check_busybox(struct doctor *doctor)
 {
     cleanup_free char *busybox = fs_find_program("busybox");
 
     add(doctor, "busybox", busybox ? STATE_OK : STATE_FAILED,
         xstrdup(busybox ? busybox : "it is not there, and every guest has it"),
         "apt install busybox-static");
+    return busybox != NULL;
 }
 
 /* -- Room -------------------------------------------------------------------------------------- */
@@ -197,9 +200,10 @@ static void examine(struct doctor *doctor)
 {
     struct session_options options = {.terminal = &doctor->terminal};
     struct error error;
+    bool busybox;
 
     check_qemu(doctor);
-    check_busybox(doctor);
+    busybox = check_busybox(doctor);
     check_memory(doctor);
     check_disk(doctor, "results", ".", "run duet in a directory of yours, or with --results DIR");
     if (session_open(&doctor->session, &options, &error) < 0) {
@@ -209,7 +213,7 @@ static void examine(struct doctor *doctor)
     doctor->session_open = true;
     check_disk(doctor, "cache", doctor->session.cache_dir, "set XDG_CACHE_HOME");
     check_disk(doctor, "runtime", doctor->session.rundir.path, "set XDG_RUNTIME_DIR");
-    if (check_kernel(doctor) && fs_find_program("busybox"))
+    if (check_kernel(doctor) && busybox)
         check_machines(doctor);
 }
 

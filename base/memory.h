@@ -2,7 +2,7 @@
  *
  * Every allocation whose size a guest, a file or a wire decides is bounded before it is made, so
  * running out of memory means the host has none: the x* functions then say so and end the process
- * with status 3, and the guardian (runner/guardian.h) frees what the process owned. */
+ * with status 3, and the guardian (runner/rundir.h) ends and removes what it left. */
 #ifndef DUET_BASE_MEMORY_H
 #define DUET_BASE_MEMORY_H
 

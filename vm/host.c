@@ -213,6 +213,9 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     pthread_cond_init(&host->changed, NULL);
     quiet_libvirt(host, options->debug);
     if (host->embedded) {
+        /* Not all of a user's driver stays below its root: PCI devices are managed, though there
+         * are none, in XDG_RUNTIME_DIR/libvirt. */
+        setenv("XDG_RUNTIME_DIR", host->runtime_dir, 1);
         code = make_root(host, options->cache_dir, error);
         if (code == 0)
             code = reaper_new(loop, &host->reaper, error);

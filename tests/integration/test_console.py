@@ -32,10 +32,11 @@ class Floods(duet.SuiteTest):
               box:
                 steps:
                   - {{name: quiet, run: "{QUIET}"}}
-                  - {{name: line, run: "head -c {LINE_BYTES} /dev/zero | tr '\\0' x > /dev/console"}}
+                  - name: line
+                    run: head -c {LINE_BYTES} /dev/zero | tr '\0' x > /dev/console
                   - name: token
                     run: |
-                      echo 'DUET_RESULT: {{"verdict": "failed", "reason": "at the end"}}' > /dev/console
+                      cat /token > /dev/console
                       sleep 1000
           panic:
             nodes:
@@ -45,14 +46,15 @@ class Floods(duet.SuiteTest):
                   head -c 300000 /dev/zero > /dev/console
                   echo c > /proc/sysrq-trigger
           standard-output:
-            nodes: {{box: {{steps: [{{name: all, run: head -c 100000000 /dev/zero, timeout: 5m}}]}}}}
-        nodes: {{box: {{files: [{{from: junk, to: /junk}}]}}}}
+            nodes: {{box: {{steps: [{{name: all, run: head -c 100000000 /dev/zero}}]}}}}
+        nodes: {{box: {{files: [{{from: junk, to: /junk}}, {{from: token, to: /token}}]}}}}
         timeout: 10m
     """
 
     @classmethod
     def prepare(cls):
         cls.work.write("junk", JUNK)
+        cls.work.write("token", 'DUET_RESULT: {"verdict": "failed", "reason": "at the end"}\n')
 
     def test_junk_and_zeros_are_no_verdict(self):
         self.assertEqual(self.result.verdicts["junk"], "passed", self.result.shown("junk")[-3000:])

@@ -205,6 +205,13 @@ static bool is_private(const char *path)
            !(info.st_mode & 022);
 }
 
+/* libvirt takes the path in a URI and in a list of log files that blanks separate. */
+static bool is_plain(const char *path)
+{
+    return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                             "/._-+@")] == '\0';
+}
+
 static int make_directory(struct rundir *rundir, struct error *error)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -212,8 +219,8 @@ static int make_directory(struct rundir *rundir, struct error *error)
     cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
     int code;
 
-    if (!runtime || runtime[0] != '/' || !is_private(runtime) || access(runtime, W_OK) < 0 ||
-        strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
+    if (!runtime || runtime[0] != '/' || !is_plain(runtime) || !is_private(runtime) ||
+        access(runtime, W_OK) < 0 || strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
         return make_in("/tmp", prefix, rundir, error);
     parent = xasprintf("%s/duet", runtime);
     code = fs_mkdirs(parent, 0700, error);

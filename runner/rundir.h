@@ -1,6 +1,7 @@
 /* The runtime directory of a run: sockets and the embedded driver's state, mode 0700, with a short
  * path because unix sockets need one. It is $XDG_RUNTIME_DIR/duet/XXXXXX, or /tmp/duet-UID-XXXXXX
- * where that is not set, is not the user's alone, cannot be written, or is too long.
+ * where that is not set, is not the user's alone, cannot be written, is too long, or has characters
+ * in its name that libvirt would misread.
  *
  * Every QEMU of a run has the directory's path on its command line. That is how a sweep finds what
  * a killed run left, whoever killed it. */

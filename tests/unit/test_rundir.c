@@ -42,6 +42,21 @@ static void it_is_elsewhere_where_others_may_write(void **state)
     assert_memory_equal(path, expected, strlen(expected));
 }
 
+static void it_is_elsewhere_where_libvirt_would_misread_the_path(void **state)
+{
+    static const char *const names[] = {"a b", "a%41", "a#b", "a,b", "a?b", "a&b", "a:b"};
+    cleanup_free char *expected = xasprintf("/tmp/duet-%u-", (unsigned int)geteuid());
+
+    for (size_t i = 0; i < array_size(names); i++) {
+        cleanup_free char *runtime = xasprintf("%s/%s", (char *)*state, names[i]);
+        cleanup_free char *path = NULL;
+
+        assert_int_equal(mkdir(runtime, 0700), 0);
+        path = make_and_free(runtime, 0700);
+        assert_memory_equal(path, expected, strlen(expected));
+    }
+}
+
 static void it_is_elsewhere_where_the_directory_is_anothers(void **state)
 {
     cleanup_free char *expected = xasprintf("/tmp/duet-%u-", (unsigned int)geteuid());
@@ -73,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_is_below_the_users_own_directory),
         TEST(it_is_elsewhere_where_others_may_write),
+        TEST(it_is_elsewhere_where_libvirt_would_misread_the_path),
         TEST(it_is_elsewhere_where_the_directory_is_anothers),
     };
 

@@ -41,6 +41,7 @@ struct node {
     struct command **commands; /* background, then steps: a command's id is its index + 1 */
     size_t command_count;
     size_t current; /* how many were started; the last of them runs in BACKGROUND, STEPS */
+    size_t judged;  /* steps before this one have ended by themselves and were judged */
     uint64_t command_started_ns; /* of the last one, by the host's clock */
     bool stop_asked;             /* processes with a stop signal of their own were sent it */
     bool destroying;             /* DESTROYPOD was sent */

@@ -6,7 +6,18 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A step that was cut off ended with the node, for the node's reason. */
+/* It ended with the node, for the node's reason: how it took the signal that it got then is no
+ * finding of the test. */
+static void cut_off(const struct node *node, struct step_result *step)
+{
+    free(step->reason);
+    free(step->expected);
+    free(step->found);
+    step->expected = step->found = NULL;
+    step->verdict = node->fault == VERDICT_PASSED ? VERDICT_SKIPPED : node->fault;
+    step->reason = xstrdup("it had not ended when the node was stopped");
+}
+
 static void add_steps(struct node *node, struct node_result *result)
 {
     for (size_t i = 0; i < node->command_count; i++) {
@@ -16,10 +27,8 @@ static void add_steps(struct node *node, struct node_result *result)
             continue;
         step = node_result_add_step(result);
         command_result(node->commands[i], step);
-        if (!step->ended && !step->background) {
-            step->verdict = node->fault == VERDICT_PASSED ? VERDICT_SKIPPED : node->fault;
-            step->reason = xstrdup("it had not ended when the node was stopped");
-        }
+        if (i >= node->judged && !step->background)
+            cut_off(node, step);
         if (command_trouble(node->commands[i]) && !step->reason)
             step->reason = xstrdup(command_trouble(node->commands[i]));
     }

@@ -128,6 +128,7 @@ static void step_ended(struct node *node, size_t index)
     struct node_result holder = {0};
     struct step_result *result = node_result_add_step(&holder);
 
+    node->judged = index + 1;
     command_result(node->commands[index], result);
     if (result->verdict == VERDICT_TIMEOUT &&
         clock_ns() - node->command_started_ns < step->timeout_ns / 10 * 9)

@@ -325,6 +325,25 @@ static void a_second_stop_may_be_less_patient(void **state)
                         "it had not ended when the node was stopped");
 }
 
+static void a_step_that_the_stop_ended_did_not_fail(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_STEPS);
+    node_stop(fixture->node, false);
+    guest_finished(fixture->vm, 2, 128 + SIGTERM, SIGTERM, 0);
+    guest_acks(fixture->vm, WIRE_DESTROYPOD, request_id(next_request(fixture->vm)));
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
+    assert_int_equal(fixture->result.steps[1].verdict, VERDICT_SKIPPED);
+    assert_string_equal(fixture->result.steps[1].reason,
+                        "it had not ended when the node was stopped");
+    assert_int_equal(fixture->result.steps[1].signal, SIGTERM);
+    assert_null(fixture->result.steps[1].expected);
+    assert_null(fixture->result.steps[1].found);
+}
+
 /* -- A foreign init ---------------------------------------------------------------------------- */
 
 static void a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result(void **state)
@@ -402,6 +421,7 @@ int main(void)
         TEST(a_node_that_never_started_is_gone_at_once),
         TEST(a_guest_that_boots_cannot_be_asked_and_is_killed),
         TEST(a_second_stop_may_be_less_patient),
+        TEST(a_step_that_the_stop_ended_did_not_fail),
         TEST(a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result),
         TEST(a_foreign_init_may_pass_without_a_ready_token),
         TEST(a_foreign_init_has_the_case_s_time_to_boot),

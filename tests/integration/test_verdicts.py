@@ -344,6 +344,29 @@ class QemuKilled(unittest.TestCase):
         self.assertRegex(result.cases["suite"]["reason"], r"QEMU ended with status 0 while step")
 
 
+class Peers(duet.SuiteTest):
+    """One node decides; what its failure cost the other one is not told as a failure."""
+
+    SUITE = """
+        nodes:
+          fails: {run: "exit 9"}
+          waits: {run: sleep 1000}
+        links: [{nodes: [fails, waits]}]
+        timeout: 120s
+        """
+
+    def test_the_node_that_failed_is_named_alone(self):
+        shown = self.expect("suite", "failed", 'fails: step "run": it ended with another status')
+        self.assertNotIn("node waits", shown)
+        self.assertIn("lines of fails's console", shown)
+
+    def test_the_other_was_stopped(self):
+        self.assertEqual(self.result.node("suite", "waits")["verdict"], "skipped")
+        step = self.result.step("suite", "run", "waits")
+        self.assertEqual((step["verdict"], step["expected"]), ("skipped", None))
+        self.assertEqual(step["reason"], "it had not ended when the node was stopped")
+
+
 class AllSkipped(unittest.TestCase):
     def test_exit_status(self):
         work = duet.Workplace()

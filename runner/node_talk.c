@@ -197,7 +197,7 @@ static void on_ready(struct node *node)
 /* The index of the command that `id` names, or SIZE_MAX where the guest made it up. */
 static size_t command_index(struct node *node, uint64_t id, const char *what)
 {
-    if (id >= 1 && id <= node->current)
+    if (id >= 1 && id <= node->current && node->commands[id - 1])
         return (size_t)id - 1;
     node_fault(node, VERDICT_FAILED, true,
                "the guest broke the control channel: its %s names "
@@ -343,7 +343,7 @@ void node_on_io(void *context, const struct wire_io *frame)
     size_t index;
 
     index = command_index(node, frame->stream / 2, "output");
-    if (index == SIZE_MAX || !node->commands[index]) {
+    if (index == SIZE_MAX) {
         node_changed(node);
         return;
     }

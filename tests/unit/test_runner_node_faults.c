@@ -289,6 +289,25 @@ static void a_lie_fails_the_node_and_does_nothing_else(void **state)
     }
 }
 
+/* Where the disk is full, say. The guest was told nothing of the command. */
+static void a_lie_about_a_command_whose_files_cannot_be_made(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *in_the_way = xasprintf("%s/02-first.stdout", fixture->directory);
+    cleanup_free char *reason = xasprintf("cannot make %s: Is a directory", in_the_way);
+
+    assert_int_equal(fs_mkdirs(in_the_way, 0700, NULL), 0);
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_BACKGROUND);
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
+    assert_null(next_request(fixture->vm));
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    guest_writes(fixture->vm, 4, "x");
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_judge(fixture, VERDICT_ERROR, reason);
+}
+
 static void lies_before_the_first_command_are_lies_too(void **state)
 {
     static const struct lie early[] = {
@@ -473,6 +492,7 @@ int main(void)
         TEST(a_qemu_that_dies_while_stopping_died),
         TEST(a_machine_that_cannot_start_is_duet_s_error),
         TEST(a_lie_fails_the_node_and_does_nothing_else),
+        TEST(a_lie_about_a_command_whose_files_cannot_be_made),
         TEST(lies_before_the_first_command_are_lies_too),
         TEST(answers_that_nobody_waits_for_are_passed_over),
         TEST(an_agent_of_another_version_is_duet_s_error),

@@ -144,7 +144,8 @@ static const struct suite_key keys[] = {
         .required = IN_BACKGROUND, .example = "echo", .summary = "Unique in the node."),
     KEY("run", IN_BACKGROUND, suite_background, run, .type = "shell script", .read = read_script,
         .required = IN_BACKGROUND, .example = "exec nc -l -p 7",
-        .summary = "What to run. It must not end before the steps do."),
+        .summary =
+            "What to run. An end before that of the steps fails, but for status 0 (a daemon)."),
     KEY("ready", IN_BACKGROUND, suite_background, ready,
         .type = "tcp/PORT, udp/PORT, path or ready", .read = read_ready, .example = "tcp/9999",
         .summary = "What shows that it is ready. Default: that it was started."),

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { CONFIG_MAX = 4 << 20 }; /* bytes of a configuration; Debian's has 0.3 MB */
+
 void kernel_progress(const struct kernel_options *options, uint64_t done, uint64_t total,
                      const char *format, ...)
 {
@@ -35,6 +37,26 @@ int kernel_cancel_error(struct error *error)
     return error_set(error, ECANCELED, "getting the kernel was cancelled");
 }
 
+/* A configuration that is not to be had is one with ACPI, as all of distributions have. */
+static bool lacks_acpi(const char *image, const char *release)
+{
+    cleanup_free char *real = NULL;
+
+    if (fs_realpath(image, &real, NULL) < 0)
+        return false;
+    *strrchr(real, '/') = '\0';
+    for (int i = 0; i < 2; i++) {
+        cleanup_free char *path =
+            xasprintf("%s/config%s%s", real, i ? "-" : "", i && release ? release : "");
+        cleanup_buffer struct buffer text = {0};
+
+        if (fs_read(path, CONFIG_MAX, &text, NULL) == 0 && text.length > 0 &&
+            strstr(text.data, "\nCONFIG_X86"))
+            return !strstr(text.data, "\nCONFIG_ACPI=y");
+    }
+    return false;
+}
+
 int kernel_from_image(const char *image, const char *module_root, struct kernel *out,
                       struct error *error)
 {
@@ -52,6 +74,7 @@ int kernel_from_image(const char *image, const char *module_root, struct kernel 
         return code;
     if (found.release[0])
         kernel.release = xstrdup(found.release);
+    kernel.no_acpi = lacks_acpi(image, kernel.release);
     if (kernel.release && module_root) {
         cleanup_free char *modules = xasprintf("%s/lib/modules/%s", module_root, kernel.release);
 

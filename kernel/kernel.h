@@ -24,9 +24,12 @@ struct kernel {
     char *release;     /* as `uname -r` will say it; NULL where the image does not tell */
     char *module_root; /* absolute; contains lib/modules/<release>; NULL where there are none */
     char digest[DIGEST_HEX_SIZE]; /* SHA-256 of the image */
+    bool no_acpi; /* its configuration is beside it (`config`, or `config-<release>` as Debian
+                     calls it) and says that it has no ACPI */
 };
 
-/* `what` is one line for a person. `done` of `total` bytes; `total` 0: a step without a size. */
+/* `what` is one line for a person. `done` of `total` bytes; `total` 0: a step without a size, of
+ * which `done` counts what there is to count (the files that a build compiled), or is 0. */
 typedef void (*kernel_progress_fn)(void *context, const char *what, uint64_t done, uint64_t total);
 
 /* Zero-initialised is valid where only `host` or a plain image is asked for. */

@@ -119,11 +119,34 @@ static void append_init(struct buffer *out, const struct suite_case *suite_case,
     }
 }
 
+static size_t count_nics(const struct suite_case *suite_case, size_t node)
+{
+    const struct suite_end *peer;
+    size_t count = 0;
+
+    for (size_t i = 0; i < suite_case->link_count; i++)
+        count += end_at(&suite_case->links[i], node, &peer) != NULL;
+    return count;
+}
+
+static int check_nics(const struct plan_options *options, size_t index, struct error *error)
+{
+    size_t count = count_nics(options->suite_case, index);
+
+    if (!options->no_acpi || count <= VM_NICS_WITHOUT_ACPI)
+        return 0;
+    return error_set(error, E2BIG,
+                     "node %s has %zu links, and with a kernel that has no ACPI a microvm takes %d "
+                     "at most: use another kernel (--kernel debian)",
+                     options->suite_case->nodes[index].name, count, VM_NICS_WITHOUT_ACPI);
+}
+
 static int make_cmdline(const struct plan_options *options, size_t index, char **cmdline,
                         struct error *error)
 {
     const struct suite_node *node = &options->suite_case->nodes[index];
     cleanup_buffer struct buffer out = {0};
+    size_t length;
 
     vm_cmdline_base(options->accel, options->tsc_khz, &out);
     buffer_printf(&out, "duet.node=%s", node->name);
@@ -133,11 +156,14 @@ static int make_cmdline(const struct plan_options *options, size_t index, char *
     append_init(&out, options->suite_case, node);
     if (node->cmdline[0])
         buffer_printf(&out, " %s", node->cmdline);
-    if (out.length > PLAN_CMDLINE_MAX)
+    length = out.length +
+             (options->no_acpi ? count_nics(options->suite_case, index) + VM_OWN_DEVICES : 0) *
+                 VM_DEVICE_WORD_MAX;
+    if (length > PLAN_CMDLINE_MAX)
         return error_set(error, E2BIG,
                          "node %s: its kernel command line has %zu bytes and the kernel takes %d: "
                          "fewer links, routes, sysctls or `cmdline:` words are needed",
-                         node->name, out.length, PLAN_CMDLINE_MAX);
+                         node->name, length, PLAN_CMDLINE_MAX);
     *cmdline = buffer_steal(&out);
     return 0;
 }
@@ -216,6 +242,7 @@ static void add_machine(const struct plan_options *options, struct plan *plan, s
     spec->name = xasprintf("c%zu-%zu-%.20s", number, index, node->name);
     spec->emulator = options->emulator;
     spec->kernel = options->kernel;
+    spec->no_acpi = options->no_acpi;
     spec->accel = options->accel;
     spec->memory_bytes = node->memory_bytes;
     spec->cpus = node->cpus;
@@ -237,7 +264,9 @@ int plan_make(const struct plan_options *options, struct plan *out, struct error
         char *cmdline = NULL;
 
         add_machine(options, &plan, i);
-        code = make_cmdline(options, i, &cmdline, error);
+        code = check_nics(options, i, error);
+        if (code == 0)
+            code = make_cmdline(options, i, &cmdline, error);
         plan.machines[i].spec.cmdline = cmdline;
     }
     if (code < 0) {

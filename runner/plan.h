@@ -26,6 +26,7 @@ struct plan_options {
     size_t case_index;       /* makes names unique in the run */
     const char *runtime_dir; /* sockets go there */
     const char *emulator, *kernel;
+    bool no_acpi; /* of the kernel, as in struct vm_spec */
     enum vm_accel accel;
     uint64_t tsc_khz;
 };

@@ -128,6 +128,7 @@ static int make_plan(struct suite_run *run, const struct suite_case *suite_case,
                                    .runtime_dir = session->rundir.path,
                                    .emulator = session->emulator,
                                    .kernel = kernel->image,
+                                   .no_acpi = kernel->no_acpi,
                                    .accel = session->accel,
                                    .tsc_khz = session->tsc_khz};
     int code = refuse_impairments(suite_case, error);

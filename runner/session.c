@@ -270,6 +270,7 @@ static int probe(struct session *session, const struct kernel *kernel, struct vm
                                        .emulator = session->emulator,
                                        .kernel = kernel->image,
                                        .kernel_digest = kernel->digest,
+                                       .no_acpi = kernel->no_acpi,
                                        .ready_token = "DUET_READY: ",
                                        .doubt_no = session->options.accel == ACCEL_KVM,
                                        .interrupted = &session->cancel_seen};

@@ -136,7 +136,9 @@ char *vm_domain_xml(const struct vm_spec *spec)
     buffer_printf(&xml, "<memory unit='b'>%" PRIu64 "</memory>\n<vcpu>%u</vcpu>\n",
                   spec->memory_bytes, spec->cpus);
     append_boot(&xml, spec);
-    buffer_append_text(&xml, "<features><acpi/></features>\n");
+    /* With ACPI QEMU describes the virtio-mmio devices there, without it on the command line. */
+    if (!spec->no_acpi)
+        buffer_append_text(&xml, "<features><acpi/></features>\n");
     append_cpu(&xml, spec->accel);
     buffer_append_text(&xml, "<clock offset='utc'/>\n"
                              "<on_poweroff>destroy</on_poweroff>\n"

@@ -84,7 +84,7 @@ static int spawn_qemu(const struct vm_probe_options *options, int output, pid_t 
     buffer_append_text(&cmdline, "duet.node=probe");
     const char *const argv[] = {options->emulator,
                                 "-M",
-                                "microvm,acpi=on",
+                                options->no_acpi ? "microvm,acpi=off" : "microvm,acpi=on",
                                 "-accel",
                                 "kvm",
                                 "-cpu",

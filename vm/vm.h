@@ -63,6 +63,7 @@ struct vm_spec {
     const char *name;     /* unique in the host; at most 40 characters of [a-z0-9-] */
     const char *emulator; /* path of qemu-system-x86_64 */
     const char *kernel, *initrd, *cmdline;
+    bool no_acpi; /* the kernel has none, and learns of its devices from its command line */
     enum vm_accel accel;
     uint64_t memory_bytes;
     unsigned int cpus;
@@ -70,6 +71,12 @@ struct vm_spec {
     size_t nic_count;
     const char *console_path, *ctl_path, *io_path; /* unix sockets that duet listens on */
 };
+
+/* Bytes that QEMU may add to the command line of a kernel without ACPI for one device:
+ * " virtio_mmio.device=512@0xfeb00e00:12". A machine has one for each NIC and VM_OWN_DEVICES. */
+enum { VM_DEVICE_WORD_MAX = 40, VM_OWN_DEVICES = 2 };
+/* Without ACPI there is one IOAPIC, and with it 8 virtio-mmio devices (hw/i386/microvm.c). */
+enum { VM_NICS_WITHOUT_ACPI = 8 - VM_OWN_DEVICES };
 
 /* The domain's XML. The caller frees it. */
 char *vm_domain_xml(const struct vm_spec *spec);
@@ -152,6 +159,7 @@ struct vm_probe_options {
     const char *kvm_device; /* NULL: /dev/kvm */
     const char *cache_dir, *runtime_dir;
     const char *emulator, *kernel, *kernel_digest, *initrd;
+    bool no_acpi; /* of the kernel, as in struct vm_spec */
     const char *ready_token;
     bool doubt_no; /* asks again where the answer that is kept is no */
     const bool *interrupted;

@@ -83,6 +83,19 @@ static void a_machine_has_what_its_spec_says(void **state)
     flat_xml_free(&flat);
 }
 
+static void a_kernel_without_acpi_gets_none(void **state)
+{
+    struct vm_spec spec = plain;
+    cleanup_free char *with = vm_domain_xml(&spec);
+    cleanup_free char *without = NULL;
+
+    (void)state;
+    spec.no_acpi = true;
+    without = vm_domain_xml(&spec);
+    assert_non_null(strstr(with, "<features><acpi/></features>"));
+    assert_null(strstr(without, "acpi"));
+}
+
 static void each_accelerator_has_its_processor(void **state)
 {
     struct vm_spec kvm = plain;
@@ -228,6 +241,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_machine_has_what_its_spec_says),
+        cmocka_unit_test(a_kernel_without_acpi_gets_none),
         cmocka_unit_test(each_accelerator_has_its_processor),
         cmocka_unit_test(links_serve_or_connect),
         cmocka_unit_test(hostile_values_stay_values),

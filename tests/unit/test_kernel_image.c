@@ -190,6 +190,36 @@ static void test_path_finds_its_modules(void **state)
     }
 }
 
+static void test_a_configuration_beside_the_image_tells_of_acpi(void **state)
+{
+    static const struct {
+        const char *file, *text;
+        bool no_acpi;
+    } rows[] = {
+        {"other", "CONFIG_X86=y\n# CONFIG_ACPI is not set\n", false},
+        {"config", "#\nCONFIG_X86=y\n# CONFIG_ACPI is not set\n", true},
+        {"config", "#\nCONFIG_X86=y\nCONFIG_ACPI=y\n", false},
+        {"config", "#\nCONFIG_X86_64=y\n", true},
+        {"config", "not a kernel's\n", false},
+        {"config-" RELEASE, "#\nCONFIG_X86=y\n# CONFIG_ACPI is not set\n", true},
+    };
+    cleanup_free char *image = xasprintf("%s/vmlinuz-" RELEASE, (char *)*state);
+    const struct kernel_options options = {0};
+
+    make_bzimage_file(image, RELEASE, 'k');
+    for (size_t i = 0; i < array_size(rows); i++) {
+        cleanup_free char *config = xasprintf("%s/%s", (char *)*state, rows[i].file);
+        struct kernel kernel;
+        struct error error;
+
+        make_text(config, rows[i].text);
+        assert_int_equal(kernel_get(image, &options, &kernel, &error), 0);
+        assert_int_equal(kernel.no_acpi, rows[i].no_acpi);
+        kernel_free(&kernel);
+        assert_int_equal(unlink(config), 0);
+    }
+}
+
 static void test_drivers(void **state)
 {
     struct kernel kernel = {.module_root = *state, .release = xstrdup(RELEASE)};
@@ -277,6 +307,7 @@ int main(void)
         DIRECTORY_TEST(test_vmlinux),
         DIRECTORY_TEST(test_vmlinux_whose_release_lies_across_chunks),
         DIRECTORY_TEST(test_path_finds_its_modules),
+        DIRECTORY_TEST(test_a_configuration_beside_the_image_tells_of_acpi),
         DIRECTORY_TEST(test_drivers),
         DIRECTORY_TEST(test_paths_that_are_no_kernel),
         DIRECTORY_TEST(test_host),

@@ -44,6 +44,7 @@ def raw_script(body):
 
 RAW = {
     "passes": """echo 'DUET_RESULT: {"verdict": "passed", "reason": "all of it"}'; sleep 1000""",
+    "passes-and-ends": """echo 'DUET_RESULT: {"verdict": "passed"}'""",
     "fails": """echo 'DUET_RESULT: {"verdict": "failed", "reason": "off by one"}'; sleep 1000""",
     "skips": """echo 'DUET_RESULT: {"verdict": "skipped", "reason": "no driver"}'; sleep 1000""",
     "errs": """echo 'DUET_RESULT: {"verdict": "error", "reason": "no disk"}'; poweroff -f""",
@@ -85,6 +86,9 @@ class Shell(duet.SuiteTest):
         self.assertEqual(self.result.node("passes")["tokens"],
                          [{"verdict": "passed", "reason": "all of it", "details": None}])
         self.assertEqual(self.result.node("passes")["steps"], [])
+
+    def test_pid_1_may_end_once_it_has_passed(self):
+        self.assertEqual(self.result.verdicts["passes-and-ends"], "passed", self.result)
 
     def test_failed_token(self):
         self.expect("fails", "failed", "box: its result token says failed: off by one")

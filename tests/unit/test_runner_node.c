@@ -390,6 +390,29 @@ static void a_foreign_init_has_the_case_s_time_to_boot(void **state)
                     "the case's 3600 s ended while waiting for its result token");
 }
 
+static void a_foreign_init_may_end_once_it_has_given_its_result(void **state)
+{
+    static const char end[] =
+        "[    2.500000] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000\n";
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_DONE);
+    guest_prints(fixture->vm, end);
+    assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
+    guest_prints(fixture->vm, "[    2.600000] Kernel panic - not syncing: something else\n");
+    assert_int_equal(node_verdict(fixture->node), VERDICT_PANIC);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_TOKEN);
+    guest_prints(fixture->vm, end);
+    assert_int_equal(node_verdict(fixture->node), VERDICT_PANIC);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+}
+
 static void a_token_of_duet_s_own_init_passes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -425,6 +448,7 @@ int main(void)
         TEST(a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result),
         TEST(a_foreign_init_may_pass_without_a_ready_token),
         TEST(a_foreign_init_has_the_case_s_time_to_boot),
+        TEST(a_foreign_init_may_end_once_it_has_given_its_result),
         TEST(a_token_of_duet_s_own_init_passes_nothing),
     };
 

@@ -70,24 +70,85 @@ static int add_applets(struct initrd *initrd, char *list, struct error *error)
     return code;
 }
 
-static int add_busybox(struct initrd *initrd, struct error *error)
+/* busybox's path and its applets, one path per line. */
+static int find_busybox(char **path, struct buffer *applets, struct error *error)
 {
     cleanup_free char *busybox = fs_find_program("busybox");
-    const char *const argv[] = {busybox, "--list-full", NULL};
-    cleanup_buffer struct buffer list = {0};
+    const char *const list[] = {busybox, "--list-full", NULL};
     int code;
 
     if (!busybox)
-        return error_set(error, ENOENT,
-                         "no busybox on this machine: install the package busybox-static");
-    code = initrd_add_program(initrd, busybox, "/bin/busybox", error);
+        return error_set(error, ENOENT, "no busybox on this machine: install the package busybox");
+    code = process_run(list, NULL, applets, error);
+    if (code == 0 && applets->length == 0)
+        code = error_set(error, EIO, "%s --list-full lists nothing", busybox);
     if (code == 0)
-        code = process_run(argv, NULL, &list, error);
-    if (code < 0)
-        return code;
-    if (list.length == 0)
-        return error_set(error, EIO, "%s --list-full lists nothing", busybox);
-    return add_applets(initrd, list.data, error);
+        *path = steal_pointer(&busybox);
+    return code;
+}
+
+/* Its env finds `true` without a PATH only where it does not look for programs first. */
+static int check_preference(const char *busybox, struct error *error)
+{
+    const char *const probe[] = {busybox, "env", "-i", "PATH=/nonexistent", "true", NULL};
+    cleanup_buffer struct buffer out = {0};
+
+    if (process_run(probe, NULL, &out, NULL) < 0)
+        return 0;
+    return error_set(
+        error, ENOTSUP,
+        "%s runs its own applets in place of programs with their names, so that a "
+        "suite's own `ip` would not be the one that runs: install the package busybox, "
+        "which does not, instead of busybox-static",
+        busybox);
+}
+
+static int add_busybox(struct initrd *initrd, struct error *error)
+{
+    cleanup_free char *busybox = NULL;
+    cleanup_buffer struct buffer applets = {0};
+    int code = find_busybox(&busybox, &applets, error);
+
+    if (code == 0)
+        code = check_preference(busybox, error);
+    if (code == 0)
+        code = initrd_add_program(initrd, busybox, "/bin/busybox", error);
+    return code < 0 ? code : add_applets(initrd, applets.data, error);
+}
+
+/* The first directory of the guest's PATH (initrd/init/spawn.c) where this archive has a program of
+ * that name, as its path; NULL where none has. */
+static char *program_named(const struct initrd *initrd, const char *name)
+{
+    static const char *const directories[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                              "/usr/bin"};
+
+    for (size_t i = 0; i < array_size(directories); i++) {
+        char *path = xasprintf("%s/%s", directories[i], name);
+
+        if (archive_has(initrd, path))
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+int initrd_replace_applets(struct initrd *initrd, struct error *error)
+{
+    cleanup_free char *busybox = NULL;
+    cleanup_buffer struct buffer applets = {0};
+    char *state = NULL;
+    int code = find_busybox(&busybox, &applets, error);
+
+    for (char *line = code == 0 ? strtok_r(applets.data, "\n", &state) : NULL; code == 0 && line;
+         line = strtok_r(NULL, "\n", &state)) {
+        cleanup_free char *applet = xasprintf("/%s", line);
+        cleanup_free char *program = program_named(initrd, strrchr(applet, '/') + 1);
+
+        if (program && !archive_has(initrd, applet))
+            code = initrd_add_symlink(initrd, applet, program, error);
+    }
+    return code;
 }
 
 static int add_everything(struct initrd *initrd, const struct initrd_base_options *options,

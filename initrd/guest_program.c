@@ -311,19 +311,18 @@ int initrd_add_program(struct initrd *initrd, const char *host_path, const char 
     return add_program(initrd, host_path, guest_path, 0, error);
 }
 
+/* A tree holds more than its user looks at: what looks like a program may be test data, be for
+ * another machine, or want an interpreter that nobody here has. Whoever starts it in the guest is
+ * told there. */
 int program_bring_needs(struct initrd *initrd, const char *host_path, const char *guest_path,
                         struct error *error)
 {
     cleanup_program struct program program = {.fd = -1};
     int code = program_open(host_path, &program, error);
 
-    /* A tree may hold what looks like a program and is test data, or is for somebody else. */
-    if (code == -ENOEXEC)
+    if (code == 0 && program.kind == KIND_ELF && elf_check_machine(&program.elf, NULL) < 0)
         return 0;
-    if (code < 0)
-        return code;
-    if (program.kind == KIND_ELF &&
-        (!program.elf.interpreter || elf_check_machine(&program.elf, NULL) < 0))
-        return 0;
-    return bring_needs(initrd, host_path, guest_path, &program, 0, error);
+    if (code == 0)
+        code = bring_needs(initrd, host_path, guest_path, &program, 0, error);
+    return code == -ENOEXEC || code == -ELIBACC ? 0 : code;
 }

@@ -127,6 +127,14 @@ static int add_link(struct initrd *initrd, const char *host_path, const char *gu
     return initrd_add_symlink(initrd, guest_path, target, error);
 }
 
+/* Plug-ins are seldom marked as executable. */
+static bool may_need_something(const char *name, mode_t mode)
+{
+    const char *so = strstr(name, ".so");
+
+    return (mode & 0111) || (so && (so[3] == '\0' || so[3] == '.'));
+}
+
 static int add_found(struct initrd *initrd, const FTSENT *found, const char *guest_path,
                      struct programs *programs, struct error *error)
 {
@@ -151,7 +159,7 @@ static int add_found(struct initrd *initrd, const FTSENT *found, const char *gue
         return add_link(initrd, found->fts_path, guest_path, error);
     case FTS_F:
         code = initrd_add_file(initrd, found->fts_path, guest_path, error);
-        if (code < 0 || !(info->st_mode & 0111))
+        if (code < 0 || !may_need_something(found->fts_name, info->st_mode))
             return code;
         programs->list = xreallocarray(programs->list, programs->count + 1, sizeof *programs->list);
         programs->list[programs->count++] =

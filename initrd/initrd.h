@@ -58,8 +58,9 @@ int initrd_add_node(struct initrd *initrd, const char *guest_path, mode_t mode, 
 
 enum initrd_tree_flags {
     INITRD_TREE_PLAIN = 0,
-    /* Executable files also bring what initrd_add_program says. Programs for another machine are
-     * copied as data: a tree may well hold them. */
+    /* Executable files and shared libraries also bring what initrd_add_program says. Those that are
+     * for another machine, or need what is not there, are copied as they are: a tree may well hold
+     * some that nobody starts. */
     INITRD_TREE_PROGRAMS = 1,
 };
 
@@ -121,6 +122,11 @@ int initrd_write_cached(struct initrd *initrd, const char *cache_dir, int level,
 int initrd_concatenate(const char *const paths[], size_t count, const char *out_path,
                        struct error *error);
 
+/* Has a program of this archive in a directory of the guest's PATH run wherever its name is looked
+ * up: where the base layer has an applet of busybox at the same name in another of these
+ * directories, this archive gets a link there to the program. Call it after the last add. */
+int initrd_replace_applets(struct initrd *initrd, struct error *error);
+
 struct initrd_base_options {
     const char *module_root; /* holds lib/modules/<release> or usr/lib/modules/<release> */
     const char *release;     /* as uname -r in the guest; NULL: no modules */
@@ -136,7 +142,9 @@ struct initrd_base_options {
  * link for each applet, modules, the usual directories, /dev/console, /dev/null and the few files
  * of /etc without which libc and common programs are lost. Built once, then taken from the cache.
  * The caller frees *path. `hex` receives the hash in its name; NULL is fine.
- * Errors: ENOENT without busybox, naming its package; as initrd_add_modules and
+ * Errors: ENOENT without busybox, naming its package; ENOTSUP for a busybox that runs its own
+ * applets in place of programs with their names (FEATURE_PREFER_APPLETS, as Debian's busybox-static
+ * does), since a suite's program would not be the one that runs; as initrd_add_modules and
  * initrd_write_cached. */
 int initrd_base(const struct initrd_base_options *options, char **path, char *hex,
                 struct error *error);

@@ -94,7 +94,7 @@ static int fill_layer(struct initrd *layer, const struct suite_node *node, struc
         code = add_file(layer, &node->files[i], error);
     if (code == 0 && node->init.directory)
         code = initrd_add_tree(layer, node->init.directory, "/", INITRD_TREE_PROGRAMS, error);
-    return code;
+    return code < 0 ? code : initrd_replace_applets(layer, error);
 }
 
 static int join(const char *base, const char *layer, const char *runtime_dir, char **out,

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+static char *saved_path; /* of the tests that change PATH */
+
 /* The path of a file of the tree; its directory is made. */
 static const char *tree_path(struct fixture *f, const char *relative)
 {
@@ -382,7 +384,60 @@ static void busybox_modprobe_understands_the_lists(void **state)
     free(base);
 }
 
-#define test(name) cmocka_unit_test_setup_teardown(name, setup_tree, teardown)
+/* Wherever a name is looked up in PATH, and by the path that busybox has it at. */
+static void a_program_replaces_the_applet_of_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct newc newc = {0};
+
+    make_file(f, "busybox/busybox",
+              "#!/bin/sh\n"
+              "[ \"$1\" != env ] || exit 127\n"
+              "printf '%s\\n' usr/bin/busybox usr/sbin/ip usr/bin/ping usr/bin/cat\n",
+              0755);
+    setenv("PATH", in(f, "busybox"), 1);
+    assert_done(initrd_add_bytes(f->initrd, "/bin/ip", "mine", 4, 0755, &f->error), f);
+    assert_done(initrd_add_bytes(f->initrd, "/usr/local/bin/ping", "mine", 4, 0755, &f->error), f);
+    assert_done(initrd_replace_applets(f->initrd, &f->error), f);
+    assert_done(initrd_write(f->initrd, in(f, "layer"), 0, &f->error), f);
+    assert_true(newc_load(in(f, "layer"), &newc));
+    assert_string_equal(newc_find(&newc, "usr/sbin/ip")->bytes, "/usr/bin/ip");
+    assert_string_equal(newc_find(&newc, "usr/bin/ping")->bytes, "/usr/local/bin/ping");
+    assert_null(newc_find(&newc, "usr/bin/cat"));
+    newc_free(&newc);
+}
+
+static void a_busybox_that_prefers_its_applets_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct initrd_base_options options = {.cache_dir = "/nonexistent"};
+    char *path = NULL;
+
+    make_file(f, "busybox/busybox",
+              "#!/bin/sh\n"
+              "[ \"$1\" = env ] || echo usr/bin/cat\n",
+              0755);
+    setenv("PATH", in(f, "busybox"), 1);
+    assert_error(initrd_base(&options, &path, NULL, &f->error), ENOTSUP, f,
+                 "instead of busybox-static");
+    assert_null(path);
+}
+
+static int setup_path(void **state)
+{
+    saved_path = xstrdup(getenv("PATH"));
+    return setup(state);
+}
+
+static int teardown_path(void **state)
+{
+    setenv("PATH", saved_path, 1);
+    free(saved_path);
+    return teardown(state);
+}
+
+#define test_with_path(name) cmocka_unit_test_setup_teardown(name, setup_path, teardown_path)
+#define test(name)           cmocka_unit_test_setup_teardown(name, setup_tree, teardown)
 
 int main(void)
 {
@@ -397,6 +452,8 @@ int main(void)
         test(the_base_layer_has_what_a_guest_needs),
         test(the_base_layer_comes_from_the_cache),
         test(busybox_modprobe_understands_the_lists),
+        test_with_path(a_program_replaces_the_applet_of_its_name),
+        test_with_path(a_busybox_that_prefers_its_applets_is_refused),
     };
 
     return cmocka_run_group_tests_name("initrd modules", tests, NULL, NULL);

@@ -425,12 +425,19 @@ static void a_tree_brings_what_its_programs_need(void **state)
     patch(f, "tree/bin/foreign", offsetof(Elf64_Ehdr, e_machine), &machine, sizeof machine);
     make_file(f, "tree/bin/script", "#!/usr/bin/env sh\n", 0755);
     make_file(f, "tree/readme", "#!/not/to/be/started\n", 0644);
+    make_file(f, "tree/bin/stray", "#!/not/on/this/machine\n", 0755);
+    compile(f, WORD, "elsewhere/libother.so.1", "-shared -fPIC -Wl,-soname,libother.so.1");
+    compile(f, CALLS, "tree/plugin.so",
+            "-shared -fPIC elsewhere/libother.so.1 -Wl,-rpath,\"$PWD/elsewhere\"");
+    assert_int_equal(chmod(in(f, "tree/plugin.so"), 0644), 0);
     assert_done(initrd_add_tree(f->initrd, in(f, "tree"), "/opt", INITRD_TREE_PROGRAMS, &f->error),
                 f);
     newc = write_and_read(f);
     assert_true(S_ISLNK(newc_find(&newc, "opt/lib/libword.so.1")->mode));
     assert_non_null(newc_find(&newc, "usr/bin/env"));
     assert_non_null(newc_find(&newc, "opt/bin/foreign"));
+    assert_non_null(newc_find(&newc, "opt/bin/stray"));
+    assert_non_null(newc_find(&newc, in(f, "elsewhere/libother.so.1") + 1));
     newc_free(&newc);
     assert_prints(f, "/opt/bin/tool", "found");
 }

@@ -1,6 +1,6 @@
 """What a guest may write to its console: verdicts stay right, duet stays alive, the log is whole.
 
-A serial port of an emulated guest carries some 300 KB/s, so the flood here has 4 MB and the endless
+A serial port of an emulated guest carries some 300 KB/s, so the flood here has 2 MB and the endless
 line 10 MB; 100 MB go through the same scanner, ring and log in test_tokens and bench_console.
 """
 
@@ -9,7 +9,7 @@ import unittest
 
 import duet
 
-JUNK = random.Random(1).randbytes(4_000_000)
+JUNK = random.Random(1).randbytes(2_000_000)
 LINE_BYTES = 10_000_000
 # As a program of a test would: nothing translates newlines, no kernel message gets in between.
 QUIET = "dmesg -n 1; stty -opost < /dev/console"

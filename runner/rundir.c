@@ -52,10 +52,11 @@ static bool kill_if_ours(pid_t pid, const char *path, bool wait)
         return false;
     if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0)
         return false;
-    if (wait) {
-        poll(&end, 1, PROCESS_END_MS);
-        waitpid(pid, NULL, WNOHANG);
-    }
+    if (!wait)
+        return true;
+    if (poll(&end, 1, PROCESS_END_MS) <= 0)
+        return false; /* the kernel does not let go of it: waiting on would be for ever */
+    waitpid(pid, NULL, WNOHANG);
     return true;
 }
 
@@ -91,16 +92,14 @@ void rundir_kill(const char *path)
     kill_once(path, false);
 }
 
-/* True where the lock of the directory could be taken: its run has ended. Without a lock it ended
- * before it made one, since the caller holds the parent's. */
+/* True where the lock of the directory could be taken: its run has ended. One without a lock is
+ * somebody else's, whatever its name. */
 static bool is_dead(const char *path)
 {
     cleanup_free char *file = xasprintf("%s/lock", path);
     cleanup_fd int fd = open(file, O_RDWR | O_CLOEXEC);
 
-    if (fd < 0)
-        return errno == ENOENT;
-    return flock(fd, LOCK_EX | LOCK_NB) == 0;
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static void sweep_dead(const char *parent, const char *prefix)
@@ -116,8 +115,11 @@ static void sweep_dead(const char *parent, const char *prefix)
 
         if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
             continue;
-        if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() &&
-            is_dead(path))
+        if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
+            continue;
+        /* A run that was killed before it had its lock, the first file, left an empty one. Nobody
+         * makes one meanwhile, since the caller holds the parent's lock. */
+        if (rmdir(path) < 0 && is_dead(path))
             rundir_sweep(path);
     }
     closedir(directory);
@@ -125,16 +127,21 @@ static void sweep_dead(const char *parent, const char *prefix)
 
 /* -- The guardian ------------------------------------------------------------------------------ */
 
-/* Keeps nothing of its parent's open, so that it holds no terminal, pipe or lock. */
-static void let_go(int keep)
+/* Keeps nothing of its parent's open but `lifeline`, so that it holds no terminal, pipe or lock.
+ * Returns where that is now: in a process without standard streams it may have been among them. */
+static int let_go(int lifeline)
 {
+    int kept = fcntl(lifeline, F_DUPFD, 3);
     int null = open("/dev/null", O_RDWR);
 
-    for (int fd = 0; fd < 3 && null >= 0; fd++)
+    if (kept < 0 || null < 0)
+        return -1;
+    for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
-    if (keep > 3)
-        syscall(SYS_close_range, 3, keep - 1, 0);
-    syscall(SYS_close_range, keep + 1, ~0u, 0);
+    if (kept > 3)
+        syscall(SYS_close_range, 3, kept - 1, 0);
+    syscall(SYS_close_range, kept + 1, ~0u, 0);
+    return kept;
 }
 
 static void guard(int lifeline, const char *path)
@@ -143,8 +150,8 @@ static void guard(int lifeline, const char *path)
 
     setsid();
     prctl(PR_SET_NAME, "guardian");
-    let_go(lifeline);
-    if (chdir("/") < 0)
+    lifeline = let_go(lifeline);
+    if (lifeline < 0 || chdir("/") < 0)
         _exit(1);
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         signal(signal_number, SIG_IGN);

@@ -177,6 +177,19 @@ static char *describe_end(const struct command *command)
     return xasprintf("exit status %d", command->end.status);
 }
 
+/* 127 is what a shell says of a program that it does not find (POSIX, Shell Command Language,
+ * 2.8.2): the first thing that goes wrong for everybody. */
+static char *describe_wrong_end(const struct command *command)
+{
+    cleanup_free char *end = describe_end(command);
+
+    return xasprintf("it %s%s, expected exit status %u%s",
+                     command->end.signal ? "was " : "ended with ", end, command->expect->status,
+                     command->end.status == 127
+                         ? ": the guest has no such program, perhaps; programs go into `files:`"
+                         : "");
+}
+
 static void fail(struct step_result *result, char *expected, char *found, const char *reason)
 {
     result->verdict = VERDICT_FAILED;
@@ -231,8 +244,9 @@ static void judge_step(const struct command *command, struct step_result *result
     const struct suite_expect *expect = command->expect;
 
     if ((unsigned int)command->end.status != expect->status) {
-        fail(result, xasprintf("exit status %u", expect->status), describe_end(command),
-             "it ended with another status");
+        cleanup_free char *reason = describe_wrong_end(command);
+
+        fail(result, xasprintf("exit status %u", expect->status), describe_end(command), reason);
         return;
     }
     if (expect->output)

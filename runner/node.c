@@ -100,6 +100,8 @@ static void on_scanned(void *context, const struct scanner_event *event)
         take_ready(node);
         break;
     case SCANNER_MALFORMED:
+        if (node->cut_short && node->said_passed)
+            break;
         node_fault(node, VERDICT_FAILED, true, "a result token cannot be read: %s", event->text);
         break;
     case SCANNER_PANIC:
@@ -149,6 +151,43 @@ static void on_lied(void *context, const char *message)
     node_changed(node);
 }
 
+/* It was asked to, or is a foreign init that has given its result. */
+static bool is_powering_off(const struct node *node)
+{
+    return node->destroying || (node_is_foreign(node) && node->state == NODE_DONE);
+}
+
+/* A panic that the scanner did not see, because the guest had left a line unfinished on its console
+ * and the kernel went on in it. */
+static bool find_panic(const struct node *node, char *message, size_t size)
+{
+    static const char words[] = "] Kernel panic - not syncing";
+    cleanup_buffer struct buffer tail = {0};
+    const char *found;
+
+    node_console_tail(node, 200, &tail);
+    found = memmem(tail.data ? tail.data : "", tail.length, words, sizeof words - 1);
+    if (found)
+        snprintf(message, size, "%.*s", (int)strcspn(found + 2, "\r\n"), found + 2);
+    return found;
+}
+
+static void judge_power_off(struct node *node, const char *activity)
+{
+    char panic[256];
+
+    if (find_panic(node, panic, sizeof panic))
+        node_fault(node, VERDICT_PANIC, true, "%s", panic);
+    else if (node->state == NODE_BOOTING && !node_is_foreign(node))
+        node_fault(node, VERDICT_FAILED, true,
+                   "the guest powered off or rebooted by itself while booting (with %" PRIu64
+                   " MiB of memory, which may be too little for its initrd)",
+                   node->options.spec->memory_bytes >> 20);
+    else
+        node_fault(node, VERDICT_FAILED, true,
+                   "the guest powered off or rebooted by itself while %s", activity);
+}
+
 static void judge_end(struct node *node, const struct vm_gone *gone)
 {
     char activity[128];
@@ -160,6 +199,8 @@ static void judge_end(struct node *node, const struct vm_gone *gone)
                    gone->message);
         break;
     case VM_END_DIED:
+        if (is_powering_off(node) && gone->status == 0)
+            break;
         if (gone->signal)
             node_fault(node, VERDICT_QEMU_DIED, true, "QEMU was killed by signal %d (%s) while %s",
                        gone->signal, strsignal(gone->signal), activity);
@@ -168,9 +209,8 @@ static void judge_end(struct node *node, const struct vm_gone *gone)
                        gone->status, activity);
         break;
     case VM_END_POWEROFF:
-        if (node->state != NODE_STOPPING && !(node_is_foreign(node) && node->state == NODE_DONE))
-            node_fault(node, VERDICT_FAILED, true,
-                       "the guest powered off or rebooted by itself while %s", activity);
+        if (!is_powering_off(node) && node->state != NODE_STOPPING)
+            judge_power_off(node, activity);
         break;
     case VM_END_STOPPED:
         if (node->state != NODE_STOPPING)
@@ -197,6 +237,7 @@ static void on_gone(void *context, const struct vm_gone *gone)
 {
     struct node *node = context;
 
+    node->cut_short = gone->end == VM_END_STOPPED;
     scanner_finish(node->scanner);
     node->gone = *gone;
     keep_qemu_log(node);

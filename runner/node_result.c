@@ -18,6 +18,13 @@ static void cut_off(const struct node *node, struct step_result *step)
     step->reason = xstrdup("it had not ended when the node was stopped");
 }
 
+/* The fault of the node is this process's. */
+static void take_blame(const struct node *node, struct step_result *step)
+{
+    step->verdict = node->fault;
+    step->reason = xstrdup(node->fault_reason);
+}
+
 static void add_steps(struct node *node, struct node_result *result)
 {
     for (size_t i = 0; i < node->command_count; i++) {
@@ -29,6 +36,8 @@ static void add_steps(struct node *node, struct node_result *result)
         command_result(node->commands[i], step);
         if (i >= node->judged && !step->background)
             cut_off(node, step);
+        if (i + 1 == node->blamed)
+            take_blame(node, step);
         if (command_trouble(node->commands[i]) && !step->reason)
             step->reason = xstrdup(command_trouble(node->commands[i]));
     }

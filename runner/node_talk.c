@@ -142,6 +142,13 @@ static void step_ended(struct node *node, size_t index)
     node_result_free(&holder);
 }
 
+/* The first fault of the worst kind is the node's, so the first blame is kept too. */
+static void blame_background(struct node *node, size_t index)
+{
+    if (!node->blamed)
+        node->blamed = index + 1;
+}
+
 /* A background process that ends well before it is ready may have put itself into the background;
  * one that ends badly is never what the test wants. */
 static void background_ended(struct node *node, size_t index, const struct agent_event *event)
@@ -151,6 +158,7 @@ static void background_ended(struct node *node, size_t index, const struct agent
 
     if (event->status == 0 || node->state >= NODE_STOPPING)
         return;
+    blame_background(node, index);
     if (event->signal)
         node_fault(node, VERDICT_FAILED, true,
                    "background process \"%s\" was killed by signal %d "
@@ -211,6 +219,8 @@ static void on_acked(struct node *node, const struct agent_event *event)
     const struct suite_background *background;
 
     if (event->request == WIRE_PING) {
+        if (event->id != node->ping_id)
+            return;
         node->ping_sent_ns = 0;
         node->answered_ns = clock_ns();
         node->cpu_at_answer_ms = vm_cpu_ms(node->vm);
@@ -378,7 +388,8 @@ void node_on_ping(void *context)
     }
     if (!node->ping_sent_ns) {
         node->ping_sent_ns = now;
-        send_request(node, WIRE_PING, agent_plain(node->next_id++));
+        node->ping_id = node->next_id++;
+        send_request(node, WIRE_PING, agent_plain(node->ping_id));
     }
     timer_start(node->ping, PING_NS);
 }
@@ -399,11 +410,12 @@ void node_on_deadline(void *context)
     else if (node->state == NODE_BOOTING)
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "the guest was not ready %.0f s after its start", (double)BOOT_NS / NS_PER_S);
-    else if (node->state == NODE_BACKGROUND)
+    else if (node->state == NODE_BACKGROUND) {
+        blame_background(node, node->current - 1);
         node_fault(node, VERDICT_TIMEOUT, true,
                    "background process \"%s\" was not ready after %g s", background->name,
                    (double)background->ready_timeout_ns / NS_PER_S);
-    else
+    } else
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "%s; its timeout is long over and the guest does not say so", activity);
     node_changed(node);

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OUTPUT_SHOWN = 4096 }; /* bytes of a step's output */
+enum {
+    OUTPUT_SHOWN = 4096, /* bytes of a step's output … */
+    LINES_SHOWN = 40,    /* … and lines */
+};
 
 /* A guest's own words, as one line without control characters. */
 static void print_one_line(struct terminal *terminal, const char *words)
@@ -63,6 +66,17 @@ static size_t read_end(const char *path, char *end, size_t size, bool *whole)
     return n < 0 ? 0 : (size_t)n;
 }
 
+/* Where the last LINES_SHOWN lines begin. */
+static size_t start_of_lines(const char *text, size_t length)
+{
+    size_t at = length, lines = 0;
+
+    while (at > 0 && lines <= LINES_SHOWN)
+        if (text[--at] == '\n' && at + 1 < length)
+            lines++;
+    return at > 0 ? at + 1 : 0;
+}
+
 /* The end of what a step said: mostly its own reason. It may have said 256 MiB. */
 static void print_output(struct terminal *terminal, const char *run_directory, const char *name,
                          const struct output_result *output)
@@ -71,17 +85,24 @@ static void print_output(struct terminal *terminal, const char *run_directory, c
     char end[OUTPUT_SHOWN];
     bool whole = true;
     size_t length = output->bytes > 0 ? read_end(path, end, sizeof end, &whole) : 0;
+    size_t start = start_of_lines(end, length);
 
     if (length == 0)
         return;
-    fprintf(terminal->out, "        %s%s\n", name, whole ? "" : " (its end)");
-    terminal_quote(terminal, "          | ", end, length);
+    fprintf(terminal->out, "        %s%s\n", name, whole && start == 0 ? "" : " (its end)");
+    terminal_quote(terminal, "          | ", end + start, length - start);
 }
 
-static bool step_is_of_interest(const struct step_result *step)
+static bool is_culprit(const struct step_result *step)
 {
-    return verdict_is_bad(step->verdict) ||
-           (step->background && step->ended && (step->status != 0 || step->signal != 0));
+    return verdict_is_bad(step->verdict);
+}
+
+/* What a background process said may explain a step that failed because of it. */
+static bool is_context(const struct step_result *step)
+{
+    return step->background && !verdict_is_bad(step->verdict) &&
+           step->standard_output.bytes + step->standard_error.bytes > 0;
 }
 
 static void print_step(struct terminal *terminal, const char *run_directory,
@@ -111,6 +132,19 @@ static void print_console(struct terminal *terminal, const char *node, const cha
     fputs(terminal_reset(terminal), terminal->out);
 }
 
+static void print_steps(struct terminal *terminal, const char *run_directory,
+                        const struct case_result *result,
+                        bool (*wanted)(const struct step_result *step))
+{
+    const char *reason = result->reason ? result->reason : "";
+
+    for (size_t n = 0; n < result->node_count; n++)
+        for (size_t s = 0; s < result->nodes[n].step_count; s++)
+            if (wanted(&result->nodes[n].steps[s]))
+                print_step(terminal, run_directory, &result->nodes[n], &result->nodes[n].steps[s],
+                           reason);
+}
+
 void report_failure(struct terminal *terminal, const struct case_result *result,
                     const char *run_directory, const char *console_node, const char *console,
                     size_t console_length)
@@ -118,11 +152,8 @@ void report_failure(struct terminal *terminal, const struct case_result *result,
     const char *reason = result->reason ? result->reason : "it has no reason";
 
     terminal_quote(terminal, "      ", reason, strlen(reason));
-    for (size_t n = 0; n < result->node_count; n++)
-        for (size_t s = 0; s < result->nodes[n].step_count; s++)
-            if (step_is_of_interest(&result->nodes[n].steps[s]))
-                print_step(terminal, run_directory, &result->nodes[n], &result->nodes[n].steps[s],
-                           reason);
+    print_steps(terminal, run_directory, result, is_culprit);
+    print_steps(terminal, run_directory, result, is_context);
     print_console(terminal, console_node, console, console_length);
     fprintf(terminal->out, "      all of it: %s/%s\n", run_directory, result->directory);
     fflush(terminal->out);

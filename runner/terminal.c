@@ -130,11 +130,11 @@ void terminal_quote(const struct terminal *terminal, const char *indent, const c
                     size_t count)
 {
     cleanup_buffer struct buffer text = {0};
-    char *state = NULL;
+    char *rest, *line;
 
     text_printable(&text, bytes, count);
-    if (!text.data)
-        return;
-    for (char *line = strtok_r(text.data, "\n", &state); line; line = strtok_r(NULL, "\n", &state))
-        print_line(terminal, indent, line);
+    rest = text.data;
+    while ((line = strsep(&rest, "\n")))
+        if (rest || *line) /* a newline at the end opens no line */
+            print_line(terminal, indent, line);
 }

@@ -172,7 +172,7 @@ class Tokens(duet.SuiteTest):
         self.assertNotRegex(self.result.stdout, "[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
     def test_passed_token_does_not_outvote_a_step(self):
-        self.expect("passed-does-not-outvote", "failed", "it ended with another status")
+        self.expect("passed-does-not-outvote", "failed", "it ended with exit status")
         self.assertEqual(self.result.node("passed-does-not-outvote")["tokens"],
                          [{"verdict": "passed", "reason": None, "details": [1]}])
 

@@ -32,7 +32,7 @@ class FourVerdicts(duet.SuiteTest):
                                                 "hangs": "timeout", "passes": "passed"})
 
     def test_failure_names_step_node_expectation_and_directory(self):
-        shown = self.expect("fails", "failed", 'box: step "run": it ended with another status')
+        shown = self.expect("fails", "failed", 'box: step "run": it ended with exit status')
         self.assertRegex(shown, 'node box, step "run"')
         self.assertRegex(shown, r"expected +exit status 0\n")
         self.assertRegex(shown, r"found +exit status 3\n")
@@ -187,12 +187,13 @@ class Steps(duet.SuiteTest):
         self.assertEqual(self.result.step_output("as-expected", "big"), bytes(3000000))
 
     def test_signal(self):
-        shown = self.expect("signal", "failed", "it ended with another status")
+        shown = self.expect("signal", "failed", "it was ended by signal 11")
         self.assertRegex(shown, r"expected +exit status 0\n")
         self.assertRegex(shown, r"found +ended by signal 11 \(Segmentation fault\)")
 
     def test_success_that_is_not_wanted(self):
-        shown = self.expect("success-unwanted", "failed", "it ended with another status")
+        shown = self.expect("success-unwanted", "failed",
+                            "it ended with exit status 0, expected exit status 1")
         self.assertRegex(shown, r"expected +exit status 1\n +found +exit status 0")
 
     def test_another_text_is_shown_as_hexdump(self):
@@ -356,7 +357,7 @@ class Peers(duet.SuiteTest):
         """
 
     def test_the_node_that_failed_is_named_alone(self):
-        shown = self.expect("suite", "failed", 'fails: step "run": it ended with another status')
+        shown = self.expect("suite", "failed", 'fails: step "run": it ended with exit status')
         self.assertNotIn("node waits", shown)
         self.assertIn("lines of fails's console", shown)
 

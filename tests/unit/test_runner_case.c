@@ -303,7 +303,8 @@ static void one_that_fails_stops_the_others(void **state)
     fixture->scripts[1].status = 1;
     fixture->scripts[0].step_ns = 30 * NS_PER_S;
     prepare(fixture, TWO_WORKERS);
-    run(fixture, VERDICT_FAILED, "b: step \"work\": it ended with another status");
+    run(fixture, VERDICT_FAILED,
+        "b: step \"work\": it ended with exit status 1, expected exit status 0");
     assert_true(fixture->result.duration_s < 20);
     assert_int_equal(fixture->result.nodes[0].verdict, VERDICT_SKIPPED);
     assert_string_equal(case_run_console_tail(fixture->run, 10, &tail), "b");
@@ -318,7 +319,8 @@ static void of_equals_the_first_in_time_gives_the_reason(void **state)
     fixture->scripts[1].status = 2;
     fixture->scripts[1].step_ns = 2 * NS_PER_S;
     prepare(fixture, TWO_WORKERS);
-    run(fixture, VERDICT_FAILED, "b: step \"work\": it ended with another status");
+    run(fixture, VERDICT_FAILED,
+        "b: step \"work\": it ended with exit status 2, expected exit status 0");
 }
 
 static void the_cause_outranks_the_consequence(void **state)

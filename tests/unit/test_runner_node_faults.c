@@ -99,7 +99,10 @@ static void a_guest_that_powers_off_by_itself_failed(void **state)
 
     for (size_t i = 0; i < array_size(running); i++) {
         cleanup_free char *reason = xasprintf(
-            "the guest powered off or rebooted by itself while %s", activities[running[i]]);
+            "the guest powered off or rebooted by itself while %s%s", activities[running[i]],
+            running[i] == NODE_BOOTING ? " (with 256 MiB of memory, which may be too "
+                                         "little for its initrd)"
+                                       : "");
 
         fixture_use(fixture, NODE_YAML);
         fixture_reach(fixture, running[i]);
@@ -107,6 +110,18 @@ static void a_guest_that_powers_off_by_itself_failed(void **state)
         assert_true(node_is_lost(fixture->node));
         fixture_judge(fixture, VERDICT_FAILED, reason);
     }
+}
+
+/* printf without a newline, then the panic in the same line. */
+static void a_panic_behind_an_unfinished_line_is_one(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, NODE_YAML);
+    fixture_reach(fixture, NODE_STEPS);
+    guest_prints(fixture->vm, "working...[    9.500000] Kernel panic - not syncing: Attempted\r\n");
+    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);
+    fixture_judge(fixture, VERDICT_PANIC, "Kernel panic - not syncing: Attempted");
 }
 
 static void a_foreign_init_that_powers_off_without_a_result_failed(void **state)
@@ -487,6 +502,7 @@ int main(void)
         TEST(an_oops_lets_the_case_go_on_and_decides_it),
         TEST(the_cause_outranks_what_came_of_it),
         TEST(a_guest_that_powers_off_by_itself_failed),
+        TEST(a_panic_behind_an_unfinished_line_is_one),
         TEST(a_foreign_init_that_powers_off_without_a_result_failed),
         TEST(a_qemu_that_dies_is_told_in_every_state),
         TEST(a_qemu_that_dies_while_stopping_died),

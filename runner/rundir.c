@@ -153,8 +153,6 @@ static void guard(int lifeline, const char *path)
     lifeline = let_go(lifeline);
     if (lifeline < 0 || chdir("/") < 0)
         _exit(1);
-    for (int signal_number = 1; signal_number < NSIG; signal_number++)
-        signal(signal_number, SIG_IGN);
     while (read(lifeline, &byte, 1) < 0 && errno == EINTR)
         ;
     if (fs_exists(path))
@@ -162,17 +160,23 @@ static void guard(int lifeline, const char *path)
     _exit(0);
 }
 
+/* It is born with every signal blocked, and lives so: Ctrl-C reaches it before it has a session of
+ * its own. */
 static int start_guardian(struct rundir *rundir, struct error *error)
 {
+    sigset_t all, before;
     int ends[2];
 
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(error, "cannot make a pipe for the guardian");
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     rundir->guardian = fork();
     if (rundir->guardian == 0) {
         close(ends[1]);
         guard(ends[0], rundir->path);
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(ends[0]);
     if (rundir->guardian < 0) {
         close(ends[1]);

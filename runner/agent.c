@@ -190,13 +190,21 @@ static void read_event(struct reading *reading, struct agent_event *event)
     }
 }
 
+static bool is_blank(const char *at, const char *end)
+{
+    while (at < end && strchr(" \t\r\n", *at) && *at)
+        at++;
+    return at == end;
+}
+
 int agent_read(const struct wire_ctl *frame, struct agent_event *event, struct error *error)
 {
     struct agent_event read = {.code = (enum wire_code)frame->code};
-    cJSON *json = cJSON_ParseWithLength(frame->payload, frame->payload_length);
+    const char *end = frame->payload;
+    cJSON *json = cJSON_ParseWithLengthOpts(frame->payload, frame->payload_length, &end, 0);
     struct reading reading = {.json = json, .error = error};
 
-    if (!cJSON_IsObject(json)) {
+    if (!cJSON_IsObject(json) || !is_blank(end, frame->payload + frame->payload_length)) {
         cJSON_Delete(json);
         return error_set(error, EBADMSG,
                          "the payload of a frame of code %u from the guest is not a JSON object",

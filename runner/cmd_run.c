@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum {
     KEY_ACCEL = 256,
@@ -185,8 +186,28 @@ static int select_suites(struct run_arguments *arguments, struct error *error)
                      arguments->run.only);
 }
 
+/* A run of minutes must not end in a report that cannot be written. */
+static int check_writable(const char *path, struct error *error)
+{
+    cleanup_free char *directory = NULL;
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    if (!path)
+        return 0;
+    directory = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    if (access(directory, W_OK | X_OK) < 0)
+        return error_errno(error, "cannot write %s", path);
+    return 0;
+}
+
 static int check_outputs(const struct run_arguments *arguments, struct error *error)
 {
+    int code = check_writable(arguments->run.junit, error);
+
+    if (code == 0)
+        code = check_writable(arguments->run.tap, error);
+    if (code < 0)
+        return code;
     if (arguments->suite_count > 1 && (arguments->run.junit || arguments->run.tap))
         return error_set(error, EINVAL,
                          "--junit and --tap write one file for one suite, and these are %zu suites",

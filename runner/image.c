@@ -4,9 +4,11 @@
 #include "base/memory.h"
 #include "initrd/initrd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What a microvm's devices need; a kernel that has them built in needs no module. */
 static const char *const required[] = {"virtio_mmio", "virtio_net", "virtio_console"};
@@ -97,19 +99,51 @@ static int fill_layer(struct initrd *layer, const struct suite_node *node, struc
     return code < 0 ? code : initrd_replace_applets(layer, error);
 }
 
-static int join(const char *base, const char *layer, const char *runtime_dir, char **out,
-                struct error *error)
+/* The image's name says what is in it, so that equal nodes have one image. */
+static int image_path(const struct image_options *options, const char *base, struct initrd *layer,
+                      char **path, struct error *error)
 {
-    const char *const parts[] = {base, layer};
-    cleanup_free char *key = xasprintf("%s\n%s", base, layer);
     char hex[DIGEST_HEX_SIZE];
-    cleanup_free char *path = NULL;
-    int code = 0;
+    struct digest *digest;
+    int code = initrd_digest(layer, hex, error);
 
-    digest_bytes(key, strlen(key), hex);
-    path = xasprintf("%s/initrd/image-%s", runtime_dir, hex);
-    if (!fs_exists(path))
+    if (code < 0)
+        return code;
+    digest = digest_new();
+    digest_update_field(digest, base);
+    digest_update_field(digest, hex);
+    digest_finish(digest, hex);
+    *path = xasprintf("%s/images/%s", options->runtime_dir, hex);
+    return 0;
+}
+
+/* The kernel unpacks one archive behind the other. */
+static int write_image(const char *base, struct initrd *layer, const char *path,
+                       struct error *error)
+{
+    cleanup_free char *layer_path = xasprintf("%s.layer", path);
+    const char *const parts[] = {base, layer_path};
+    int code = initrd_write(layer, layer_path, INITRD_LEVEL_STORED, error);
+
+    if (code == 0)
         code = initrd_concatenate(parts, array_size(parts), path, error);
+    unlink(layer_path);
+    return code;
+}
+
+static int make_image(const struct image_options *options, const struct suite_node *node,
+                      const char *base, struct initrd *layer, char **out, struct error *error)
+{
+    cleanup_free char *directory = xasprintf("%s/images", options->runtime_dir);
+    cleanup_free char *path = NULL;
+    int code;
+
+    if ((code = fill_layer(layer, node, error)) < 0 ||
+        (code = fs_mkdirs(directory, 0700, error)) < 0 ||
+        (code = image_path(options, base, layer, &path, error)) < 0)
+        return code;
+    if (!fs_exists(path))
+        code = write_image(base, layer, path, error);
     if (code == 0)
         *out = steal_pointer(&path);
     return code;
@@ -119,7 +153,6 @@ int image_make(const struct image_options *options, const struct suite_node *nod
                struct error *error)
 {
     cleanup_free char *base = NULL;
-    cleanup_free char *layer_path = NULL;
     struct initrd *layer;
     int code;
 
@@ -131,12 +164,32 @@ int image_make(const struct image_options *options, const struct suite_node *nod
         return 0;
     }
     layer = initrd_new();
-    code = fill_layer(layer, node, error);
-    if (code == 0)
-        code = initrd_write_cached(layer, options->runtime_dir, INITRD_LEVEL_STORED, &layer_path,
-                                   NULL, error);
+    code = make_image(options, node, base, layer, path, error);
     initrd_free(layer);
-    if (code < 0)
-        return error_context(error, "node %s", node->name);
-    return join(base, layer_path, options->runtime_dir, path, error);
+    return code < 0 ? error_context(error, "node %s", node->name) : 0;
+}
+
+static bool is_one_of(const char *path, const char *const paths[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(path, paths[i]) == 0)
+            return true;
+    return false;
+}
+
+void image_keep_only(const char *runtime_dir, const char *const paths[], size_t count)
+{
+    cleanup_free char *directory = xasprintf("%s/images", runtime_dir);
+    DIR *opened = opendir(directory);
+    struct dirent *entry;
+
+    if (!opened)
+        return;
+    while ((entry = readdir(opened))) {
+        cleanup_free char *path = xasprintf("%s/%s", directory, entry->d_name);
+
+        if (entry->d_name[0] != '.' && !is_one_of(path, paths, count))
+            unlink(path);
+    }
+    closedir(opened);
 }

@@ -9,7 +9,7 @@
 struct image_options {
     const struct kernel *kernel;
     const char *cache_dir;   /* base layers are kept here */
-    const char *runtime_dir; /* layers of the run and whole images go here */
+    const char *runtime_dir; /* images go here */
 };
 
 /* Makes the node's initrd, or finds the one that an equal node of this run has. Takes from some
@@ -17,5 +17,9 @@ struct image_options {
  * Errors: of the initrd module; ENODEV for a kernel without the drivers of a microvm. */
 int image_make(const struct image_options *options, const struct suite_node *node, char **path,
                struct error *error);
+
+/* Removes the run's images but those at `paths`, so that a suite of many cases does not fill a
+ * runtime directory that is in memory. */
+void image_keep_only(const char *runtime_dir, const char *const paths[], size_t count);
 
 #endif

@@ -101,6 +101,15 @@ static int make_images(void *context, struct error *error)
     return code;
 }
 
+static void drop_other_images(const struct session *session, const struct plan *plan)
+{
+    cleanup_free const char **used = xcalloc(plan->machine_count, sizeof *used);
+
+    for (size_t i = 0; i < plan->machine_count; i++)
+        used[i] = plan->machines[i].spec.initrd;
+    image_keep_only(session->rundir.path, used, plan->machine_count);
+}
+
 static int refuse_impairments(const struct suite_case *suite_case, struct error *error)
 {
     static const struct suite_impair none = {0};
@@ -108,8 +117,8 @@ static int refuse_impairments(const struct suite_case *suite_case, struct error 
     for (size_t i = 0; i < suite_case->link_count; i++)
         if (memcmp(&suite_case->links[i].impair, &none, sizeof none) != 0)
             return error_set(error, ENOTSUP,
-                             "link %s asks for an impairment, and this duet has no packet core "
-                             "yet: without `impair:` the case would run",
+                             "link %s asks for an impairment, which this version of duet cannot "
+                             "make: leave `impair:` out, or use tc-netem in a node",
                              suite_case->links[i].name);
     return 0;
 }
@@ -137,6 +146,8 @@ static int make_plan(struct suite_run *run, const struct suite_case *suite_case,
         code = plan_make(&options, plan, error);
     if (code == 0)
         code = session_block(session, make_images, &work, error);
+    if (code == 0)
+        drop_other_images(session, plan);
     return code;
 }
 

@@ -206,7 +206,8 @@ static const struct suite_key keys[] = {
         .summary = "Of both interfaces. With IPv6 at least 1280."),
     PART("impair", IN_LINK, .type = "impairment", .read = read_impair,
          .example = "{loss: 0.5%, delay: 5ms}",
-         .summary = "How bad the link is, in each direction. Default: not at all."),
+         .summary = "How bad the link is, in each direction. Default: not at all. This version "
+                    "reads it and cannot make it yet: a case that asks for it is an error."),
 
     KEY("delay", IN_IMPAIR, suite_impair, delay_ns, DURATION, .fallback = "0s", .least = "0s",
         .most = "1h", .example = "25ms", .summary = "Added to every packet."),
@@ -233,8 +234,9 @@ static const struct suite_key keys[] = {
         .required = IN_INIT, .example = "/init", .summary = "What to run, from the directory."),
     KEY("raw", IN_INIT, suite_init, raw, .type = "true or false", .read = read_bool,
         .fallback = "false", .example = "true",
-        .summary = "Whether `run` is PID 1 itself, in a guest that duet does nothing in. "
-                   "Otherwise duet's init prepares the node, then runs it."),
+        .summary =
+            "Whether `run` is PID 1 itself, in a guest that duet does nothing in. "
+            "Otherwise duet's init prepares the node, takes its own mounts away, and becomes it."),
 
     KEY("result", IN_TOKENS, suite_tokens, result, .type = "line", .read = read_line,
         .fallback = "DUET_RESULT: ", .example = "\"MY_RESULT: \"",

@@ -10,6 +10,7 @@
 #include "vm/console.h"
 #include "vm/host.h"
 #include "vm/port.h"
+#include "vm/qemu_log.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>
@@ -207,13 +208,28 @@ void machine_event(struct vm_host *host, const char *name, int event, int detail
 
 /* -- The start --------------------------------------------------------------------------------- */
 
+/* Where QEMU ends at once libvirt may have met no more than a closed socket. */
+static char *explain(const struct vm *vm, const char *message)
+{
+    cleanup_free char *path = vm_log_path(vm);
+    cleanup_buffer struct buffer log = {0};
+    const char *line = NULL;
+    size_t length;
+
+    if (path && fs_read(path, 1 << 20, &log, NULL) == 0)
+        line = qemu_log_last_line(log.data, &length);
+    if (!line || memmem(message, strlen(message), line, length))
+        return xstrdup(message);
+    return xasprintf("%s; QEMU said: %.*s", message, (int)length, line);
+}
+
 static void create(void *context)
 {
     struct vm *vm = context;
 
     vm->domain = virDomainCreateXML(vm->host->connection, vm->xml, 0);
     if (!vm->domain)
-        vm->create_error = xstrdup(virGetLastErrorMessage());
+        vm->create_error = explain(vm, virGetLastErrorMessage());
 }
 
 /* The driver writes run/qemu/NAME.pid below its root. */

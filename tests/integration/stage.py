@@ -46,6 +46,12 @@ def can_open_kvm():
     return True
 
 
+def can_mount():
+    """Root in a container often cannot."""
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
+
+
 def shared_cache(directory):
     """A cache that knows the user's kernels, and nothing yet of KVM and of libvirt's emulators."""
     debian_kernel()

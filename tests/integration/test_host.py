@@ -29,6 +29,7 @@ TWO = "name: two\nmatrix: {n: [one, two]}\nnodes: {a: {run: 'test ${n} = one'}}\
 FLOOD = "name: flood\nnodes: {a: {run: head -c 1000000 /dev/zero}}\n"
 
 needs_root = unittest.skipIf(os.geteuid() != 0, "needs root")
+needs_mounts = unittest.skipUnless(stage.can_mount(), "needs root that may mount")
 
 
 class HostTest(unittest.TestCase):
@@ -72,14 +73,14 @@ class Results(HostTest):
         run = self.place.run(ONE, "--verbose", "--results", "results")
         self.assert_refused(run, "results is there already and is not a directory")
 
-    @needs_root
+    @needs_mounts
     def test_on_a_file_system_that_is_full(self):
         full = self.within(stage.tmpfs(self.place.path / "full", "64k"))
         stage.fill(full)
         run = self.place.run(ONE, "--accel", "tcg", "--verbose", "--results", "full")
         self.assert_refused(run, "No space left on device")
 
-    @needs_root
+    @needs_mounts
     def test_on_a_file_system_that_becomes_full(self):
         full = self.within(stage.tmpfs(self.place.path / "full", "64k"))
         run = self.place.run(FLOOD, "--accel", "tcg", "--results", "full")
@@ -91,7 +92,7 @@ class Results(HostTest):
 
 
 class Runtime(HostTest):
-    @needs_root
+    @needs_mounts
     def test_a_runtime_directory_that_is_full(self):
         self.within(stage.tmpfs(self.place.runtime, "64k", ",mode=0700"))
         stage.fill(self.place.runtime)
@@ -119,12 +120,12 @@ class Runtime(HostTest):
         self.assertNotIn("left:", run.stderr)
         return run
 
-    @needs_root
+    @needs_mounts
     def test_a_tmp_that_is_full(self):
         run = self.in_another_tmp("cat /dev/zero >/tmp/filler 2>/dev/null || :")
         self.assert_refused(run, "/tmp/duet-0-", "No space left on device")
 
-    @needs_root
+    @needs_mounts
     def test_a_tmp_that_is_read_only(self):
         run = self.in_another_tmp("mount -o remount,ro /tmp")
         self.assert_refused(run, "cannot make a directory like /tmp/duet-0-",
@@ -189,7 +190,7 @@ class Users(HostTest):
         run = self.finish(nobody.start("run", "--verbose", "--accel", "kvm", suite))
         self.assert_refused(run, "no guest starts under KVM here: /dev/kvm: ")
 
-    @needs_root
+    @needs_mounts
     def test_without_the_user_that_libvirt_wants(self):
         passwd = self.place.write("passwd", "".join(
             line for line in pathlib.Path("/etc/passwd").read_text().splitlines(keepends=True)

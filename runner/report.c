@@ -44,7 +44,7 @@ static void print_field(struct terminal *terminal, const char *name, const char 
         return;
     if (!strchr(text, '\n')) {
         fprintf(terminal->out, "        %-9s ", name);
-        terminal_quote(terminal, "", text, strlen(text));
+        terminal_quote(terminal, "", *text ? text : "(nothing)", *text ? strlen(text) : 9);
         return;
     }
     fprintf(terminal->out, "        %s\n", name);

@@ -1,136 +1,331 @@
-/* What a kernel without ACPI asks of a plan: QEMU names each device on its command line. */
+/* From a case to machines: command lines word for word, who serves a link, who starts when. */
 #include "runner/plan.h"
 
-#include "base/fs.h"
-#include "base/memory.h"
+#include "directory.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-struct world {
+struct fixture {
     char *directory;
     struct suite *suite;
     struct plan plan;
-    struct error error;
+    struct plan_options options;
 };
 
-static int setup(void **state)
+static int set_up(void **state)
 {
-    struct world *world = xcalloc(1, sizeof *world);
+    struct fixture *fixture = xcalloc(1, sizeof *fixture);
+    cleanup_free char *guest = NULL;
 
-    *state = world;
-    world->directory = xstrdup("/tmp/duet-test-plan-XXXXXX");
-    return mkdtemp(world->directory) ? 0 : -1;
+    fixture->directory = directory_make();
+    guest = xasprintf("%s/guest", fixture->directory);
+    assert_int_equal(fs_mkdirs(guest, 0755, NULL), 0);
+    directory_write(guest, "run.sh", "#!/bin/sh\n", 0755);
+    directory_write(guest, "my init", "#!/bin/sh\n", 0755);
+    *state = fixture;
+    return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
-    struct world *world = *state;
-    int code = fs_remove_tree(world->directory, NULL);
+    struct fixture *fixture = *state;
 
-    plan_free(&world->plan);
-    suite_free(world->suite);
-    free(world->directory);
-    free(world);
-    return code;
+    plan_free(&fixture->plan);
+    suite_free(fixture->suite);
+    directory_remove(fixture->directory);
+    free(fixture);
+    return 0;
 }
 
-/* A hub with `links` neighbours, and `cmdline` more bytes on the hub's command line. */
-static void load(struct world *world, int links, size_t cmdline)
+static int try_plan(struct fixture *fixture, const char *yaml, struct error *error)
 {
-    cleanup_free char *path = xasprintf("%s/hub.yaml", world->directory);
-    cleanup_buffer struct buffer text = {0};
-
-    buffer_append_text(&text, "name: hub\nsummary: s\nnodes:\n  hub:\n    run: true\n");
-    if (cmdline > 0)
-        buffer_append_text(&text, "    cmdline: x=");
-    for (size_t i = strlen(" x="); i < cmdline; i++)
-        buffer_append(&text, "y", 1);
-    buffer_append_text(&text, "\n");
-    for (int i = 0; i < links; i++)
-        buffer_printf(&text, "  n%d: {}\n", i);
-    buffer_append_text(&text, "links:\n");
-    for (int i = 0; i < links; i++)
-        buffer_printf(&text, "  - {nodes: [hub, n%d], subnet: [10.0.%d.0/24, \"fd00:%d::/64\"]}\n",
-                      i, i, i);
-    assert_int_equal(fs_write(path, text.data, text.length, 0644, &world->error), 0);
-    suite_free(world->suite);
-    world->suite = NULL;
-    if (suite_load(path, &world->suite, &world->error) < 0)
-        fail_msg("%s", world->error.message);
+    if (suite_load_text("s.yaml", fixture->directory, yaml, strlen(yaml), &fixture->suite, error))
+        fail_msg("%s", error->message);
+    fixture->options = (struct plan_options){.suite_case = &fixture->suite->cases[0],
+                                             .case_index = 3,
+                                             .runtime_dir = "/run/d",
+                                             .emulator = "/usr/bin/qemu",
+                                             .kernel = "/boot/image",
+                                             .accel = VM_ACCEL_KVM};
+    return plan_make(&fixture->options, &fixture->plan, error);
 }
 
-static int make(struct world *world, bool no_acpi)
+static void plan(struct fixture *fixture, const char *yaml)
 {
-    struct plan_options options = {.suite_case = &world->suite->cases[0],
-                                   .runtime_dir = "/run",
-                                   .emulator = "qemu",
-                                   .kernel = "vmlinux",
-                                   .no_acpi = no_acpi,
-                                   .accel = VM_ACCEL_TCG};
+    struct error error = {0};
 
-    plan_free(&world->plan);
-    return plan_make(&options, &world->plan, &world->error);
+    if (try_plan(fixture, yaml, &error) < 0)
+        fail_msg("%s", error.message);
 }
 
-static void machines_learn_of_their_kernel(void **state)
+static const struct vm_spec *spec(const struct fixture *fixture, size_t node)
 {
-    struct world *world = *state;
-
-    load(world, 1, 0);
-    assert_int_equal(make(world, false), 0);
-    assert_false(world->plan.machines[0].spec.no_acpi);
-    assert_int_equal(make(world, true), 0);
-    assert_true(world->plan.machines[0].spec.no_acpi);
-    assert_true(world->plan.machines[1].spec.no_acpi);
+    return &fixture->plan.machines[node].spec;
 }
 
-static void links_that_a_machine_without_acpi_has_no_room_for(void **state)
-{
-    struct world *world = *state;
+#define BASE "console=ttyS0 printk.time=1 panic=-1 reboot=t "
 
-    load(world, VM_NICS_WITHOUT_ACPI, 0);
-    assert_int_equal(make(world, true), 0);
-    load(world, VM_NICS_WITHOUT_ACPI + 1, 0);
-    assert_int_equal(make(world, false), 0);
-    assert_int_equal(make(world, true), -E2BIG);
-    assert_string_equal(world->error.message,
-                        "node hub has 7 links, and with a kernel that has no ACPI a microvm takes "
-                        "6 at most: use another kernel (--kernel debian)");
+#define PAIR                                                                                       \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  exit: {memory: 128MiB, cpus: 2}\n"                                                          \
+    "  entry: {run: one}\n"                                                                        \
+    "links:\n"                                                                                     \
+    "  - {nodes: [exit, entry], subnet: [10.0.0.0/24, fd00::/64], mtu: 1400}\n"
+
+static void a_pair_is_told_its_link_and_its_peer(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, PAIR);
+    assert_int_equal(fixture->plan.machine_count, 2);
+    assert_string_equal(spec(fixture, 0)->cmdline,
+                        BASE "duet.node=exit duet.link=mac=02:00:00:00:00:01,name=eth0,mtu=1400,"
+                             "addr=10.0.0.1/24,addr=fd00::1/64 duet.host=entry,10.0.0.2,fd00::2 "
+                             "duet.result=DUET_RESULT:%20 duet.ready=DUET_READY:%20");
+    assert_string_equal(spec(fixture, 1)->cmdline,
+                        BASE "duet.node=entry duet.link=mac=02:00:00:00:00:02,name=eth0,mtu=1400,"
+                             "addr=10.0.0.2/24,addr=fd00::2/64 duet.host=exit,10.0.0.1,fd00::1 "
+                             "duet.result=DUET_RESULT:%20 duet.ready=DUET_READY:%20");
 }
 
-static void the_words_of_qemu_count(void **state)
+static void a_machine_has_its_shape_and_its_sockets(void **state)
 {
-    const size_t own = (VM_NICS_WITHOUT_ACPI + VM_OWN_DEVICES) * VM_DEVICE_WORD_MAX;
-    struct world *world = *state;
-    size_t length;
+    struct fixture *fixture = *state;
 
-    load(world, VM_NICS_WITHOUT_ACPI, 0);
-    assert_int_equal(make(world, false), 0);
-    length = strlen(world->plan.machines[0].spec.cmdline);
-    load(world, VM_NICS_WITHOUT_ACPI, PLAN_CMDLINE_MAX - length - own);
-    assert_int_equal(make(world, true), 0);
-    load(world, VM_NICS_WITHOUT_ACPI, PLAN_CMDLINE_MAX - length - own + 1);
-    assert_int_equal(make(world, true), -E2BIG);
-    assert_non_null(strstr(world->error.message, "has 2047 bytes and the kernel takes 2046"));
-    assert_int_equal(make(world, false), 0);
+    plan(fixture, PAIR);
+    assert_string_equal(spec(fixture, 0)->name, "c3-0-exit");
+    assert_string_equal(spec(fixture, 1)->name, "c3-1-entry");
+    assert_int_equal(spec(fixture, 0)->memory_bytes, 128 << 20);
+    assert_int_equal(spec(fixture, 0)->cpus, 2);
+    assert_string_equal(spec(fixture, 0)->emulator, "/usr/bin/qemu");
+    assert_string_equal(spec(fixture, 0)->kernel, "/boot/image");
+    assert_int_equal(spec(fixture, 0)->accel, VM_ACCEL_KVM);
+    assert_string_equal(spec(fixture, 0)->console_path, "/run/d/3.0.con");
+    assert_string_equal(spec(fixture, 0)->ctl_path, "/run/d/3.0.ctl");
+    assert_string_equal(spec(fixture, 1)->io_path, "/run/d/3.1.io");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+static void who_starts_first_serves_the_link(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, PAIR);
+    assert_int_equal(fixture->plan.machines[0].rank, 0);
+    assert_int_equal(fixture->plan.machines[1].rank, 1);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(spec(fixture, i)->nic_count, 1);
+        assert_string_equal(spec(fixture, i)->nics[0].socket_path, "/run/d/3.l0");
+    }
+    assert_true(spec(fixture, 0)->nics[0].server);
+    assert_false(spec(fixture, 1)->nics[0].server);
+    assert_string_equal(spec(fixture, 0)->nics[0].mac, "02:00:00:00:00:01");
+    assert_string_equal(spec(fixture, 1)->nics[0].mac, "02:00:00:00:00:02");
+}
+
+/* Each is told the peer's address on the link that they share, and else on its first. */
+static void a_chain_knows_all_its_nodes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, "name: s\n"
+                  "nodes:\n"
+                  "  left: {run: one, routes: [{to: 10.0.2.0/24, via: 10.0.1.2}]}\n"
+                  "  middle: {sysctl: {net.ipv4.ip_forward: 1}}\n"
+                  "  right: {}\n"
+                  "links:\n"
+                  "  - {nodes: [left, middle], subnet: 10.0.1.0/24}\n"
+                  "  - {nodes: [middle, right], subnet: 10.0.2.0/24}\n");
+    assert_non_null(strstr(spec(fixture, 0)->cmdline, " duet.host=middle,10.0.1.2 "
+                                                      "duet.host=right,10.0.2.2 "
+                                                      "duet.route=10.0.2.0/24,via=10.0.1.2 "));
+    assert_non_null(strstr(spec(fixture, 1)->cmdline, " duet.host=left,10.0.1.1 "
+                                                      "duet.host=right,10.0.2.2 "
+                                                      "duet.sysctl=net.ipv4.ip_forward=1 "));
+    assert_non_null(strstr(spec(fixture, 2)->cmdline, " duet.host=left,10.0.1.1 "
+                                                      "duet.host=middle,10.0.2.1 "));
+    assert_int_equal(spec(fixture, 1)->nic_count, 2);
+    assert_string_equal(spec(fixture, 1)->nics[1].socket_path, "/run/d/3.l1");
+    assert_false(spec(fixture, 1)->nics[0].server);
+    assert_true(spec(fixture, 1)->nics[1].server);
+}
+
+static void odd_values_are_encoded(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, "name: s\n"
+                  "tokens: {result: \"my, \\\"result\\\"\\u00e9% \"}\n"
+                  "nodes:\n"
+                  "  n: {run: one, sysctl: {net.ipv4.ping_group_range: \"0 100\"}, cmdline: \"a=1 "
+                  "b\"}\n");
+    assert_string_equal(spec(fixture, 0)->cmdline,
+                        BASE "duet.node=n duet.sysctl=net.ipv4.ping_group_range=0%20100 "
+                             "duet.result=my%2C%20%22result%22%C3%A9%25%20 "
+                             "duet.ready=DUET_READY:%20 a=1 b");
+}
+
+static void the_accelerator_has_its_words(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plan again;
+
+    plan(fixture, PAIR);
+    fixture->options.accel = VM_ACCEL_TCG;
+    fixture->options.tsc_khz = 2400000;
+    assert_int_equal(plan_make(&fixture->options, &again, NULL), 0);
+    assert_non_null(strstr(again.machines[0].spec.cmdline, " tsc_early_khz=2400000 "));
+    plan_free(&again);
+}
+
+/* -- Foreign inits ----------------------------------------------------------------------------- */
+
+static void an_init_is_named_to_duet_s_or_to_the_kernel(void **state)
+{
+    static const struct {
+        const char *init, *end;
+    } inits[] = {
+        {"{directory: guest, run: /run.sh}", " duet.ready=DUET_READY:%20 duet.exec=/run.sh"},
+        {"{directory: guest, run: /my init}", " duet.ready=DUET_READY:%20 duet.exec=/my%20init"},
+        {"{directory: guest, run: /run.sh, raw: true}",
+         " duet.ready=DUET_READY:%20 rdinit=/run.sh"},
+        {"{directory: guest, run: /my init, raw: true}",
+         " duet.ready=DUET_READY:%20 rdinit=\"/my init\""},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(inits); i++) {
+        cleanup_free char *yaml = xasprintf("name: s\nnodes:\n  n: {init: %s}\n", inits[i].init);
+        const char *cmdline;
+
+        plan(fixture, yaml);
+        cmdline = spec(fixture, 0)->cmdline;
+        assert_string_equal(cmdline + strlen(cmdline) - strlen(inits[i].end), inits[i].end);
+        plan_free(&fixture->plan);
+        suite_free(fixture->suite);
+        fixture->suite = NULL;
+    }
+}
+
+static void assert_ranks(const struct fixture *fixture, const size_t *ranks)
+{
+    for (size_t i = 0; i < fixture->plan.machine_count; i++)
+        assert_int_equal(fixture->plan.machines[i].rank, ranks[i]);
+}
+
+#define FOREIGN "init: {directory: guest, run: /run.sh}"
+
+static void who_starts_late_starts_behind_all_that_do_not(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct suite_case *suite_case;
+
+    plan(fixture, "name: s\n"
+                  "nodes:\n"
+                  "  a: {run: one}\n"
+                  "  late: {after: [a], " FOREIGN "}\n"
+                  "  c: {after: [a], run: one}\n"
+                  "  early: {" FOREIGN "}\n"
+                  "links:\n"
+                  "  - {nodes: [late, a], subnet: 10.0.0.0/24}\n"
+                  "  - {nodes: [late, c], subnet: 10.0.1.0/24}\n"
+                  "  - {nodes: [late, early], subnet: 10.0.2.0/24}\n");
+    assert_ranks(fixture, (const size_t[]){0, 3, 1, 2});
+    for (size_t i = 0; i < 3; i++)
+        assert_false(spec(fixture, 1)->nics[i].server);
+    suite_case = &fixture->suite->cases[0];
+    assert_false(plan_starts_late(&suite_case->nodes[0]));
+    assert_true(plan_starts_late(&suite_case->nodes[1]));
+    assert_false(plan_starts_late(&suite_case->nodes[2]));
+    assert_false(plan_starts_late(&suite_case->nodes[3]));
+}
+
+/* `first` waits for a, which waits for `second`: that one starts before it, wherever it stands. */
+static void late_ones_start_in_the_order_of_what_they_wait_for(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, "name: s\n"
+                  "nodes:\n"
+                  "  first: {after: [a], " FOREIGN "}\n"
+                  "  a: {after: [second], run: one}\n"
+                  "  second: {after: [b], " FOREIGN "}\n"
+                  "  b: {run: one}\n"
+                  "links:\n"
+                  "  - {nodes: [first, a], subnet: 10.0.0.0/24}\n"
+                  "  - {nodes: [second, b], subnet: 10.0.1.0/24}\n");
+    assert_int_equal(fixture->plan.machines[2].rank, 2);
+    assert_int_equal(fixture->plan.machines[0].rank, 3);
+}
+
+/* -- What does not fit ------------------------------------------------------------------------- */
+
+/* A node with a command line of `length` bytes, of which a sysctl's value makes up the rest. */
+static int try_length(struct fixture *fixture, size_t length, struct error *error)
+{
+    const char *const format = "name: s\nnodes:\n  n: {run: one, cmdline: \"%01000d\", sysctl: "
+                               "{kernel.modprobe: \"%0*d\"}}\n";
+    cleanup_free char *shortest = xasprintf(format, 0, 1, 0);
+    cleanup_free char *yaml = NULL;
+    size_t rest;
+
+    plan_free(&fixture->plan);
+    suite_free(fixture->suite);
+    plan(fixture, shortest);
+    rest = length - strlen(spec(fixture, 0)->cmdline);
+    plan_free(&fixture->plan);
+    suite_free(fixture->suite);
+    fixture->suite = NULL;
+    yaml = xasprintf(format, 0, (int)rest + 1, 0);
+    return try_plan(fixture, yaml, error);
+}
+
+static void a_command_line_that_is_too_long_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {0};
+
+    assert_int_equal(try_length(fixture, PLAN_CMDLINE_MAX, &error), 0);
+    assert_int_equal(strlen(spec(fixture, 0)->cmdline), PLAN_CMDLINE_MAX);
+    assert_int_equal(try_length(fixture, PLAN_CMDLINE_MAX + 1, &error), -E2BIG);
+    assert_string_equal(error.message,
+                        "node n: its kernel command line has 2047 bytes and the kernel takes 2046: "
+                        "fewer links, routes, sysctls or `cmdline:` words are needed");
+    assert_null(fixture->plan.machines);
+}
+
+static void a_kernel_without_acpi_takes_fewer_links(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer yaml = {0};
+    struct error error = {0};
+    struct plan none = {0};
+
+    buffer_append_text(&yaml, "name: s\nnodes: {n: {run: one}, m: {}}\nlinks:\n");
+    for (int i = 0; i < VM_NICS_WITHOUT_ACPI + 1; i++)
+        buffer_printf(&yaml, "  - {nodes: [n, m], subnet: 10.0.%d.0/24}\n", i);
+    plan(fixture, yaml.data);
+    fixture->options.no_acpi = true;
+    assert_int_equal(plan_make(&fixture->options, &none, &error), -E2BIG);
+    assert_null(none.machines);
+    assert_non_null(strstr(error.message, "node n has 7 links"));
+}
 
 int main(void)
 {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(machines_learn_of_their_kernel),
-        TEST(links_that_a_machine_without_acpi_has_no_room_for),
-        TEST(the_words_of_qemu_count),
+        TEST(a_pair_is_told_its_link_and_its_peer),
+        TEST(a_machine_has_its_shape_and_its_sockets),
+        TEST(who_starts_first_serves_the_link),
+        TEST(a_chain_knows_all_its_nodes),
+        TEST(odd_values_are_encoded),
+        TEST(the_accelerator_has_its_words),
+        TEST(an_init_is_named_to_duet_s_or_to_the_kernel),
+        TEST(who_starts_late_starts_behind_all_that_do_not),
+        TEST(late_ones_start_in_the_order_of_what_they_wait_for),
+        TEST(a_command_line_that_is_too_long_is_refused),
+        TEST(a_kernel_without_acpi_takes_fewer_links),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

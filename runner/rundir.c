@@ -16,11 +16,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     COMMAND_LINE_MAX = 1 << 20,
     PROCESS_END_MS = 5000,
+    MAKING_S_MAX = 60,
     /* What unix(7) leaves for the directory once the longest name below it is there, QEMU's
      * monitor: /v/lib/qemu/domain-NUMBER-NAME/monitor.sock, of which libvirt cuts NAME after 20
      * bytes. */
@@ -102,6 +104,14 @@ static bool is_dead(const char *path)
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
+static bool is_own_directory(const char *path, struct stat *info)
+{
+    return lstat(path, info) == 0 && S_ISDIR(info->st_mode) && info->st_uid == geteuid();
+}
+
+/* A directory has a name with a dot before it until its run holds its lock: then nothing that has
+ * its final name is taken for dead while it is being made. One that keeps the dot for a minute
+ * belongs to a run that was killed in that moment. */
 static void sweep_dead(const char *parent, const char *prefix)
 {
     DIR *directory = opendir(parent);
@@ -111,15 +121,15 @@ static void sweep_dead(const char *parent, const char *prefix)
         return;
     while ((entry = readdir(directory))) {
         cleanup_free char *path = xasprintf("%s/%s", parent, entry->d_name);
+        bool hidden = entry->d_name[0] == '.';
         struct stat info;
 
-        if (entry->d_name[0] == '.' || strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+        if (strncmp(entry->d_name + hidden, prefix, strlen(prefix)) != 0 ||
+            strspn(entry->d_name, ".") == strlen(entry->d_name) || !is_own_directory(path, &info))
             continue;
-        if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid())
-            continue;
-        /* A run that was killed before it had its lock, the first file, left an empty one. Nobody
-         * makes one meanwhile, since the caller holds the parent's lock. */
-        if (rmdir(path) < 0 && is_dead(path))
+        if (!hidden && is_dead(path))
+            rundir_sweep(path);
+        if (hidden && time(NULL) - info.st_mtime > MAKING_S_MAX && rmdir(path) < 0 && is_dead(path))
             rundir_sweep(path);
     }
     closedir(directory);
@@ -188,22 +198,24 @@ static int start_guardian(struct rundir *rundir, struct error *error)
 
 /* -- Making one -------------------------------------------------------------------------------- */
 
-/* The parent is locked meanwhile: a directory whose lock is not yet taken looks dead. */
 static int make_in(const char *parent, const char *prefix, struct rundir *rundir,
                    struct error *error)
 {
-    cleanup_free char *template = xasprintf("%s/%sXXXXXX", parent, prefix);
+    cleanup_free char *hidden = xasprintf("%s/.%sXXXXXX", parent, prefix);
     cleanup_free char *lock = NULL;
-    cleanup_fd int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code;
 
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
-        return error_errno(error, "cannot lock the directory %s", parent);
     sweep_dead(parent, prefix);
-    if (!mkdtemp(template))
-        return error_errno(error, "cannot make a directory like %s", template);
-    rundir->path = steal_pointer(&template);
-    lock = xasprintf("%s/lock", rundir->path);
-    return fs_lock(lock, &rundir->lock, error);
+    if (!mkdtemp(hidden))
+        return error_errno(error, "cannot make a directory like %s", hidden);
+    rundir->path = xasprintf("%s/%s", parent, hidden + strlen(parent) + 2);
+    lock = xasprintf("%s/lock", hidden);
+    code = fs_lock(lock, &rundir->lock, error);
+    if (code == 0 && rename(hidden, rundir->path) < 0)
+        code = error_errno(error, "cannot make %s", rundir->path);
+    if (code < 0)
+        fs_remove_tree(hidden, NULL);
+    return code;
 }
 
 /* The XDG specification wants it owned by the user, with nobody else having access. It is another

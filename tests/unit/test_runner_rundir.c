@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -127,13 +128,21 @@ static void what_a_dead_run_left_is_swept(void **state)
     rundir_free(&rundir);
 }
 
+/* Its name still has the dot that a directory has while it is made; a young one may be somebody's
+ * who is at it. */
 static void what_a_run_left_that_was_killed_at_once_is_swept(void **state)
 {
-    cleanup_free char *stale = make_stale(*state, false);
+    const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    cleanup_free char *stale = xasprintf("%s/duet/.stale1", (char *)*state);
+    cleanup_free char *young = xasprintf("%s/duet/.young1", (char *)*state);
     struct rundir rundir;
 
+    assert_int_equal(fs_mkdirs(stale, 0700, NULL), 0);
+    assert_int_equal(fs_mkdirs(young, 0700, NULL), 0);
+    assert_int_equal(utimensat(AT_FDCWD, stale, long_ago, 0), 0);
     make(&rundir);
     assert_false(is_there(stale));
+    assert_true(is_there(young));
     rundir_free(&rundir);
 }
 

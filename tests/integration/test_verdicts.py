@@ -216,7 +216,8 @@ class Steps(duet.SuiteTest):
         self.assertRegex(shown, 'expected +"two" in its standard output')
 
     def test_steps_after_a_failed_one_do_not_run(self):
-        self.expect("later-steps-do-not-run", "failed", 'step "step-1": it ended with another')
+        self.expect("later-steps-do-not-run", "failed",
+                    'step "step-1": it ended with exit status 1')
         self.assertNotRegex(self.result.console("later-steps-do-not-run"), rb"(?m)^no\r?$")
 
     def test_case_timeout_names_the_step_that_ran(self):

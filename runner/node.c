@@ -346,7 +346,7 @@ void node_time_out(struct node *node, uint64_t timeout_ns)
     if (node->state == NODE_IDLE || node->state >= NODE_DONE)
         return;
     node_activity(node, activity, sizeof activity);
-    if (node->ping_sent_ns && clock_ns() - node->ping_sent_ns > 2 * PING_NS)
+    if (node->ping_sent_ns && clock_ns() - node->ping_sent_ns > SILENCE_NS / 2)
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "the guest answers nothing, while %s, as the case's %g s end", activity,
                    seconds);

@@ -336,7 +336,7 @@ static void a_silent_guest_at_the_end_is_no_timeout(void **state)
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STEPS);
-    fixture_wait(fixture, 9 * NS_PER_S);
+    fixture_wait(fixture, 15 * NS_PER_S);
     node_time_out(fixture->node, 60 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_NO_PROGRESS,
                     "the guest answers nothing, while step \"first\" "

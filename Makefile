@@ -88,6 +88,9 @@ $(BUILD)/%.o: %.c
 $(BUILD)/initrd/init_image.o: $(INIT)
 $(BUILD)/initrd/init_image.o: ALL_CFLAGS += -DDUET_INIT_FILE='"$(INIT)"'
 
+# So do the options of the small kernel.
+$(BUILD)/kernel/small_config.o: kernel/small.config
+
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
@@ -135,7 +138,7 @@ BENCH ?= .
 .PHONY: bench bench-programs
 bench-programs: $(BUILD)/bench/run $(benches)
 bench: ## measure duet; BENCH='start.*' only the measures that this matches
-	$(Q).ci/packages build run bench
+	$(Q).ci/packages build run bench kernel
 	$(submake) SANITIZE= build bench-programs
 	$(Q)build/$(notdir $(CC))/bench/run bench/out/results.json '$(BENCH)' \
 	    $(patsubst bench/%.c,build/$(notdir $(CC))/bench/%,$(wildcard bench/bench_*.c))

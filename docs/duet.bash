@@ -8,7 +8,7 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | doctor | version)
+        run | list | doctor | kernel | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -24,33 +24,38 @@ _duet()
         return
         ;;
     --kernel)
-        mapfile -t COMPREPLY < <(compgen -W 'debian host' -- "$word"; compgen -f -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'debian host small' -- "$word"; compgen -f -- "$word")
         return
         ;;
     --results)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --junit | --tap)
+    --junit | --tap | --config)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --only | --seed | --connect)
+    --only | --seed | --connect | --name | --source | --jobs)
         return
         ;;
     esac
     case $command in
-    '') words='run list doctor version --help --usage' ;;
+    '') words='run list doctor kernel version --help --usage' ;;
     run)
         words='--accel --color --connect --debug --help --json --junit --keep --kernel --only
             --results --seed --tap --usage --verbose'
         ;;
     list) words='--help --json --only --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
+    kernel) words='--config --help --jobs --json --name --source --usage' ;;
     version) words='--help --usage' ;;
     esac
     if [[ $word == -* || -z $command ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    elif [[ $command == kernel && $previous == kernel ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'list fetch build path' -- "$word")
+    elif [[ $command == kernel && $previous == @(fetch|path) ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'debian host small' -- "$word"; compgen -f -- "$word")
     elif [[ $command == run || $command == list ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')

@@ -127,20 +127,18 @@ static int show(const struct kernel_options *options, bool own_lists, const char
 }
 
 /* "linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2), …" -> the name; NULL where there is none. */
-static char *image_package(const char *depends)
+static char *find_dependency(const char *depends, const char *family)
 {
-    static const char prefix[] = "linux-image-";
-
     for (const char *at = depends; at; at = strchr(at, ',')) {
         at += strspn(at, ", ");
-        if (strncmp(at, prefix, sizeof prefix - 1) == 0)
+        if (strncmp(at, family, strlen(family)) == 0)
             return xstrndup(at, strcspn(at, " ,:|("));
     }
     return NULL;
 }
 
 static int resolve_meta(const struct kernel_options *options, bool own_lists, const char *meta,
-                        char **name, struct error *error)
+                        const char *family, char **name, struct error *error)
 {
     cleanup_buffer struct buffer stanza = {0};
     cleanup_free char *depends = NULL;
@@ -149,22 +147,22 @@ static int resolve_meta(const struct kernel_options *options, bool own_lists, co
     if (code < 0)
         return code;
     depends = kernel_control_field(stanza.data, "Depends");
-    *name = depends ? image_package(depends) : NULL;
+    *name = depends ? find_dependency(depends, family) : NULL;
     if (!*name)
-        return error_set(error, EIO, "the package %s depends on no linux-image-…, but on \"%s\"",
-                         meta, depends ? depends : "");
+        return error_set(error, EIO, "the package %s depends on no %s…, but on \"%s\"", meta,
+                         family, depends ? depends : "");
     return 0;
 }
 
 int kernel_apt_find(const struct kernel_options *options, bool own_lists, const char *meta,
-                    struct kernel_package *package, struct error *error)
+                    const char *family, struct kernel_package *package, struct error *error)
 {
     cleanup_buffer struct buffer stanza = {0};
     cleanup_free char *name = NULL;
     cleanup_free char *version = NULL;
     cleanup_free char *digest = NULL;
     cleanup_free char *size = NULL;
-    int code = resolve_meta(options, own_lists, meta, &name, error);
+    int code = resolve_meta(options, own_lists, meta, family, &name, error);
 
     if (code == 0)
         code = show(options, own_lists, name, &stanza, error);

@@ -17,11 +17,11 @@ struct kernel_package {
 
 void kernel_package_free(struct kernel_package *package);
 
-/* The kernel package that the meta package `meta` stands for, in apt's candidate version; the
- * caller frees it. Errors: ENOENT (no apt-cache; or apt does not know the package, as with empty
- * lists), EIO, ECANCELED. */
+/* The package that the meta package `meta` stands for: the first of its dependencies whose name
+ * begins with `family` ("linux-image-"), in apt's candidate version; the caller frees it. Errors:
+ * ENOENT (no apt-cache; or apt does not know the package, as with empty lists), EIO, ECANCELED. */
 int kernel_apt_find(const struct kernel_options *options, bool own_lists, const char *meta,
-                    struct kernel_package *package, struct error *error);
+                    const char *family, struct kernel_package *package, struct error *error);
 /* Fetches the lists of one's own. Sources that cannot be reached are no error, as with apt itself;
  * `complaints` then says which. */
 int kernel_apt_update(const struct kernel_options *options, struct buffer *complaints,

@@ -56,6 +56,8 @@ become(const char *program, const struct kernel_command *command, const char **e
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    if (command->group)
+        setpgid(0, 0);
     if (getppid() == parent && null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
         dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
         (!command->inherit || fcntl(*command->inherit, F_SETFD, 0) == 0) &&
@@ -124,6 +126,13 @@ static void take(struct stream *stream, const struct kernel_command *command)
     }
 }
 
+/* Before the child has made its group there is none to kill, and nobody else in it. */
+static void end(const struct kernel_command *command, const struct child *child)
+{
+    if (!command->group || kill(-child->pid, SIGTERM) < 0)
+        kill(child->pid, SIGTERM);
+}
+
 /* A flag cannot wake poll(2), so with one the wait is cut into pieces. */
 static bool follow(const struct kernel_options *options, const struct kernel_command *command,
                    struct child *child)
@@ -136,7 +145,7 @@ static bool follow(const struct kernel_options *options, const struct kernel_com
 
         if (!cancelled && kernel_cancelled(options)) {
             cancelled = true;
-            kill(child->pid, SIGTERM);
+            end(command, child);
         }
         if (poll(fds, 2, options->cancel ? CANCEL_POLL_MS : -1) < 0)
             continue;

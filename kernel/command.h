@@ -1,4 +1,5 @@
-/* apt and dpkg, run so that they can be watched, stopped, and understood. Internal to kernel/.
+/* apt, dpkg, tar and make, run so that they can be watched, stopped, and understood. Internal to
+ * kernel/.
  *
  * base/process.h is for programs whose output is one stream and which nobody cancels. */
 #ifndef DUET_KERNEL_COMMAND_H
@@ -11,6 +12,7 @@ struct kernel_command {
     const char *const *argv; /* argv[0] is looked up as by fs_find_program; ends with NULL */
     const char *directory;   /* the working directory, or NULL */
     const int *inherit;      /* a descriptor that the program and its children keep; or NULL */
+    bool group;              /* it gets a process group, and all of that is ended on cancel */
     struct buffer *out;      /* standard output, at most 4 MiB of it; or NULL */
     struct buffer *err;      /* standard error, at most 64 KiB of it; or NULL */
     void (*line)(void *context, const char *line); /* each line of standard output; or NULL */

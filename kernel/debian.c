@@ -19,8 +19,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define META        "linux-image-cloud-amd64"
-#define ALTERNATIVE "use another kernel: --kernel host, the path of one, or https://…#sha256=HEX"
+#define META "linux-image-cloud-amd64"
+#define ALTERNATIVE                                                                                \
+    "use another kernel: --kernel host, small, the path of one, or https://…#sha256=HEX"
 
 enum { POINTER_MAX = 4096 };
 
@@ -151,7 +152,7 @@ static int look(const struct kernel_options *options, bool own_lists, const char
                 struct kernel *out, struct error *error)
 {
     struct kernel_package package = {0};
-    int code = kernel_apt_find(options, own_lists, META, &package, error);
+    int code = kernel_apt_find(options, own_lists, META, "linux-image-", &package, error);
 
     if (code < 0)
         return code;

@@ -132,12 +132,15 @@ static int dispatch(const char *spec, const struct kernel_options *options, stru
         return kernel_debian_get(options, out, error);
     if (strcmp(spec, "host") == 0)
         return kernel_host_get(options, out, error);
+    if (strcmp(spec, KERNEL_SMALL) == 0 || kernel_is_named(spec, options))
+        return kernel_named_get(spec, options, out, error);
     if (strstr(spec, "://"))
         return kernel_url_get(spec, options, out, error);
     if (!spec[0] || (!strchr(spec, '/') && !fs_exists(spec)))
         return error_set(error, ENOENT,
-                         "there is no kernel \"%s\": expected debian, host, the path of a bzImage, "
-                         "vmlinux, .deb or directory, or https://…#sha256=HEX",
+                         "there is no kernel \"%s\": expected debian, host, small, a name that "
+                         "`duet kernel list` shows, the path of a bzImage, vmlinux, .deb or "
+                         "directory, or https://…#sha256=HEX",
                          spec);
     return kernel_path_get(spec, options, out, error);
 }

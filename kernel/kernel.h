@@ -1,11 +1,12 @@
 /* kernel: guest kernels, from wherever the user wants them.
  *
  * A kernel is asked for by name: `debian` (the newest linux-image-cloud-amd64 that the machine's
- * own apt offers), `host` (the running kernel), a path (bzImage, vmlinux, .deb, or a directory
- * with boot/ and lib/modules/), or `https://…#sha256=HEX`. docs/kernels.md is the user's side.
+ * own apt offers), `host` (the running kernel), `small` or another name given to kernel_build, a
+ * path (bzImage, vmlinux, .deb, or a directory with boot/ and lib/modules/), or
+ * `https://…#sha256=HEX`. docs/kernels.md is the user's side.
  *
- * What is fetched or unpacked lives in CACHE/kernel/<sha256 of what was fetched>/ and appears there
- * whole or not at all; any number of processes may ask for it at once. */
+ * What is fetched, unpacked or built lives in CACHE/kernel/<sha256 of what it was made from>/ and
+ * appears there whole or not at all; any number of processes may ask for it at once. */
 #ifndef DUET_KERNEL_H
 #define DUET_KERNEL_H
 
@@ -14,9 +15,11 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define KERNEL_DEFAULT "debian"
+#define KERNEL_SMALL   "small"
 
 struct kernel {
     char *name;        /* as asked for */
@@ -66,5 +69,43 @@ enum kernel_driver {
  * kernel's modules.builtin (Documentation/kbuild/kbuild.rst) and the module files themselves, not
  * modules.dep, which a package does not have before depmod ran. */
 enum kernel_driver kernel_find_driver(const struct kernel *kernel, const char *module);
+
+/* -- Kernels that duet builds ------------------------------------------------------------------ */
+
+struct kernel_build {
+    const char *name;   /* what kernel_get will know it by: [a-z0-9] and ._- inside, at most 31
+                           characters; NULL: KERNEL_SMALL */
+    const char *source; /* NULL: Debian's newest linux-source, through the machine's own apt; else
+                           https://…#sha256=HEX of a tar archive of Linux */
+    const char *config; /* the path of options that come after duet's own; NULL: none */
+    unsigned int jobs;  /* compilers side by side; 0: as many as there are processors */
+};
+
+/* Builds a kernel from source: `make tinyconfig`, then kernel/small.config, then `config`. Minutes,
+ * unless one of the same source, options, compiler and linker is in the cache. On success `name` is
+ * that kernel from now on, and the caller frees *out. It stops on `cancel` like kernel_get. Where
+ * the build fails, CACHE/kernel/build.log has its output.
+ * Errors: as kernel_get; ENOENT for tools that are missing, all of them named; EINVAL for a name or
+ * options that cannot be right, such as those that kconfig drops; EIO where make fails. */
+int kernel_build(const struct kernel_build *build, const struct kernel_options *options,
+                 struct kernel *out, struct error *error);
+/* kernel/small.config, a string of `*size` bytes. */
+const char *kernel_small_config(size_t *size);
+
+/* -- The cache --------------------------------------------------------------------------------- */
+
+struct kernel_entry {
+    char *name;          /* "debian", "small", …: by what kernel_get knows it; NULL for none */
+    char *release;       /* "" where the image does not tell */
+    char *source;        /* a package and its version, a URL, a path */
+    char *image;         /* its path */
+    uint64_t size_bytes; /* with its modules */
+};
+
+/* All kernels in the cache that are whole, those with names first. The caller frees them with
+ * kernel_entries_free. */
+int kernel_list(const struct kernel_options *options, struct kernel_entry **entries, size_t *count,
+                struct error *error);
+void kernel_entries_free(struct kernel_entry *entries, size_t count);
 
 #endif

@@ -24,6 +24,7 @@ struct record {
     uint64_t image_bytes;
     uint64_t module_files;
     uint64_t module_bytes;
+    uint64_t config_bytes; /* 0 where there is no configuration */
 };
 
 static char *entry_path(const struct kernel_options *options, const char *key)
@@ -56,11 +57,13 @@ static void measure_modules(const char *entry, struct record *record)
 
 static int measure(const char *entry, const char *image, struct record *record, struct error *error)
 {
+    cleanup_free char *config = xasprintf("%s/config", entry);
     struct stat info;
 
     if (stat(image, &info) < 0)
         return error_errno(error, "cannot look at %s", image);
     record->image_bytes = (uint64_t)info.st_size;
+    record->config_bytes = stat(config, &info) < 0 ? 0 : (uint64_t)info.st_size;
     measure_modules(entry, record);
     return 0;
 }
@@ -93,7 +96,10 @@ static bool record_matches(const char *path, const struct record *found,
            number_is(json, "image_bytes", found->image_bytes) &&
            text_is(json, "image_sha256", kernel->digest) &&
            number_is(json, "module_files", found->module_files) &&
-           number_is(json, "module_bytes", found->module_bytes);
+           number_is(json, "module_bytes", found->module_bytes) &&
+           (cJSON_HasObjectItem(json, "config_bytes") || found->config_bytes > 0
+                ? number_is(json, "config_bytes", found->config_bytes)
+                : true);
     cJSON_Delete(json);
     return same;
 }
@@ -139,6 +145,8 @@ static int write_record(const char *entry, const char *source, struct error *err
     cJSON_AddNumberToObject(json, "image_bytes", (double)record.image_bytes);
     cJSON_AddNumberToObject(json, "module_files", (double)record.module_files);
     cJSON_AddNumberToObject(json, "module_bytes", (double)record.module_bytes);
+    if (record.config_bytes > 0)
+        cJSON_AddNumberToObject(json, "config_bytes", (double)record.config_bytes);
     text = cJSON_Print(json);
     cJSON_Delete(json);
     kernel_free(&kernel);
@@ -199,9 +207,8 @@ static int unpack(const struct kernel_options *options, int lock, const char *pa
 }
 
 static int build(const struct kernel_options *options, int lock, const char *file, const char *work,
-                 const char *source, struct error *error)
+                 const char *entry, struct error *error)
 {
-    cleanup_free char *entry = xasprintf("%s/entry", work);
     cleanup_free char *image = xasprintf("%s/image", entry);
     cleanup_free char *tree = xasprintf("%s/tree", work);
     struct kernel_image found;
@@ -222,17 +229,22 @@ static int build(const struct kernel_options *options, int lock, const char *fil
         code = move(file, image, error);
     if (code == 0 && chmod(image, 0644) < 0)
         code = error_errno(error, "cannot make %s readable", image);
-    return code < 0 ? code : write_record(entry, source, error);
+    return code;
 }
 
-static int publish(const struct kernel_options *options, const char *key, const char *work,
-                   struct error *error)
+int kernel_store_publish(const struct kernel_options *options, const char *key, const char *built,
+                         const char *source, struct kernel *out, struct error *error)
 {
-    cleanup_free char *built = xasprintf("%s/entry", work);
     cleanup_free char *entry = entry_path(options, key);
-    int code = fs_remove_tree(entry, error); /* one that failed its check */
+    int code = write_record(built, source, error);
 
-    return code < 0 ? code : move(built, entry, error);
+    if (code == 0)
+        code = fs_remove_tree(entry, error); /* one that failed its check */
+    if (code == 0)
+        code = move(built, entry, error);
+    if (code == 0 && !kernel_store_get(options, key, out))
+        code = error_set(error, EIO, "the kernel that was just put into %s is not whole", entry);
+    return code;
 }
 
 int kernel_store_workspace(const struct kernel_options *options, const char *key, char **path,
@@ -253,17 +265,15 @@ int kernel_store_install(const struct kernel_options *options, const char *key, 
                          struct error *error)
 {
     cleanup_free char *work = kernel_store_work(options, key, ".d");
+    cleanup_free char *entry = xasprintf("%s/entry", work);
     int code = fs_mkdirs(work, 0755, error);
 
     if (code == 0)
-        code = build(options, lock, file, work, source, error);
+        code = build(options, lock, file, work, entry, error);
     if (code < 0 && code != -ECANCELED)
         error_context(error, "%s", source);
     if (code == 0)
-        code = publish(options, key, work, error);
-    if (code == 0 && !kernel_store_get(options, key, out))
-        code = error_set(error, EIO, "the kernel that was just put into %s/kernel/%s is not whole",
-                         options->cache_dir, key);
+        code = kernel_store_publish(options, key, entry, source, out, error);
     fs_remove_tree(work, NULL);
     return code;
 }

@@ -29,4 +29,9 @@ int kernel_store_install(const struct kernel_options *options, const char *key, 
                          const char *file, const char *source, struct kernel *out,
                          struct error *error);
 
+/* With the lock of `key` or of "build" held: makes the entry `key` of the directory `built`, on the
+ * cache's file system, which holds what an entry has but for kernel.json, and moves it there. */
+int kernel_store_publish(const struct kernel_options *options, const char *key, const char *built,
+                         const char *source, struct kernel *out, struct error *error);
+
 #endif

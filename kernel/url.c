@@ -93,13 +93,45 @@ static int parse(const char *url, struct address *out, struct error *error)
     return code;
 }
 
+int kernel_url_digest(const char *url, char digest[static DIGEST_HEX_SIZE], struct error *error)
+{
+    struct address address = {0};
+    int code = parse(url, &address, error);
+
+    if (code < 0)
+        return code;
+    memcpy(digest, address.digest, DIGEST_HEX_SIZE);
+    free(address.url);
+    return 0;
+}
+
+static int fetch_to(const struct kernel_options *options, const struct address *address,
+                    const char *path, struct error *error)
+{
+    const struct kernel_download download = {
+        .url = address->url, .digest = address->digest, .path = path, .plain = address->plain};
+
+    return kernel_download(options, &download, error);
+}
+
+int kernel_url_fetch(const char *url, const struct kernel_options *options, const char *path,
+                     struct error *error)
+{
+    struct address address = {0};
+    int code = parse(url, &address, error);
+
+    if (code < 0)
+        return code;
+    code = fetch_to(options, &address, path, error);
+    free(address.url);
+    return code;
+}
+
 static int fetch(const struct kernel_options *options, const struct address *address, int lock,
                  struct kernel *out, struct error *error)
 {
     cleanup_free char *part = kernel_store_work(options, address->digest, ".partial");
-    const struct kernel_download download = {
-        .url = address->url, .digest = address->digest, .path = part, .plain = address->plain};
-    int code = kernel_download(options, &download, error);
+    int code = fetch_to(options, address, part, error);
 
     if (code < 0)
         return code;

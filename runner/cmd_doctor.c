@@ -157,7 +157,7 @@ static void check_modules(struct doctor *doctor)
 static bool check_kernel(struct doctor *doctor)
 {
     static const char mend[] =
-        "--kernel host, a path, or https://...#sha256=HEX; see docs/kernels.md";
+        "--kernel host, small, a path, or https://...#sha256=HEX; see docs/kernels.md";
     struct error error;
 
     if (session_kernel(&doctor->session, doctor->kernel_name, &doctor->kernel, &error) < 0) {

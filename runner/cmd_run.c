@@ -44,7 +44,8 @@ static const struct argp_option options[] = {
     {"accel", KEY_ACCEL, "auto|kvm|tcg", 0,
      "What runs the guests (auto: KVM where it truly starts one, else TCG)", 0},
     {"kernel", KEY_KERNEL, "NAME|PATH|URL", 0,
-     "Guest kernel: debian, host, a file, or https://...#sha256=HEX (default: what the suite says, "
+     "Guest kernel: debian, host, small, a file, or https://...#sha256=HEX (default: what the "
+     "suite says, "
      "else debian)",
      0},
     {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},

@@ -15,6 +15,7 @@ enum exit_status {
 int cmd_run(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_kernel(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@ static const struct subcommand {
     {"run", cmd_run, "run suites and report their verdicts"},
     {"list", cmd_list, "show suites, their cases and tags"},
     {"doctor", cmd_doctor, "check everything that duet needs of this machine"},
+    {"kernel", cmd_kernel, "show, fetch and build guest kernels"},
     {"version", cmd_version, "print the versions of duet and of what it stands on"},
 };
 

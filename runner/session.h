@@ -17,7 +17,8 @@ enum accel_choice { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 struct session_options {
     const char *connect; /* libvirt URI, or NULL */
     enum accel_choice accel;
-    bool debug; /* libvirt logs all it does */
+    bool debug;       /* libvirt logs all it does */
+    bool no_machines; /* kernels are all that is wanted: QEMU need not be there */
     struct terminal *terminal;
 };
 

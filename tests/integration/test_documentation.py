@@ -8,7 +8,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
-COMMANDS = ("run", "list", "doctor", "version")
+COMMANDS = ("run", "list", "doctor", "kernel", "version")
 EVERYWHERE = {"help", "usage"}
 
 

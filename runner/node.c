@@ -237,7 +237,7 @@ static void on_gone(void *context, const struct vm_gone *gone)
 {
     struct node *node = context;
 
-    node->cut_short = gone->end == VM_END_STOPPED;
+    node->cut_short = gone->end == VM_END_STOPPED && !node->console_whole;
     scanner_finish(node->scanner);
     node->gone = *gone;
     keep_qemu_log(node);

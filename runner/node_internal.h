@@ -31,7 +31,7 @@ struct node {
 
     struct timer *deadline; /* of the state or the command that runs */
     struct timer *ping;
-    uint64_t ping_id;       /* of the last one */
+    uint64_t ping_id;      /* of the last one */
     uint64_t ping_sent_ns; /* 0: answered */
     uint64_t answered_ns, cpu_at_answer_ms;
     uint64_t next_id;
@@ -47,8 +47,9 @@ struct node {
     bool stop_asked;             /* processes with a stop signal of their own were sent it */
     bool destroying;             /* DESTROYPOD was sent */
 
-    size_t blamed;  /* 1 + index of the background process that is the fault, or 0 */
-    bool cut_short; /* duet itself ended the machine: its last line may be half of one */
+    size_t blamed;      /* 1 + index of the background process that is the fault, or 0 */
+    bool console_whole; /* init has said that it printed all that it will */
+    bool cut_short;     /* duet itself ended the machine: its last line may be half of one */
     struct result_token *tokens;
     size_t token_count;
     struct vm_gone gone;

@@ -227,11 +227,13 @@ static void on_acked(struct node *node, const struct agent_event *event)
         return;
     }
     if (event->request == WIRE_DESTROYPOD) {
-        if (node->destroying)
+        if (node->destroying) {
+            node->console_whole = true;
             vm_stop(node->vm);
-        else
+        } else {
             node_fault(node, VERDICT_FAILED, true,
                        "the guest broke the control channel: it says that it ends, unasked");
+        }
         return;
     }
     if (event->request != WIRE_EXECCMD || event->id != node->current)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "initrd/init/console.h"
 #include "initrd/init/fail.h"
 #include "initrd/init/process.h"
 #include "initrd/init/reply.h"
@@ -202,6 +203,7 @@ void agent_serve(struct agent *agent)
 {
     loop_run(agent->loop);
     channel_finish(&agent->io);
+    console_drain(); /* the host ends the machine at the acknowledgement, and a token may be last */
     reply_ack(channel_out(&agent->ctl), WIRE_DESTROYPOD, agent->power_off_id);
     channel_finish(&agent->ctl);
 }

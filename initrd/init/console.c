@@ -39,7 +39,13 @@ void console_write(const char *text)
         text += n;
         left -= (size_t)n;
     }
-    tcdrain(STDOUT_FILENO);
+    console_drain();
+}
+
+void console_drain(void)
+{
+    while (tcdrain(STDOUT_FILENO) < 0 && errno == EINTR)
+        ;
 }
 
 /* Without a way to switch the power the kernel would halt in RB_POWER_OFF and QEMU would stay;
@@ -47,7 +53,7 @@ void console_write(const char *text)
 void power_off(void)
 {
     sync();
-    tcdrain(STDOUT_FILENO);
+    console_drain();
     if (access("/sys/firmware/acpi/tables", F_OK) == 0)
         reboot(RB_POWER_OFF);
     reboot(RB_AUTOBOOT);

@@ -468,6 +468,24 @@ static void half_a_token_at_the_end_fails(void **state)
     assert_non_null(strstr(fixture->result.reason, "a result token cannot be read: "));
 }
 
+static void half_a_token_that_duet_did_not_cut_fails(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int goodbye = 0; goodbye < 2; goodbye++) {
+        fixture_use(fixture, NODE_YAML);
+        fixture_reach(fixture, NODE_DONE);
+        node_stop(fixture->node, false);
+        guest_prints(fixture->vm, "DUET_RESULT: {\"verd");
+        if (goodbye)
+            guest_acks(fixture->vm, WIRE_DESTROYPOD, request_id(next_request(fixture->vm)));
+        else
+            node_stop(fixture->node, true);
+        machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+        assert_int_equal(node_verdict(fixture->node), goodbye ? VERDICT_FAILED : VERDICT_PASSED);
+    }
+}
+
 static void a_guest_that_repeats_itself_costs_no_memory(void **state)
 {
     struct fixture *fixture = *state;
@@ -517,6 +535,7 @@ int main(void)
         TEST(a_failure_after_passed_counts),
         TEST(tokens_that_cannot_be_believed_fail),
         TEST(half_a_token_at_the_end_fails),
+        TEST(half_a_token_that_duet_did_not_cut_fails),
         TEST(a_guest_that_repeats_itself_costs_no_memory),
         TEST(a_foreign_init_has_no_part_in_the_channel),
     };

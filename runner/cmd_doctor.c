@@ -90,7 +90,7 @@ static bool check_busybox(struct doctor *doctor)
 
     add(doctor, "busybox", busybox ? STATE_OK : STATE_FAILED,
         xstrdup(busybox ? busybox : "it is not there, and every guest has it"),
-        "apt install busybox-static");
+        "apt install busybox (not busybox-static, which prefers its applets to programs)");
     return busybox != NULL;
 }
 

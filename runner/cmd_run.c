@@ -241,6 +241,8 @@ static int run_all(struct session *session, struct run_arguments *arguments, str
             status = EXIT_TROUBLE;
         }
         worst = worse_status(worst, status);
+        if (code < 0 && !session->host)
+            break; /* what one suite cannot start on, no other can */
     }
     return worst;
 }

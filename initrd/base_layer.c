@@ -70,23 +70,6 @@ static int add_applets(struct initrd *initrd, char *list, struct error *error)
     return code;
 }
 
-/* busybox's path and its applets, one path per line. */
-static int find_busybox(char **path, struct buffer *applets, struct error *error)
-{
-    cleanup_free char *busybox = fs_find_program("busybox");
-    const char *const list[] = {busybox, "--list-full", NULL};
-    int code;
-
-    if (!busybox)
-        return error_set(error, ENOENT, "no busybox on this machine: install the package busybox");
-    code = process_run(list, NULL, applets, error);
-    if (code == 0 && applets->length == 0)
-        code = error_set(error, EIO, "%s --list-full lists nothing", busybox);
-    if (code == 0)
-        *path = steal_pointer(&busybox);
-    return code;
-}
-
 /* Its env finds `true` without a PATH only where it does not look for programs first. */
 static int check_preference(const char *busybox, struct error *error)
 {
@@ -103,14 +86,38 @@ static int check_preference(const char *busybox, struct error *error)
         busybox);
 }
 
+int initrd_find_busybox(char **path, struct error *error)
+{
+    cleanup_free char *busybox = fs_find_program("busybox");
+    int code;
+
+    if (!busybox)
+        return error_set(error, ENOENT, "no busybox on this machine: install the package busybox");
+    code = check_preference(busybox, error);
+    if (code == 0)
+        *path = steal_pointer(&busybox);
+    return code;
+}
+
+/* One path per line. */
+static int list_applets(const char *busybox, struct buffer *applets, struct error *error)
+{
+    const char *const list[] = {busybox, "--list-full", NULL};
+    int code = process_run(list, NULL, applets, error);
+
+    if (code == 0 && applets->length == 0)
+        return error_set(error, EIO, "%s --list-full lists nothing", busybox);
+    return code;
+}
+
 static int add_busybox(struct initrd *initrd, struct error *error)
 {
     cleanup_free char *busybox = NULL;
     cleanup_buffer struct buffer applets = {0};
-    int code = find_busybox(&busybox, &applets, error);
+    int code = initrd_find_busybox(&busybox, error);
 
     if (code == 0)
-        code = check_preference(busybox, error);
+        code = list_applets(busybox, &applets, error);
     if (code == 0)
         code = initrd_add_program(initrd, busybox, "/bin/busybox", error);
     return code < 0 ? code : add_applets(initrd, applets.data, error);
@@ -138,8 +145,10 @@ int initrd_replace_applets(struct initrd *initrd, struct error *error)
     cleanup_free char *busybox = NULL;
     cleanup_buffer struct buffer applets = {0};
     char *state = NULL;
-    int code = find_busybox(&busybox, &applets, error);
+    int code = initrd_find_busybox(&busybox, error);
 
+    if (code == 0)
+        code = list_applets(busybox, &applets, error);
     for (char *line = code == 0 ? strtok_r(applets.data, "\n", &state) : NULL; code == 0 && line;
          line = strtok_r(NULL, "\n", &state)) {
         cleanup_free char *applet = xasprintf("/%s", line);

@@ -127,6 +127,12 @@ int initrd_concatenate(const char *const paths[], size_t count, const char *out_
  * directories, this archive gets a link there to the program. Call it after the last add. */
 int initrd_replace_applets(struct initrd *initrd, struct error *error);
 
+/* The host's busybox for the guests; the caller frees *path. Errors: ENOENT without one, naming its
+ * package; ENOTSUP for one that runs its own applets in place of programs with their names
+ * (FEATURE_PREFER_APPLETS, as Debian's busybox-static does), since a suite's program would not be
+ * the one that runs. */
+int initrd_find_busybox(char **path, struct error *error);
+
 struct initrd_base_options {
     const char *module_root; /* holds lib/modules/<release> or usr/lib/modules/<release> */
     const char *release;     /* as uname -r in the guest; NULL: no modules */

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "initrd/initrd.h"
 
 #include <argp.h>
 #include <cjson/cJSON.h>
@@ -86,12 +87,13 @@ static void check_qemu(struct doctor *doctor)
 
 static bool check_busybox(struct doctor *doctor)
 {
-    cleanup_free char *busybox = fs_find_program("busybox");
+    char *busybox = NULL;
+    struct error error;
+    int code = initrd_find_busybox(&busybox, &error);
 
-    add(doctor, "busybox", busybox ? STATE_OK : STATE_FAILED,
-        xstrdup(busybox ? busybox : "it is not there, and every guest has it"),
-        "apt install busybox (not busybox-static, which prefers its applets to programs)");
-    return busybox != NULL;
+    add(doctor, "busybox", code == 0 ? STATE_OK : STATE_FAILED,
+        code == 0 ? busybox : xstrdup(error.message), "apt install busybox");
+    return code == 0;
 }
 
 /* -- Room -------------------------------------------------------------------------------------- */

@@ -148,10 +148,7 @@ struct initrd_base_options {
  * link for each applet, modules, the usual directories, /dev/console, /dev/null and the few files
  * of /etc without which libc and common programs are lost. Built once, then taken from the cache.
  * The caller frees *path. `hex` receives the hash in its name; NULL is fine.
- * Errors: ENOENT without busybox, naming its package; ENOTSUP for a busybox that runs its own
- * applets in place of programs with their names (FEATURE_PREFER_APPLETS, as Debian's busybox-static
- * does), since a suite's program would not be the one that runs; as initrd_add_modules and
- * initrd_write_cached. */
+ * Errors: as initrd_find_busybox, initrd_add_modules and initrd_write_cached. */
 int initrd_base(const struct initrd_base_options *options, char **path, char *hex,
                 struct error *error);
 

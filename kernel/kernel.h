@@ -83,8 +83,9 @@ struct kernel_build {
 
 /* Builds a kernel from source: `make tinyconfig`, then kernel/small.config, then `config`. Minutes,
  * unless one of the same source, options, compiler and linker is in the cache. On success `name` is
- * that kernel from now on, and the caller frees *out. It stops on `cancel` like kernel_get. Where
- * the build fails, CACHE/kernel/build.log has its output.
+ * that kernel from now on, and the caller frees *out. `cancel` ends the compilers at once; to clear
+ * away what they left takes some seconds more. Where the build fails, CACHE/kernel/build.log has
+ * its output.
  * Errors: as kernel_get; ENOENT for tools that are missing, all of them named; EINVAL for a name or
  * options that cannot be right, such as those that kconfig drops; EIO where make fails. */
 int kernel_build(const struct kernel_build *build, const struct kernel_options *options,

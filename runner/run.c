@@ -133,7 +133,7 @@ static int make_plan(struct suite_run *run, const struct suite_case *suite_case,
                               .suite_case = suite_case,
                               .plan = plan};
     struct plan_options options = {.suite_case = suite_case,
-                                   .case_index = run->number,
+                                   .case_index = ++session->case_count,
                                    .runtime_dir = session->rundir.path,
                                    .emulator = session->emulator,
                                    .kernel = kernel->image,

@@ -39,6 +39,7 @@ struct session {
     char libvirt_version[32], qemu_version[32];
     uint64_t tsc_khz;
     struct session_kernel *kernels;
+    size_t case_count;        /* of all suites: libvirt may know a machine's name for a while yet */
     struct case_run *running; /* a first Ctrl-C ends it */
     struct timer *hunt;       /* after one without a case: for QEMUs that hold libvirt up */
     atomic_bool cancelled;

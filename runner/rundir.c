@@ -207,7 +207,7 @@ static int make_in(const char *parent, const char *prefix, struct rundir *rundir
 
     sweep_dead(parent, prefix);
     if (!mkdtemp(hidden))
-        return error_errno(error, "cannot make a directory like %s", hidden);
+        return error_errno(error, "cannot make a runtime directory in %s", parent);
     rundir->path = xasprintf("%s/%s", parent, hidden + strlen(parent) + 2);
     lock = xasprintf("%s/lock", hidden);
     code = fs_lock(lock, &rundir->lock, error);

@@ -128,7 +128,7 @@ class Runtime(HostTest):
     @needs_mounts
     def test_a_tmp_that_is_read_only(self):
         run = self.in_another_tmp("mount -o remount,ro /tmp")
-        self.assert_refused(run, "cannot make a directory like /tmp/duet-0-",
+        self.assert_refused(run, "cannot make a runtime directory in /tmp",
                             "Read-only file system")
 
     def assert_runs_in_tmp(self, run):

@@ -380,11 +380,6 @@ void vm_free(struct vm *vm)
 
 /* -- Questions --------------------------------------------------------------------------------- */
 
-pid_t vm_pid(const struct vm *vm)
-{
-    return vm->gone.pid;
-}
-
 /* proc(5): fields 14 and 15 of /proc/PID/stat are utime and stime in clock ticks. */
 uint64_t vm_cpu_ms(const struct vm *vm)
 {

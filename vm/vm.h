@@ -125,7 +125,6 @@ void vm_stop(struct vm *vm);
 /* After `gone`. NULL is fine. */
 void vm_free(struct vm *vm);
 
-pid_t vm_pid(const struct vm *vm); /* 0 where it is not known */
 /* CPU time that QEMU has used, in ms; 0 where it is not known. */
 uint64_t vm_cpu_ms(const struct vm *vm);
 /* Queues a ctl frame. Errors: EPIPE after the port closed, EMSGSIZE. */

@@ -94,11 +94,6 @@ void vm_free(struct vm *vm)
     free(vm);
 }
 
-pid_t vm_pid(const struct vm *vm)
-{
-    return vm->gone.pid;
-}
-
 uint64_t vm_cpu_ms(const struct vm *vm)
 {
     return vm->cpu_ms;

@@ -106,7 +106,7 @@ static int list_suites(const struct list_options *list, cJSON *suites, struct er
 {
     for (size_t i = 0; i < list->suites.count; i++) {
         struct suite *suite = NULL;
-        int code = suite_load(list->suites.paths[i], &suite, error);
+        int code = suite_load(list->suites.paths[i], NULL, &suite, error);
 
         if (code < 0)
             return code;

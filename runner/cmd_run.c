@@ -31,6 +31,7 @@ struct run_arguments {
     char **names;
     size_t name_count;
     struct run_options run;
+    const char *kernel;
     struct session_options session;
     enum color_mode color;
     bool verbose, debug, seed_given;
@@ -105,7 +106,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->run.only = argument;
         return 0;
     case KEY_KERNEL:
-        arguments->run.kernel = argument;
+        arguments->kernel = argument;
         return 0;
     case KEY_RESULTS:
         arguments->run.results = argument;
@@ -153,7 +154,7 @@ static int load_suites(struct run_arguments *arguments, struct error *error)
         return code;
     arguments->suites = xcalloc(found.count, sizeof(struct suite *));
     for (size_t i = 0; i < found.count && code == 0; i++) {
-        code = suite_load(found.paths[i], &arguments->suites[i], error);
+        code = suite_load(found.paths[i], arguments->kernel, &arguments->suites[i], error);
         if (code == 0)
             arguments->suite_count++;
     }

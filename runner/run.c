@@ -191,6 +191,13 @@ static int keep_initrds(const struct suite_run *run, const struct suite_case *su
     return code;
 }
 
+static void on_ended(void *context)
+{
+    struct suite_run *run = context;
+
+    loop_stop(run->session->loop);
+}
+
 static int execute(struct suite_run *run, const struct suite_case *suite_case,
                    const struct plan *plan, struct case_result *result, struct error *error)
 {
@@ -203,6 +210,7 @@ static int execute(struct suite_run *run, const struct suite_case *suite_case,
                                        .run_directory = run->directory,
                                        .case_directory = result->directory,
                                        .activity = on_activity,
+                                       .ended = on_ended,
                                        .context = run};
     struct case_run *case_run = NULL;
     int code = case_run_new(&options, &case_run, error);
@@ -216,7 +224,8 @@ static int execute(struct suite_run *run, const struct suite_case *suite_case,
         return code;
     }
     session->running = case_run;
-    case_run_go(case_run);
+    case_run_start(case_run);
+    loop_run(session->loop);
     session->running = NULL;
     case_run_result(case_run, result);
     timer_stop(run->clock);
@@ -228,7 +237,6 @@ static int execute(struct suite_run *run, const struct suite_case *suite_case,
 static int run_case(struct suite_run *run, const struct suite_case *suite_case,
                     struct case_result *result, struct error *error)
 {
-    const char *spec = run->options->kernel ? run->options->kernel : suite_case->kernel;
     const struct kernel *kernel = NULL;
     struct plan plan = {0};
     int code;
@@ -237,7 +245,7 @@ static int run_case(struct suite_run *run, const struct suite_case *suite_case,
     run->case_started_ns = clock_ns();
     on_activity(run, "preparing its images");
     on_clock(run);
-    code = session_kernel(run->session, spec ? spec : KERNEL_DEFAULT, &kernel, error);
+    code = session_kernel(run->session, suite_case->kernel, &kernel, error);
     if (code == 0)
         code = make_plan(run, suite_case, kernel, &plan, error);
     if (code == 0)
@@ -316,12 +324,12 @@ static void show_heading(const struct suite_run *run, const struct kernel *kerne
 /* The suite's first kernel decides the accelerator, for the whole invocation. */
 static int start_host(struct suite_run *run, const struct kernel **kernel, struct error *error)
 {
-    const char *spec = run->options->kernel;
+    const char *spec = NULL;
     int code;
 
     for (size_t i = 0; i < run->suite->case_count && !spec; i++)
         if (run_selects(&run->suite->cases[i], run->options->only))
-            spec = run->suite->cases[i].kernel ? run->suite->cases[i].kernel : KERNEL_DEFAULT;
+            spec = run->suite->cases[i].kernel;
     code = session_kernel(run->session, spec, kernel, error);
     if (code < 0 || run->session->host)
         return code;

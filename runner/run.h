@@ -7,7 +7,6 @@
 
 struct run_options {
     const char *only;    /* fnmatch(3) pattern of case names, or NULL */
-    const char *kernel;  /* over what the suite says, or NULL */
     const char *results; /* the directory that gets one directory a run */
     const char *junit;   /* a file, or NULL */
     const char *tap;     /* a file, or NULL */

@@ -185,7 +185,7 @@ struct suite_case {
     struct suite_texts tags; /* the suite's included */
     char *skip;              /* the reason, or NULL */
     uint64_t timeout_ns;
-    char *kernel; /* name or path, or NULL for the default */
+    char *kernel; /* what kernel_get takes */
     struct suite_tokens tokens;
     struct suite_pairs variables; /* the matrix's choice, as texts */
     struct suite_node *nodes;     /* in the file's order */
@@ -205,13 +205,14 @@ struct suite {
     struct arena *memory; /* holds all of the above */
 };
 
-/* Loads the file at `path`. The caller frees *suite with suite_free. A mistake in the file is
+/* Loads the file at `path`. `kernel` goes before what the file says; NULL for none. The caller
+ * frees *suite with suite_free. A mistake in the file is
  * EINVAL (ENOENT for a file that is not there, EFBIG for too large) with the first one as
  * "FILE:LINE:COLUMN: what was found, what was expected"; other codes are open's and read's. */
-int suite_load(const char *path, struct suite **suite, struct error *error);
+int suite_load(const char *path, const char *kernel, struct suite **suite, struct error *error);
 
-/* As suite_load, from memory. `path` is the name for messages; relative paths of the host start
- * in `directory`. */
+/* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
+ * relative paths of the host start in `directory`. */
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
                     struct suite **suite, struct error *error);
 

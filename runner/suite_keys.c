@@ -3,6 +3,7 @@
 #include "runner/units.h"
 
 #include "base/memory.h"
+#include "kernel/kernel.h"
 
 /* A key that is read into `member` of the section's target. */
 #define KEY(key_name, sections, structure, member, ...)                                            \
@@ -63,9 +64,9 @@ static const struct suite_key keys[] = {
         .read = read_env, .example = "{LC_ALL: C}",
         .summary = "Environment of all that runs in all nodes. A case adds to the suite's."),
     KEY("kernel", IN_SUITE | IN_CASE, case_build, out.kernel, .type = "line", .read = read_kernel,
-        .example = "debian",
-        .summary = "The guests' kernel: a provider's name, a path or a URL. Default: what "
-                   "`--kernel` says."),
+        .fallback = KERNEL_DEFAULT, .example = "small",
+        .summary = "The guests' kernel: a provider's name, a path or a URL. `--kernel` goes "
+                   "before it."),
     KEY("cmdline", IN_SUITE | IN_CASE, case_build, cmdline, .type = "line", .read = read_line,
         .fallback = "", .example = "quiet",
         .summary = "Kernel parameters to add, for every node that has none of its own."),

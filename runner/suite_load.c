@@ -21,7 +21,8 @@ struct load {
     const struct yaml_node *body; /* of the case in `cases`, a mapping; or NULL */
     struct case_build head;       /* what the suite says of itself */
     struct suite *suite;
-    size_t room; /* for cases, in suite->cases */
+    const char *kernel; /* over what the suite says, or NULL */
+    size_t room;        /* for cases, in suite->cases */
 };
 
 static int check_node_name(struct reader *reader, const struct yaml_node *name)
@@ -151,6 +152,8 @@ static int read_case(void *context, const struct suite_pairs *variables)
         return status;
     build.out.name = arena_text(reader->memory, reader->scope.case_name);
     build.out.variables = *variables;
+    if (load->kernel)
+        build.out.kernel = arena_text(reader->memory, load->kernel);
     if (build.links)
         status = suite_read_links(reader, build.links, &build.out);
     if (!status)
@@ -272,12 +275,12 @@ static int read_head(struct load *load)
     return 0;
 }
 
-int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
-                    struct suite **out, struct error *error)
+static int load_text(const char *path, const char *directory, const char *text, size_t length,
+                     const char *kernel, struct suite **out, struct error *error)
 {
     struct arena *memory = arena_new();
     struct suite *suite = arena_alloc(memory, sizeof(*suite));
-    struct load load = {.suite = suite};
+    struct load load = {.suite = suite, .kernel = kernel};
     struct yaml_node *root = NULL;
     int status;
 
@@ -305,7 +308,13 @@ int suite_load_text(const char *path, const char *directory, const char *text, s
     return status;
 }
 
-int suite_load(const char *path, struct suite **suite, struct error *error)
+int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
+                    struct suite **suite, struct error *error)
+{
+    return load_text(path, directory, text, length, NULL, suite, error);
+}
+
+int suite_load(const char *path, const char *kernel, struct suite **suite, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *whole = NULL;
@@ -317,8 +326,8 @@ int suite_load(const char *path, struct suite **suite, struct error *error)
         return status;
     /* Where the file truly is: a suite reached through a link finds its own files. */
     *strrchr(whole, '/') = '\0';
-    return suite_load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length,
-                           suite, error);
+    return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, kernel,
+                     suite, error);
 }
 
 void suite_free(struct suite *suite)

@@ -175,6 +175,22 @@ static const char *advice(const struct vm_host *host)
     return "";
 }
 
+/* As many as can run at once, and two at least: each waits for a QEMU more than it computes. */
+static int start_workers(struct vm_host *host, struct error *error)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t wanted = cores < 2 ? 2 : (size_t)cores;
+
+    if (wanted > HOST_WORKERS_MAX)
+        wanted = HOST_WORKERS_MAX;
+    while (host->worker_count < wanted) {
+        if (pthread_create(&host->workers[host->worker_count], NULL, run_worker, host) != 0)
+            return error_set(error, EAGAIN, "cannot start the threads for libvirt's calls");
+        host->worker_count++;
+    }
+    return 0;
+}
+
 static int connect_to(struct vm_host *host, const char *uri, struct error *error)
 {
     if (virEventRegisterDefaultImpl() < 0)
@@ -191,10 +207,7 @@ static int connect_to(struct vm_host *host, const char *uri, struct error *error
                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), host, NULL);
     if (host->lifecycle < 0)
         return error_set(error, EIO, "libvirt has no domain events: %s", virGetLastErrorMessage());
-    if (pthread_create(&host->worker, NULL, run_worker, host) != 0)
-        return error_set(error, EAGAIN, "cannot start the thread for libvirt's calls");
-    host->worker_running = true;
-    return 0;
+    return start_workers(host, error);
 }
 
 int vm_host_open(struct loop *loop, const struct vm_host_options *options, struct vm_host **out,
@@ -238,10 +251,10 @@ static void close_threads(struct vm_host *host)
 {
     pthread_mutex_lock(&host->lock);
     host->closing = true;
-    pthread_cond_signal(&host->changed);
+    pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
-    if (host->worker_running)
-        pthread_join(host->worker, NULL);
+    while (host->worker_count > 0)
+        pthread_join(host->workers[--host->worker_count], NULL);
     if (host->connection) {
         if (host->lifecycle >= 0)
             virConnectDomainEventDeregisterAny(host->connection, host->lifecycle);

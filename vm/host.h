@@ -8,6 +8,9 @@
 #include <libvirt/libvirt.h>
 #include <pthread.h>
 
+/* libvirt starts one machine in some 100 ms, most of which it waits for QEMU. */
+enum { HOST_WORKERS_MAX = 8 };
+
 struct vm_host {
     struct loop *loop;
     virConnectPtr connection;
@@ -18,15 +21,17 @@ struct vm_host {
     struct vm *machines; /* the loop's thread only */
     int lifecycle;       /* libvirt's callback id, or -1 */
 
-    pthread_t events, worker;
-    bool events_running, worker_running;
+    pthread_t events, workers[HOST_WORKERS_MAX];
+    bool events_running;
+    size_t worker_count;
     pthread_mutex_t lock; /* guards the jobs and `closing` */
     pthread_cond_t changed;
     struct job *jobs, **jobs_end;
     bool closing;
 };
 
-/* Runs `work(context)` on the worker's thread, then `done(context)` on the loop's. In order. */
+/* Runs `work(context)` on a worker's thread, then `done(context)` on the loop's. Jobs begin in the
+ * order in which they came. */
 void host_run(struct vm_host *host, void (*work)(void *context), void (*done)(void *context),
               void *context);
 

@@ -1,7 +1,7 @@
 /* A machine from vm_start to `gone`.
  *
- *   STARTING  libvirt creates the domain on the worker's thread
- *   RUNNING   QEMU runs
+ *   STARTING  libvirt creates the domain on a worker's thread; a fork goes on from its snapshot
+ *   RUNNING   QEMU runs, or is being saved
  *   ENDING    one of the three ends has shown: libvirt's event, QEMU's exit, or vm_stop
  *   GONE      QEMU is reaped and its sockets are read to their end; `gone` was called
  */
@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "vm/console.h"
 #include "vm/host.h"
+#include "vm/monitor.h"
 #include "vm/port.h"
 #include "vm/qemu_log.h"
 
@@ -27,6 +28,13 @@
 
 enum state { STARTING, RUNNING, ENDING, GONE };
 
+struct save {
+    virDomainPtr domain;
+    int code;
+    struct error error;
+    void (*saved)(void *context, const struct error *error);
+};
+
 struct vm {
     struct vm_host *host;
     struct vm *next;
@@ -39,9 +47,13 @@ struct vm {
     struct buffer ctl_input, io_input;
 
     enum state state;
-    virDomainPtr domain; /* the worker's until `created` ran, then the loop's */
+    virDomainPtr domain; /* a worker's until `created` ran, then the loop's */
     char *create_error;
+    struct vm_snapshot *saves_to;      /* the spec's */
+    const struct vm_snapshot *fork_of; /* the spec's; not read once it was started */
+    struct save *save;                 /* while a worker saves it */
     bool told_started;
+    bool spoke; /* a byte came from the guest */
     bool stop_asked;
     bool guest_ended;    /* libvirt: the guest shut down or reset */
     bool domain_stopped; /* libvirt: the domain is no more */
@@ -61,11 +73,17 @@ static void tell_started(struct vm *vm)
     vm->calls.started(vm->context);
 }
 
+static void guest_spoke(struct vm *vm)
+{
+    vm->spoke = true;
+    tell_started(vm);
+}
+
 static void on_console(void *context, const char *bytes, size_t count)
 {
     struct vm *vm = context;
 
-    tell_started(vm);
+    guest_spoke(vm);
     console_write(vm->console, bytes, count);
     vm->calls.console(vm->context, bytes, count);
 }
@@ -84,7 +102,7 @@ static void on_ctl(void *context, const char *bytes, size_t count)
     size_t taken = 0;
     int n;
 
-    tell_started(vm);
+    guest_spoke(vm);
     buffer_append(&vm->ctl_input, bytes, count);
     while ((n = wire_ctl_read(vm->ctl_input.data + taken, vm->ctl_input.length - taken, &frame,
                               &error)) > 0) {
@@ -104,7 +122,7 @@ static void on_io(void *context, const char *bytes, size_t count)
     size_t taken = 0;
     int n;
 
-    tell_started(vm);
+    guest_spoke(vm);
     buffer_append(&vm->io_input, bytes, count);
     while ((n = wire_io_read(vm->io_input.data + taken, vm->io_input.length - taken, &frame,
                              &error)) > 0) {
@@ -128,6 +146,14 @@ static void unlink_from_host(struct vm *vm)
         *at = vm->next;
 }
 
+/* A QEMU that cannot read the state it is to go on from says so in its log and exits with 1. */
+static bool did_not_go_on(const struct vm *vm)
+{
+    return vm->fork_of && !vm->spoke && !vm->guest_ended && !vm->stop_asked && vm->gone.status == 1;
+}
+
+static char *explain(const struct vm *vm, const char *message);
+
 static void become_gone(struct vm *vm)
 {
     vm->state = GONE;
@@ -139,6 +165,10 @@ static void become_gone(struct vm *vm)
     port_finish(vm->ctl_port);
     port_finish(vm->io_port);
     console_finish(vm->console);
+    if (vm->saves_to)
+        snapshot_seal(vm->saves_to);
+    if (did_not_go_on(vm))
+        vm->create_error = explain(vm, "the fork does not go on from its template");
     if (vm->create_error && !vm->stop_asked)
         vm->gone.end = VM_END_START_FAILED;
     else if (vm->guest_ended)
@@ -157,6 +187,8 @@ static void on_ending_late(void *context)
 
     if (vm->state == STARTING)
         kill_starting(vm);
+    else if (vm->save)
+        timer_start(vm->ending, ENDING_NS);
     else
         become_gone(vm);
 }
@@ -170,7 +202,7 @@ static void check_end(struct vm *vm)
 
     if (vm->state != RUNNING && vm->state != ENDING)
         return;
-    if (exit_known && cause_known) {
+    if (exit_known && cause_known && !vm->save) {
         become_gone(vm);
         return;
     }
@@ -206,6 +238,55 @@ void machine_event(struct vm_host *host, const char *name, int event, int detail
     }
 }
 
+/* -- Saving ------------------------------------------------------------------------------------ */
+
+static void save(void *context)
+{
+    struct vm *vm = context;
+
+    vm->save->code = monitor_save(vm->save->domain, vm->saves_to, &vm->save->error);
+}
+
+static void save_done(void *context)
+{
+    struct vm *vm = context;
+    struct save *save = steal_pointer(&vm->save);
+
+    virDomainFree(save->domain);
+    save->saved(vm->context, save->code < 0 ? &save->error : NULL);
+    free(save);
+    if (vm->state == ENDING)
+        check_end(vm);
+}
+
+static void begin_save(struct vm *vm)
+{
+    vm->save->domain = vm->domain;
+    virDomainRef(vm->domain);
+    host_run(vm->host, save, save_done, vm);
+}
+
+/* The machine that was to be saved did not come to run. */
+static void drop_save(struct vm *vm)
+{
+    struct save *save = steal_pointer(&vm->save);
+
+    if (!save)
+        return;
+    error_set(&save->error, ECANCELED, "the machine did not start");
+    save->saved(vm->context, &save->error);
+    free(save);
+}
+
+/* A guest may be ready before libvirt's call that started it has returned. */
+void vm_save(struct vm *vm, void (*saved)(void *context, const struct error *error))
+{
+    vm->save = xcalloc(1, sizeof *vm->save);
+    vm->save->saved = saved;
+    if (vm->state != STARTING)
+        begin_save(vm);
+}
+
 /* -- The start --------------------------------------------------------------------------------- */
 
 /* Where QEMU ends at once libvirt may have met no more than a closed socket. */
@@ -223,13 +304,28 @@ static char *explain(const struct vm *vm, const char *message)
     return xasprintf("%s; QEMU said: %.*s", message, (int)length, line);
 }
 
+static void restore(struct vm *vm)
+{
+    struct error error;
+
+    if (monitor_restore(vm->domain, vm->fork_of, &error) == 0)
+        return;
+    vm->create_error = explain(vm, error.message);
+    virDomainDestroy(vm->domain);
+    virDomainFree(vm->domain);
+    vm->domain = NULL;
+}
+
 static void create(void *context)
 {
     struct vm *vm = context;
 
-    vm->domain = virDomainCreateXML(vm->host->connection, vm->xml, 0);
+    vm->domain = virDomainCreateXML(vm->host->connection, vm->xml,
+                                    vm->fork_of ? VIR_DOMAIN_START_PAUSED : 0);
     if (!vm->domain)
         vm->create_error = explain(vm, virGetLastErrorMessage());
+    else if (vm->fork_of)
+        restore(vm);
 }
 
 /* The driver writes run/qemu/NAME.pid below its root. */
@@ -254,6 +350,7 @@ static void created(void *context)
 
     timer_stop(vm->ending);
     if (!vm->domain) {
+        drop_save(vm);
         become_gone(vm);
         return;
     }
@@ -270,6 +367,8 @@ static void created(void *context)
         check_end(vm);
     else if (vm->stop_asked)
         kill_qemu(vm);
+    if (vm->save)
+        begin_save(vm);
 }
 
 int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
@@ -283,6 +382,8 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
 
     *vm = (struct vm){.host = host, .calls = *calls, .context = context, .gone.status = -1};
     vm->name = xstrdup(spec->name);
+    vm->saves_to = spec->saves_to;
+    vm->fork_of = spec->fork_of;
     vm->xml = vm_domain_xml(spec);
     if ((code = port_listen(host->loop, spec->console_path, &console_calls, vm, &vm->console_port,
                             error)) < 0 ||

@@ -1,7 +1,7 @@
 /* vm: microVMs through libvirt's QEMU driver, their consoles, links and control channels.
  *
- * A host (struct vm_host) is one libvirt connection with its event thread and one worker thread for
- * the calls that block. Machines (struct vm) belong to a host. Everything a machine has to say
+ * A host (struct vm_host) is one libvirt connection with its event thread and some worker threads
+ * for the calls that block. Machines (struct vm) belong to a host. Everything a machine has to say
  * comes as a callback on the event loop's thread, in this order: started; then console, ctl and io
  * in any number; then gone, once, after the last byte of the console was delivered.
  *
@@ -52,12 +52,23 @@ char *vm_emulator(void);
 /* -- What a machine is ------------------------------------------------------------------------- */
 
 /* One virtio-net device, joined to its peer by a stream socket (qemu(1), -netdev stream). The side
- * that serves must be started before the side that connects. */
+ * that serves must have started before the side that connects is asked for. */
 struct vm_nic {
-    char mac[18];
-    char *socket_path;
+    char mac[18];      /* of a fork: its template's; the guest gives the interface another */
+    char *socket_path; /* NULL: joined to nothing */
     bool server;
 };
+
+/* The RAM of a stopped machine and the state of its devices, from which others go on (forks). Both
+ * are files without a name: nothing is left of them however this process ends. */
+struct vm_snapshot;
+
+/* RAM of `memory_bytes`, in memory (memfd_create(2)) or, where `directory` is not NULL, on its disk
+ * with all of it reserved. It is empty until a machine has run in it and was saved. */
+int vm_snapshot_new(uint64_t memory_bytes, const char *directory, struct vm_snapshot **snapshot,
+                    struct error *error);
+/* Machines that run from it go on. NULL is fine. */
+void vm_snapshot_free(struct vm_snapshot *snapshot);
 
 struct vm_spec {
     const char *name;     /* unique in the host; at most 40 characters of [a-z0-9-] */
@@ -70,6 +81,10 @@ struct vm_spec {
     const struct vm_nic *nics;
     size_t nic_count;
     const char *console_path, *ctl_path, *io_path; /* unix sockets that duet listens on */
+    struct vm_snapshot *saves_to; /* has the RAM of this machine, for vm_save; or NULL */
+    /* Goes on where that machine was saved, instead of booting; or NULL. All else must be as it was
+     * there, but for names, sockets and what the links lead to. To outlive `started`. */
+    const struct vm_snapshot *fork_of;
 };
 
 /* Bytes that QEMU may add to the command line of a kernel without ACPI for one device:
@@ -93,7 +108,7 @@ enum vm_end {
     VM_END_POWEROFF,     /* the guest powered off, rebooted or panicked with panic=-1 */
     VM_END_STOPPED,      /* vm_stop */
     VM_END_DIED,         /* QEMU ended or was killed, and neither the guest nor duet asked for it */
-    VM_END_START_FAILED, /* it never ran; `message` says why */
+    VM_END_START_FAILED, /* it never ran, or a fork did not go on; `message` says why */
 };
 
 struct vm_gone {
@@ -120,6 +135,10 @@ struct vm;
  * points to is copied. `console_log` is where the whole console goes as gzip; NULL: nowhere. */
 int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
              const struct vm_calls *calls, void *context, struct vm **vm, struct error *error);
+/* Stops the guest of a machine that was started with `saves_to` and saves its devices there;
+ * `saved` follows, before `gone`, with what went wrong or NULL. The machine does not run again:
+ * stop it, and after `gone` the snapshot can be forked from. Once. */
+void vm_save(struct vm *vm, void (*saved)(void *context, const struct error *error));
 /* Kills QEMU; `gone` follows. Any number of times, at any moment. */
 void vm_stop(struct vm *vm);
 /* After `gone`. NULL is fine. */

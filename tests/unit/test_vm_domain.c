@@ -1,5 +1,5 @@
 /* The domain's XML, and what the kernel is told so that it boots. */
-#include "vm/vm.h"
+#include "vm/snapshot.h"
 
 #include "base/memory.h"
 
@@ -78,7 +78,7 @@ static void a_machine_has_what_its_spec_says(void **state)
     read_xml(&flat, &plain);
     for (size_t i = 0; i < array_size(lines); i++)
         assert_has(&flat, lines[i]);
-    assert_int_equal(count_starting(&flat, "domain/qemu:commandline"), 0);
+    assert_int_equal(count_starting(&flat, "domain/qemu:commandline/"), 0);
     assert_int_equal(count_starting(&flat, "domain/devices/interface"), 0);
     flat_xml_free(&flat);
 }
@@ -137,7 +137,7 @@ static void links_serve_or_connect(void **state)
     assert_has(&flat, "domain@xmlns:qemu=http://libvirt.org/schemas/domain/qemu/1.0");
     while (strncmp(flat.lines[first], "domain/qemu:commandline", 23) != 0)
         first++;
-    assert_int_equal(flat.count - first, array_size(arguments));
+    assert_int_equal(count_starting(&flat, "domain/qemu:commandline/"), array_size(arguments));
     for (size_t i = 0; i < array_size(arguments); i++) {
         cleanup_free char *line =
             xasprintf("domain/qemu:commandline/qemu:arg@value=%s", arguments[i]);
@@ -145,6 +145,53 @@ static void links_serve_or_connect(void **state)
         assert_string_equal(flat.lines[first + i], line);
     }
     flat_xml_free(&flat);
+}
+
+static void assert_has_argument(const struct flat_xml *flat, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void assert_has_argument(const struct flat_xml *flat, const char *format, ...)
+{
+    char line[512] = "domain/qemu:commandline/qemu:arg@value=";
+    size_t length = strlen(line);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line + length, sizeof line - length, format, args);
+    va_end(args);
+    assert_has(flat, line);
+}
+
+/* The template's RAM is the snapshot's file; a fork writes to none but its own copy of it. */
+static void a_template_shares_its_ram_and_a_fork_copies_it(void **state)
+{
+    struct vm_snapshot *snapshot = NULL;
+    struct vm_nic nic = {.mac = "02:00:00:00:00:01"};
+    struct vm_spec spec = plain;
+    char path[SNAPSHOT_PATH_SIZE];
+    struct flat_xml flat;
+
+    (void)state;
+    assert_int_equal(vm_snapshot_new(spec.memory_bytes, NULL, &snapshot, NULL), 0);
+    snapshot_ram_path(snapshot, path);
+    spec.nics = &nic;
+    spec.nic_count = 1;
+    spec.saves_to = snapshot;
+    read_xml(&flat, &spec);
+    assert_has_argument(&flat, "hubport,id=link0,hubid=0");
+    assert_has_argument(&flat, "memory-backend-file,id=ram,size=268435456,mem-path=%s,share=on",
+                        path);
+    assert_has_argument(&flat, "memory-backend=ram");
+    assert_int_equal(count_starting(&flat, "domain/qemu:commandline/qemu:arg@value=-incoming"), 0);
+    flat_xml_free(&flat);
+    spec.saves_to = NULL;
+    spec.fork_of = snapshot;
+    read_xml(&flat, &spec);
+    assert_has_argument(&flat, "memory-backend-file,id=ram,size=268435456,mem-path=%s,share=off",
+                        path);
+    assert_has_argument(&flat, "-incoming");
+    assert_has_argument(&flat, "defer");
+    flat_xml_free(&flat);
+    vm_snapshot_free(snapshot);
 }
 
 /* No name or path can be anything but a value, and each comes out as it went in. */
@@ -244,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_kernel_without_acpi_gets_none),
         cmocka_unit_test(each_accelerator_has_its_processor),
         cmocka_unit_test(links_serve_or_connect),
+        cmocka_unit_test(a_template_shares_its_ram_and_a_fork_copies_it),
         cmocka_unit_test(hostile_values_stay_values),
         cmocka_unit_test(a_comma_in_a_link_path_starts_no_option),
         cmocka_unit_test(the_tsc_is_given_where_it_cannot_be_calibrated),

@@ -1,0 +1,18 @@
+/* Commands to a machine's QEMU, through libvirt (qemu(7), QMP), for saving it and for forking. Each
+ * blocks until QEMU has answered: for workers' threads. */
+#ifndef DUET_VM_MONITOR_H
+#define DUET_VM_MONITOR_H
+
+#include "base/error.h"
+#include "vm/snapshot.h"
+
+#include <libvirt/libvirt.h>
+
+/* Saves the devices of a guest that runs, whose RAM is the snapshot's; the guest is stopped then.
+ * EOPNOTSUPP where QEMU cannot. */
+int monitor_save(virDomainPtr domain, const struct vm_snapshot *snapshot, struct error *error);
+/* Has a QEMU that was started with -incoming defer go on from the snapshot. That it does not shows
+ * by its end. */
+int monitor_restore(virDomainPtr domain, const struct vm_snapshot *snapshot, struct error *error);
+
+#endif

@@ -13,6 +13,7 @@ struct case_run {
     size_t node_count;
     struct timer *timeout;
     struct timer *advance; /* fires at once: many changes of one moment are looked at together */
+    bool started;          /* its time has begun; before that its nodes are only brought up */
     bool ending, cancelled, done;
     uint64_t started_ns, ended_ns;
 };
@@ -27,7 +28,9 @@ static void tell_activity(const struct case_run *run)
     if (!run->options.activity)
         return;
     for (size_t i = 0; i < run->node_count; i++) {
-        if (node_state(run->nodes[i]) == NODE_DONE || node_state(run->nodes[i]) == NODE_GONE)
+        enum node_state state = node_state(run->nodes[i]);
+
+        if (state == NODE_IDLE || state == NODE_DONE || state == NODE_GONE)
             continue;
         node_activity(run->nodes[i], activity, sizeof activity);
         buffer_printf(&text, "%s%s: %s", text.length ? ", " : "", node_name(run->nodes[i]),
@@ -81,19 +84,41 @@ static bool all_ready(const struct case_run *run)
     return true;
 }
 
-/* Starts machines in the order of their rank: who serves a link must be there first. libvirt's
- * calls run one after another, so the order of the requests is the order of the machines. */
+static bool starts_late(const struct case_run *run, size_t index)
+{
+    return plan_starts_late(&run->options.suite_case->nodes[index]);
+}
+
+/* QEMU's end of a link connects once, so the end that serves must be there first. */
+static bool links_are_served(const struct case_run *run, size_t index)
+{
+    const struct plan_machine *machines = run->options.plan->machines;
+
+    for (size_t i = 0; i < run->options.suite_case->link_count; i++)
+        for (int side = 0; side < 2; side++) {
+            const struct suite_end *ends = run->options.suite_case->links[i].ends;
+            size_t peer = ends[1 - side].node;
+
+            if (ends[side].node == index && machines[peer].rank < machines[index].rank &&
+                node_state(run->nodes[peer]) < NODE_BOOTING)
+                return false;
+        }
+    return true;
+}
+
 static void start_machines(struct case_run *run)
 {
-    for (size_t rank = 0; rank < run->node_count; rank++)
-        for (size_t i = 0; i < run->node_count; i++) {
-            if (run->options.plan->machines[i].rank != rank ||
-                node_state(run->nodes[i]) != NODE_IDLE)
-                continue;
-            if (plan_starts_late(&run->options.suite_case->nodes[i]) && !may_go(run, i))
-                return;
+    for (size_t i = 0; i < run->node_count; i++)
+        if (node_state(run->nodes[i]) == NODE_IDLE && links_are_served(run, i) &&
+            (!starts_late(run, i) || may_go(run, i)))
             node_start(run->nodes[i]);
-        }
+}
+
+static void let_nodes_go(struct case_run *run)
+{
+    for (size_t i = 0; i < run->node_count; i++)
+        if (node_state(run->nodes[i]) == NODE_WAITING && all_ready(run) && may_go(run, i))
+            node_go(run->nodes[i]);
 }
 
 static void end_case(struct case_run *run)
@@ -104,24 +129,24 @@ static void end_case(struct case_run *run)
         node_stop(run->nodes[i], run->cancelled);
 }
 
+/* `ended` may free the run: nothing may come after this in a callback. */
 static void advance(void *context)
 {
     struct case_run *run = context;
 
     if (!run->ending) {
         start_machines(run);
-        for (size_t i = 0; i < run->node_count; i++)
-            if (node_state(run->nodes[i]) == NODE_WAITING && all_ready(run) && may_go(run, i))
-                node_go(run->nodes[i]);
+        if (run->started)
+            let_nodes_go(run);
         if (any_lost(run) || all_in(run, is_done))
             end_case(run);
     }
     tell_activity(run);
-    if (run->ending && !run->done && all_in(run, is_gone)) {
-        run->done = true;
-        run->ended_ns = clock_ns();
-        loop_stop(run->options.loop);
-    }
+    if (!run->ending || run->done || !(run->started || run->cancelled) || !all_in(run, is_gone))
+        return;
+    run->done = true;
+    run->ended_ns = clock_ns();
+    run->options.ended(run->options.context);
 }
 
 static void on_changed(void *context)
@@ -215,12 +240,34 @@ int case_run_new(const struct case_run_options *options, struct case_run **out, 
     return 0;
 }
 
-void case_run_go(struct case_run *run)
+bool case_run_can_wait(const struct suite_case *suite_case)
 {
-    run->started_ns = clock_ns();
-    timer_start(run->timeout, run->options.suite_case->timeout_ns);
+    for (size_t i = 0; i < suite_case->node_count; i++)
+        if (suite_case->nodes[i].init.directory)
+            return false;
+    return true;
+}
+
+void case_run_prepare(struct case_run *run)
+{
     timer_start(run->advance, 0);
-    loop_run(run->options.loop);
+}
+
+bool case_run_is_prepared(const struct case_run *run)
+{
+    for (size_t i = 0; i < run->node_count && !run->ending; i++)
+        if (node_state(run->nodes[i]) < NODE_WAITING && !starts_late(run, i))
+            return false;
+    return true;
+}
+
+void case_run_start(struct case_run *run)
+{
+    run->started = true;
+    run->started_ns = clock_ns();
+    if (!run->ending)
+        timer_start(run->timeout, run->options.suite_case->timeout_ns);
+    timer_start(run->advance, 0);
 }
 
 void case_run_cancel(struct case_run *run)
@@ -289,7 +336,8 @@ void case_run_result(struct case_run *run, struct case_result *result)
     for (size_t i = 0; i < run->node_count; i++)
         node_result(run->nodes[i], case_result_add_node(result));
     add_links(run->options.suite_case, result);
-    result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
+    if (run->started)
+        result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
     decides = &result->nodes[deciding_node(run)];
     result->verdict = decides->verdict;
     if (run->cancelled) {

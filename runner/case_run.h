@@ -1,5 +1,5 @@
-/* Runs one case: brings its nodes up, has them do their work, takes them down, finds the verdict.
- */
+/* Runs one case while the loop runs: brings its nodes up, has them do their work, takes them down,
+ * finds the verdict. Several stand side by side and share nothing. */
 #ifndef DUET_RUNNER_CASE_RUN_H
 #define DUET_RUNNER_CASE_RUN_H
 
@@ -19,21 +19,32 @@ struct case_run_options {
     uint64_t seed;              /* of the run; steps find it in $DUET_SEED */
     /* What it waits for, whenever that may have changed; NULL: nobody looks. */
     void (*activity)(void *context, const char *text);
+    /* Nothing of the case is left: once, from the loop; may free the run. */
+    void (*ended)(void *context);
     void *context;
 };
 
+/* Whether its machines can be brought up before the case begins: a foreign init, once it runs,
+ * waits for nobody. */
+bool case_run_can_wait(const struct suite_case *suite_case);
+
 int case_run_new(const struct case_run_options *options, struct case_run **run,
                  struct error *error);
-/* Runs the loop until nothing of the case is left. */
-void case_run_go(struct case_run *run);
-/* Ends it at once, from a callback of the loop; case_run_go returns soon after. */
+/* Brings the machines of a case that can wait to where their work would begin. No clock runs. A
+ * fault on the way ends the machines; `ended` waits for case_run_start even so. */
+void case_run_prepare(struct case_run *run);
+/* Nothing is left to be done before case_run_start. */
+bool case_run_is_prepared(const struct case_run *run);
+/* The case's time begins; prepared or not, `ended` follows. */
+void case_run_start(struct case_run *run);
+/* Ends it soon, `ended` included, begun or not. Any number of times. */
 void case_run_cancel(struct case_run *run);
-/* Fills `result` (but for name, slug and directory), once, after case_run_go. */
+/* Fills `result` (but for name, slug and directory), once, when it has ended. */
 void case_run_result(struct case_run *run, struct case_result *result);
 /* The last `lines` console lines of the node that decided the verdict, whose name is the return
  * value, or NULL where none did. */
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out);
-/* NULL is fine. */
+/* Before case_run_prepare and case_run_start, or when it has ended. NULL is fine. */
 void case_run_free(struct case_run *run);
 
 #endif

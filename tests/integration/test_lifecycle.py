@@ -109,7 +109,7 @@ class LifecycleTest(unittest.TestCase):
 
     def starting(self):
         running = self.start(PAIR)
-        running.wait_for("a: starting, b: starting")
+        running.wait_for("a: starting")
         return running
 
     def booting(self):

@@ -48,6 +48,7 @@ struct fixture {
     struct actor actors[NODES_MAX];   /* likewise */
     struct buffer log;                /* what happened */
     struct timer *cancel;
+    size_t ended; /* how often */
 };
 
 /* -- The guests -------------------------------------------------------------------------------- */
@@ -205,7 +206,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void prepare(struct fixture *fixture, const char *yaml)
+static void on_ended(void *context)
+{
+    struct fixture *fixture = context;
+
+    fixture->ended++;
+    loop_stop(fixture->loop);
+}
+
+static void make(struct fixture *fixture, const char *yaml)
 {
     struct plan_options plan = {.runtime_dir = "/run/d",
                                 .emulator = "/usr/bin/qemu",
@@ -215,7 +224,9 @@ static void prepare(struct fixture *fixture, const char *yaml)
                                        .host = &fixture->host,
                                        .run_directory = fixture->directory,
                                        .case_directory = "case",
-                                       .seed = 7};
+                                       .seed = 7,
+                                       .ended = on_ended,
+                                       .context = fixture};
     cleanup_free char *guest = xasprintf("%s/guest", fixture->directory);
     struct error error = {0};
 
@@ -232,10 +243,27 @@ static void prepare(struct fixture *fixture, const char *yaml)
         fail_msg("%s", error.message);
 }
 
+static void stop_loop(void *context)
+{
+    loop_stop(context);
+}
+
+/* Lets time pass, and what is due in it happen. */
+static void pass(struct fixture *fixture, uint64_t duration_ns)
+{
+    struct timer *end = loop_timer(fixture->loop, stop_loop, fixture->loop);
+
+    timer_start(end, duration_ns);
+    loop_run(fixture->loop);
+    timer_free(end);
+}
+
 /* The loop's waiting for ever, should it, fails the test: virtual_time.h. */
 static void run(struct fixture *fixture, enum verdict verdict, const char *reason)
 {
-    case_run_go(fixture->run);
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    assert_int_equal(fixture->ended, 1);
     case_run_result(fixture->run, &fixture->result);
     if (fixture->result.reason && reason)
         assert_string_equal(fixture->result.reason, reason);
@@ -267,7 +295,7 @@ static void a_pair_runs_in_order_and_passes(void **state)
     struct fixture *fixture = *state;
     struct case_result *result = &fixture->result;
 
-    prepare(fixture, PAIR);
+    make(fixture, PAIR);
     run(fixture, VERDICT_PASSED, NULL);
     assert_string_equal(fixture->log.data,
                         "exit starts, entry starts, exit echo, entry send, exit asked to end, "
@@ -288,7 +316,7 @@ static void all_nodes_boot_before_any_works(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].never_ready = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_TIMEOUT, "b: the case's 90 s ended while booting");
     assert_string_equal(fixture->log.data,
                         "a starts, b starts, a asked to end, b killed, a killed");
@@ -302,7 +330,7 @@ static void one_that_fails_stops_the_others(void **state)
 
     fixture->scripts[1].status = 1;
     fixture->scripts[0].step_ns = 30 * NS_PER_S;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_FAILED,
         "b: step \"work\": it ended with exit status 1, expected exit status 0");
     assert_true(fixture->result.duration_s < 20);
@@ -318,7 +346,7 @@ static void of_equals_the_first_in_time_gives_the_reason(void **state)
     fixture->scripts[0].step_ns = 2 * NS_PER_S + 1;
     fixture->scripts[1].status = 2;
     fixture->scripts[1].step_ns = 2 * NS_PER_S;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_FAILED,
         "b: step \"work\": it ended with exit status 2, expected exit status 0");
 }
@@ -329,7 +357,7 @@ static void the_cause_outranks_the_consequence(void **state)
 
     fixture->scripts[0].status = 1; /* the peer was gone */
     fixture->scripts[1].dies_at_step = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_QEMU_DIED,
         "b: QEMU was killed by signal 9 (Killed) while step \"work\" (1 of 1) runs");
     assert_int_equal(fixture->result.nodes[0].verdict, VERDICT_FAILED);
@@ -340,7 +368,7 @@ static void a_skipped_node_skips_its_case_and_says_why(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].prints = "DUET_RESULT: {\"verdict\":\"skipped\",\"reason\":\"no IPv6\"}\n";
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_SKIPPED, "b: its result token says skipped: no IPv6");
 }
 
@@ -349,12 +377,12 @@ static void a_timeout_names_who_takes_so_long(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[0].step_ns = 1000 * NS_PER_S;
-    prepare(fixture, "name: s\n"
-                     "timeout: 15s\n"
-                     "nodes:\n"
-                     "  entry: {after: [exit], steps: [{name: send, run: send}]}\n"
-                     "  exit: {background: [{name: echo, run: serve, ready: tcp/9}]}\n"
-                     "links: [{nodes: [entry, exit], subnet: 10.0.0.0/24}]\n");
+    make(fixture, "name: s\n"
+                  "timeout: 15s\n"
+                  "nodes:\n"
+                  "  entry: {after: [exit], steps: [{name: send, run: send}]}\n"
+                  "  exit: {background: [{name: echo, run: serve, ready: tcp/9}]}\n"
+                  "links: [{nodes: [entry, exit], subnet: 10.0.0.0/24}]\n");
     run(fixture, VERDICT_TIMEOUT,
         "exit: the case's 15 s ended while background process \"echo\" gets ready");
     assert_int_equal(fixture->result.nodes[0].verdict, VERDICT_SKIPPED);
@@ -365,7 +393,7 @@ static void a_silent_guest_makes_no_progress(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[0].silent = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_NO_PROGRESS,
         "a: while step \"work\" (1 of 1) runs, the guest answered nothing for 22 s, in which QEMU "
         "used 0.0 s of CPU time");
@@ -376,7 +404,7 @@ static void a_machine_that_cannot_start_ends_the_case(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].fails_to_start = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_ERROR, "b: libvirt cannot start the machine: no memory");
 }
 
@@ -385,7 +413,7 @@ static void a_host_that_takes_no_machine_ends_the_case(void **state)
     struct fixture *fixture = *state;
 
     fixture->host.start_code = -EACCES;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_ERROR, "a: no such luck");
     assert_int_equal(fixture->result.nodes[1].verdict, VERDICT_ERROR);
 }
@@ -395,7 +423,7 @@ static void a_guest_that_does_not_power_off_is_killed(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[0].mute_stop = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_PASSED, NULL);
 }
 
@@ -404,10 +432,119 @@ static void a_guest_that_ends_unasked_fails(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].ends_at_step = true;
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     run(fixture, VERDICT_FAILED,
         "b: the guest broke the control channel: it says that it ends, unasked");
     assert_true(fixture->result.duration_s < 30);
+}
+
+/* A NIC whose server is not there yet connects to nobody. */
+static void a_machine_waits_for_those_that_serve_its_links(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->scripts[0].never_starts = true;
+    make(fixture, "name: s\n"
+                  "timeout: 90s\n"
+                  "nodes:\n"
+                  "  a: {steps: [{name: work, run: work}]}\n"
+                  "  b: {steps: [{name: work, run: work}]}\n"
+                  "  c: {steps: [{name: work, run: work}]}\n"
+                  "  d: {steps: [{name: work, run: work}]}\n"
+                  "links:\n"
+                  "  - {nodes: [b, a], subnet: 10.0.0.0/24}\n"
+                  "  - {nodes: [d, c], subnet: 10.0.1.0/24}\n");
+    run(fixture, VERDICT_TIMEOUT, "a: the case's 90 s ended while starting");
+    assert_string_equal(fixture->log.data, "a starts, c starts, d starts, a killed, c asked to "
+                                           "end, d asked to end, c killed, d killed");
+}
+
+/* -- Prepared ahead ---------------------------------------------------------------------------- */
+
+#define SHORT_PAIR                                                                                 \
+    "name: s\n"                                                                                    \
+    "timeout: 20s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  exit:\n"                                                                                    \
+    "    background: [{name: echo, run: serve}]\n"                                                 \
+    "  entry:\n"                                                                                   \
+    "    after: [exit]\n"                                                                          \
+    "    steps: [{name: send, run: send}]\n"                                                       \
+    "links: [{nodes: [entry, exit], subnet: 10.0.0.0/24}]\n"
+
+static void a_prepared_case_holds_until_it_is_started(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, SHORT_PAIR);
+    case_run_prepare(fixture->run);
+    assert_false(case_run_is_prepared(fixture->run));
+    pass(fixture, 60 * NS_PER_S);
+    assert_true(case_run_is_prepared(fixture->run));
+    assert_string_equal(fixture->log.data, "exit starts, entry starts");
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_string_equal(fixture->log.data,
+                        "exit starts, entry starts, exit echo, entry send, exit asked to end, "
+                        "entry asked to end, exit killed, entry killed");
+    assert_true(fixture->result.duration_s < 10);
+}
+
+/* Its clock runs from there on, and what is left of the way counts. */
+static void a_case_may_be_started_while_it_is_prepared(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->scripts[1].never_ready = true;
+    make(fixture, SHORT_PAIR);
+    case_run_prepare(fixture->run);
+    pass(fixture, 30 * NS_PER_S);
+    assert_false(case_run_is_prepared(fixture->run));
+    run(fixture, VERDICT_TIMEOUT, "entry: the case's 20 s ended while booting");
+    assert_in_range((int)fixture->result.duration_s, 20, 25);
+}
+
+static void a_fault_while_prepared_is_the_verdict_once_started(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, SHORT_PAIR);
+    case_run_prepare(fixture->run);
+    pass(fixture, 20 * NS_PER_S);
+    machine_ends(fixture->host.machines[1], VM_END_DIED, -1, SIGSEGV);
+    pass(fixture, 20 * NS_PER_S);
+    assert_int_equal(fixture->ended, 0);
+    assert_true(case_run_is_prepared(fixture->run));
+    assert_non_null(strstr(fixture->log.data, "exit killed"));
+    run(fixture, VERDICT_QEMU_DIED,
+        "entry: QEMU was killed by signal 11 (Segmentation fault) while waiting for other nodes");
+    assert_null(strstr(fixture->log.data, "echo"));
+}
+
+static void a_machine_that_cannot_start_ahead_is_told_when_started(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->scripts[0].fails_to_start = true;
+    make(fixture, SHORT_PAIR);
+    case_run_prepare(fixture->run);
+    pass(fixture, 20 * NS_PER_S);
+    assert_int_equal(fixture->ended, 0);
+    run(fixture, VERDICT_ERROR, "exit: libvirt cannot start the machine: no memory");
+}
+
+static void a_foreign_init_is_not_prepared_ahead(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, SHORT_PAIR);
+    assert_true(case_run_can_wait(&fixture->suite->cases[0]));
+    tear_down(state);
+    set_up(state);
+    fixture = *state;
+    make(fixture, "name: s\n"
+                  "nodes:\n"
+                  "  foreign: {init: {directory: guest, run: /run.sh, raw: true}}\n");
+    assert_false(case_run_can_wait(&fixture->suite->cases[0]));
 }
 
 /* -- Foreign inits ----------------------------------------------------------------------------- */
@@ -420,15 +557,15 @@ static void a_late_machine_keeps_nobody_waiting(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].prints = "DUET_RESULT: {\"verdict\":\"passed\"}\n";
-    prepare(fixture, "name: s\n"
-                     "timeout: 90s\n"
-                     "nodes:\n"
-                     "  server: {background: [{name: echo, run: serve}]}\n"
-                     "  foreign: {after: [server], init: {directory: guest, run: /run.sh}}\n"
-                     "  client: {steps: [{name: send, run: send}]}\n"
-                     "links:\n"
-                     "  - {nodes: [server, foreign], subnet: 10.0.0.0/24}\n"
-                     "  - {nodes: [foreign, client], subnet: 10.0.1.0/24}\n");
+    make(fixture, "name: s\n"
+                  "timeout: 90s\n"
+                  "nodes:\n"
+                  "  server: {background: [{name: echo, run: serve}]}\n"
+                  "  foreign: {after: [server], init: {directory: guest, run: /run.sh}}\n"
+                  "  client: {steps: [{name: send, run: send}]}\n"
+                  "links:\n"
+                  "  - {nodes: [server, foreign], subnet: 10.0.0.0/24}\n"
+                  "  - {nodes: [foreign, client], subnet: 10.0.1.0/24}\n");
     run(fixture, VERDICT_PASSED, NULL);
     assert_int_equal(strncmp(fixture->log.data, started, strlen(started)), 0);
 }
@@ -438,12 +575,12 @@ static void a_foreign_init_may_be_waited_for(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].prints = "DUET_READY: {}\n";
-    prepare(fixture, "name: s\n"
-                     "timeout: 30s\n"
-                     "nodes:\n"
-                     "  client: {after: [foreign], steps: [{name: send, run: send}]}\n"
-                     "  foreign: {init: {directory: guest, run: /run.sh}}\n"
-                     "links: [{nodes: [client, foreign], subnet: 10.0.0.0/24}]\n");
+    make(fixture, "name: s\n"
+                  "timeout: 30s\n"
+                  "nodes:\n"
+                  "  client: {after: [foreign], steps: [{name: send, run: send}]}\n"
+                  "  foreign: {init: {directory: guest, run: /run.sh}}\n"
+                  "links: [{nodes: [client, foreign], subnet: 10.0.0.0/24}]\n");
     run(fixture, VERDICT_TIMEOUT,
         "foreign: the case's 30 s ended while waiting for its result token");
     assert_non_null(strstr(fixture->log.data, "client send"));
@@ -466,11 +603,12 @@ static void a_cancelled_case_ends_soon_whenever_that_is(void **state)
         struct fixture *fixture = *state;
         uint64_t before;
 
-        prepare(fixture, PAIR);
+        make(fixture, PAIR);
         fixture->cancel = loop_timer(fixture->loop, cancel, fixture);
         timer_start(fixture->cancel, ms * NS_PER_MS);
         before = virtual_time.now_ns;
-        case_run_go(fixture->run);
+        case_run_start(fixture->run);
+        loop_run(fixture->loop);
         assert_true(virtual_time.now_ns - before <= ms * NS_PER_MS + 3 * NS_PER_S);
         case_run_result(fixture->run, &fixture->result);
         if (fixture->result.verdict != VERDICT_PASSED) {
@@ -484,6 +622,28 @@ static void a_cancelled_case_ends_soon_whenever_that_is(void **state)
     }
 }
 
+/* Begun or not, at any moment while it is brought up, after a fault as well. */
+static void a_prepared_case_can_be_cancelled(void **state)
+{
+    for (uint64_t ms = 0; ms < 12000; ms += 500) {
+        struct fixture *fixture = *state;
+
+        fixture->scripts[1].prints = ms % 1000 ? "DUET_RESULT: {\"verdict\":\"failed\"}\n" : NULL;
+        make(fixture, PAIR);
+        case_run_prepare(fixture->run);
+        pass(fixture, ms * NS_PER_MS);
+        cancel(fixture);
+        loop_run(fixture->loop);
+        assert_int_equal(fixture->ended, 1);
+        case_run_result(fixture->run, &fixture->result);
+        assert_int_equal(fixture->result.verdict, VERDICT_ERROR);
+        assert_string_equal(fixture->result.reason, "interrupted");
+        assert_true(fixture->result.duration_s == 0);
+        tear_down(state);
+        set_up(state);
+    }
+}
+
 static void a_directory_that_cannot_be_made_is_an_error(void **state)
 {
     struct fixture *fixture = *state;
@@ -491,7 +651,7 @@ static void a_directory_that_cannot_be_made_is_an_error(void **state)
     struct case_run *none = NULL;
     struct error error = {0};
 
-    prepare(fixture, TWO_WORKERS);
+    make(fixture, TWO_WORKERS);
     options = (struct case_run_options){.loop = fixture->loop,
                                         .host = &fixture->host,
                                         .suite_case = &fixture->suite->cases[0],
@@ -519,9 +679,16 @@ int main(void)
         TEST(a_host_that_takes_no_machine_ends_the_case),
         TEST(a_guest_that_does_not_power_off_is_killed),
         TEST(a_guest_that_ends_unasked_fails),
+        TEST(a_machine_waits_for_those_that_serve_its_links),
+        TEST(a_prepared_case_holds_until_it_is_started),
+        TEST(a_case_may_be_started_while_it_is_prepared),
+        TEST(a_fault_while_prepared_is_the_verdict_once_started),
+        TEST(a_machine_that_cannot_start_ahead_is_told_when_started),
+        TEST(a_foreign_init_is_not_prepared_ahead),
         TEST(a_late_machine_keeps_nobody_waiting),
         TEST(a_foreign_init_may_be_waited_for),
         TEST(a_cancelled_case_ends_soon_whenever_that_is),
+        TEST(a_prepared_case_can_be_cancelled),
         TEST(a_directory_that_cannot_be_made_is_an_error),
     };
 

@@ -79,6 +79,13 @@ static void link_result_free(struct link_result *link)
     free(link->subnet);
 }
 
+static void kernel_info_free(struct kernel_info *kernel)
+{
+    free(kernel->name);
+    free(kernel->release);
+    free(kernel->digest);
+}
+
 void case_result_free(struct case_result *result)
 {
     if (!result)
@@ -91,6 +98,7 @@ void case_result_free(struct case_result *result)
     free(result->links);
     free(result->name);
     free(result->slug);
+    kernel_info_free(&result->kernel);
     free(result->reason);
     free(result->directory);
     *result = (struct case_result){0};
@@ -104,9 +112,7 @@ static void host_info_free(struct host_info *host)
     free(host->qemu);
     free(host->libvirt);
     free(host->accel);
-    free(host->guest_kernel.name);
-    free(host->guest_kernel.release);
-    free(host->guest_kernel.digest);
+    kernel_info_free(&host->guest_kernel);
 }
 
 void run_result_free(struct run_result *run)

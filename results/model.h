@@ -16,20 +16,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct kernel_info {
+    char *name;    /* provider, path or URL, as the user gave it */
+    char *release; /* as its modules directory is called */
+    char *digest;  /* SHA-256, hexadecimal */
+};
+
 struct host_info {
     char *duet;      /* version */
     char *kernel;    /* release of the running kernel */
     char *cpu_model; /* as in /proc/cpuinfo */
     unsigned int cpus;
     uint64_t memory_bytes;
-    char *qemu;    /* version */
-    char *libvirt; /* version */
-    char *accel;   /* "kvm" or "tcg" */
-    struct {
-        char *name;    /* provider or path, as the user gave it */
-        char *release; /* as its modules directory is called */
-        char *digest;  /* SHA-256, hexadecimal */
-    } guest_kernel;
+    char *qemu;                      /* version */
+    char *libvirt;                   /* version */
+    char *accel;                     /* "kvm" or "tcg" */
+    struct kernel_info guest_kernel; /* of the first case: the accelerator was chosen with it */
 };
 
 struct output_result {
@@ -85,7 +87,8 @@ struct link_result {
 
 struct case_result {
     char *name;
-    char *slug; /* unique in the run; fit for a path */
+    char *slug;                /* unique in the run; fit for a path */
+    struct kernel_info kernel; /* `name` alone where the case did not come to need it */
     enum verdict verdict;
     char *reason;
     double duration_s;

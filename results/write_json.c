@@ -97,10 +97,18 @@ static void put_output(cJSON *object, const char *key, const struct output_resul
     put_count(made, "bytes", output->bytes);
 }
 
+static void put_kernel(cJSON *object, const char *key, const struct kernel_info *kernel)
+{
+    cJSON *made = put_object(object, key);
+
+    put_text(made, "name", kernel->name);
+    put_text(made, "release", kernel->release);
+    put_text(made, "digest", kernel->digest);
+}
+
 static void put_host(cJSON *object, const struct host_info *host)
 {
     cJSON *made = put_object(object, "host");
-    cJSON *guest;
 
     put_text(made, "duet", host->duet);
     put_text(made, "kernel", host->kernel);
@@ -110,10 +118,7 @@ static void put_host(cJSON *object, const struct host_info *host)
     put_text(made, "qemu", host->qemu);
     put_text(made, "libvirt", host->libvirt);
     put_text(made, "accel", host->accel);
-    guest = put_object(made, "guest_kernel");
-    put_text(guest, "name", host->guest_kernel.name);
-    put_text(guest, "release", host->guest_kernel.release);
-    put_text(guest, "digest", host->guest_kernel.digest);
+    put_kernel(made, "guest_kernel", &host->guest_kernel);
 }
 
 static void fill_step(cJSON *object, const struct step_result *step)
@@ -182,6 +187,7 @@ static void fill_case(cJSON *object, const struct case_result *result)
 
     put_text(object, "name", result->name);
     put_text(object, "slug", result->slug);
+    put_kernel(object, "kernel", &result->kernel);
     put_verdict(object, result->verdict, result->reason);
     put_seconds(object, "duration_s", result->duration_s);
     put_text(object, "directory", result->directory);

@@ -247,6 +247,8 @@ static int run_case(struct suite_run *run, const struct suite_case *suite_case,
     on_clock(run);
     code = session_kernel(run->session, suite_case->kernel, &kernel, error);
     if (code == 0)
+        rundata_describe_kernel(kernel, &result->kernel);
+    if (code == 0)
         code = make_plan(run, suite_case, kernel, &plan, error);
     if (code == 0)
         code = execute(run, suite_case, &plan, result, error);
@@ -261,6 +263,7 @@ static struct case_result *add_result(struct suite_run *run, const struct suite_
 
     result->name = xstrdup(suite_case->name);
     result->slug = xstrdup(suite_case->slug);
+    result->kernel.name = xstrdup(suite_case->kernel);
     result->directory = xstrdup(suite_case->slug);
     run->number++;
     return result;

@@ -97,6 +97,14 @@ static char *known(const char *text)
     return text[0] ? xstrdup(text) : NULL;
 }
 
+void rundata_describe_kernel(const struct kernel *kernel, struct kernel_info *info)
+{
+    free(info->name);
+    info->name = xstrdup(kernel->name);
+    info->release = kernel->release ? xstrdup(kernel->release) : NULL;
+    info->digest = xstrdup(kernel->digest);
+}
+
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,
                            struct host_info *host)
 {
@@ -111,9 +119,6 @@ void rundata_describe_host(const struct session *session, const struct kernel *k
     host->libvirt = known(session->libvirt_version);
     if (session->host)
         host->accel = xstrdup(vm_accel_name(session->accel));
-    if (!kernel)
-        return;
-    host->guest_kernel.name = xstrdup(kernel->name);
-    host->guest_kernel.release = kernel->release ? xstrdup(kernel->release) : NULL;
-    host->guest_kernel.digest = xstrdup(kernel->digest);
+    if (kernel)
+        rundata_describe_kernel(kernel, &host->guest_kernel);
 }

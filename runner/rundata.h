@@ -15,6 +15,8 @@ int rundata_point_latest(const char *results, const char *directory, struct erro
 /* Puts a copy of the file `from` as `name` into the run's directory. It is no second link: an
  * initrd may lie in the cache, which must not change with what the user does to the results. */
 int rundata_keep(const char *from, const char *directory, const char *name, struct error *error);
+/* Over the name that `info` may have, and nothing else. */
+void rundata_describe_kernel(const struct kernel *kernel, struct kernel_info *info);
 /* `kernel` is NULL where the run ended before it had one. */
 void rundata_describe_host(const struct session *session, const struct kernel *kernel,
                            struct host_info *host);

@@ -36,8 +36,10 @@ class KernelTest(unittest.TestCase):
         run = self.boot(kernel)
         self.assertEqual(run.status, duet.PASSED, run)
         self.assertEqual(run.step_output("boot", "run").decode().strip(), self.release)
-        self.assertEqual(run.results["host"]["guest_kernel"]["digest"],
-                         hashlib.sha256(self.image.read_bytes()).hexdigest())
+        digest = hashlib.sha256(self.image.read_bytes()).hexdigest()
+        self.assertEqual(run.results["host"]["guest_kernel"]["digest"], digest)
+        self.assertEqual(run.cases["boot"]["kernel"],
+                         {"name": str(kernel), "release": self.release, "digest": digest})
         return run
 
     def assert_refused(self, run, *words):

@@ -283,6 +283,8 @@ static void fill_run(struct run_result *run)
     result = run_result_add_case(run);
     result->name = xstrdup("tcp");
     result->slug = xstrdup("tcp");
+    result->kernel.name = xstrdup("small");
+    result->kernel.release = xstrdup("6.1.150");
     result->verdict = VERDICT_FAILED;
     result->directory = xstrdup("tcp");
     fill_node(case_result_add_node(result));
@@ -385,16 +387,20 @@ static void a_deviation_is_noticed(void **state)
 static void values_survive_the_file(void **state)
 {
     struct run_result run = {0};
-    cJSON *json, *node, *qemu, *step;
+    cJSON *json, *first, *node, *qemu, *step;
 
     (void)state;
     fill_run(&run);
     json = written(&run);
-    node = cJSON_GetArrayItem(member(cJSON_GetArrayItem(member(json, "cases"), 0), "nodes"), 0);
+    first = cJSON_GetArrayItem(member(json, "cases"), 0);
+    node = cJSON_GetArrayItem(member(first, "nodes"), 0);
     qemu = member(node, "qemu");
     step = cJSON_GetArrayItem(member(node, "steps"), 0);
     assert_string_equal(member(json, "seed")->valuestring, "18446744073709551615");
     assert_true(member(json, "duration_s")->valuedouble == 12.001);
+    assert_string_equal(member(member(first, "kernel"), "name")->valuestring, "small");
+    assert_string_equal(member(member(first, "kernel"), "release")->valuestring, "6.1.150");
+    assert_true(cJSON_IsNull(member(member(first, "kernel"), "digest")));
     assert_true(member(node, "ready_s")->valuedouble == 1.235);
     assert_true(member(member(node, "console"), "bytes")->valuedouble == 1099511627776.0);
     assert_string_equal(member(node, "reason")->valuestring,

@@ -204,6 +204,20 @@ static void the_host_is_described(void **state)
     run_result_free(&run);
 }
 
+static void a_kernel_is_described_over_the_name_that_was_asked_for(void **state)
+{
+    const struct kernel kernel = {.name = (char *)"/boot/image", .digest = "aa"};
+    struct kernel_info info = {.name = xstrdup("/boot/image")};
+
+    (void)state;
+    rundata_describe_kernel(&kernel, &info);
+    assert_string_equal(info.name, "/boot/image");
+    assert_null(info.release);
+    assert_string_equal(info.digest, "aa");
+    free(info.name);
+    free(info.digest);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -216,6 +230,7 @@ int main(void)
         TEST(a_file_in_the_way_is_told),
         TEST(what_is_kept_is_a_copy),
         TEST(the_host_is_described),
+        TEST(a_kernel_is_described_over_the_name_that_was_asked_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a microvm's devices are worth is some 50 KB. */
-enum { STATE_MAX = 64 << 20, CHUNK = 1 << 16 };
+enum { CHUNK = 1 << 16 };
 
 static void json_delete(cJSON **json)
 {
@@ -75,11 +74,11 @@ static int copy_state(int from, int to, struct error *error)
         if (n < 0)
             return error_errno(error, "cannot read a template's state");
         total += (size_t)n;
-        if (total > STATE_MAX)
+        if (total > SNAPSHOT_STATE_MAX)
             return error_set(error, EFBIG,
                              "QEMU saves more than %d MiB of a template's state: it does not leave "
                              "shared memory out",
-                             STATE_MAX >> 20);
+                             SNAPSHOT_STATE_MAX >> 20);
         code = fs_write_all(to, chunk, (size_t)n, error);
         if (code < 0)
             return code;

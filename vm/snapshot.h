@@ -4,7 +4,10 @@
 
 #include "vm/vm.h"
 
-enum { SNAPSHOT_PATH_SIZE = 64 };
+enum {
+    SNAPSHOT_PATH_SIZE = 64,
+    SNAPSHOT_STATE_MAX = 64 << 20, /* what a microvm's devices are worth is some 50 KB */
+};
 
 struct vm_snapshot {
     uint64_t memory_bytes;

@@ -4,7 +4,7 @@ _duet()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command="" i
-    local words
+    local words=""
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -24,7 +24,12 @@ _duet()
         return
         ;;
     --kernel)
-        mapfile -t COMPREPLY < <(compgen -W 'debian host small' -- "$word"; compgen -f -- "$word")
+        # The last of several.
+        [[ $word == *,* ]] && words=${word%,*},
+        mapfile -t COMPREPLY < <(
+            compgen -P "$words" -W 'debian host small' -- "${word##*,}"
+            compgen -P "$words" -f -- "${word##*,}"
+        )
         return
         ;;
     --results)
@@ -45,7 +50,7 @@ _duet()
         words='--accel --color --connect --debug --help --json --junit --keep --kernel --only
             --results --seed --tap --usage --verbose'
         ;;
-    list) words='--help --json --only --usage' ;;
+    list) words='--help --json --kernel --only --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     version) words='--help --usage' ;;

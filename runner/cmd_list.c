@@ -15,12 +15,14 @@ struct list_options {
     char **names;
     size_t name_count;
     const char *only;
+    const char *kernels;
     bool json;
 };
 
 static const struct argp_option options[] = {
     {"only", 'o', "GLOB", 0, "Only cases whose name, a part of it between commas, or a tag matches",
      0},
+    {"kernel", 'k', "KERNEL[,...]", 0, "Cases as `duet run` has them with these kernels", 0},
     {"json", 'j', NULL, 0, "One JSON document", 0},
     {0},
 };
@@ -32,6 +34,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case 'o':
         list->only = argument;
+        return 0;
+    case 'k':
+        list->kernels = argument;
         return 0;
     case 'j':
         list->json = true;
@@ -60,6 +65,7 @@ static cJSON *case_json(const struct suite_case *suite_case)
     cJSON *nodes = cJSON_CreateArray();
 
     cJSON_AddStringToObject(json, "name", suite_case->name);
+    cJSON_AddStringToObject(json, "kernel", suite_case->kernel);
     cJSON_AddItemToObject(json, "tags", texts_json(&suite_case->tags));
     if (suite_case->skip)
         cJSON_AddStringToObject(json, "skip", suite_case->skip);
@@ -106,7 +112,7 @@ static int list_suites(const struct list_options *list, cJSON *suites, struct er
 {
     for (size_t i = 0; i < list->suites.count; i++) {
         struct suite *suite = NULL;
-        int code = suite_load(list->suites.paths[i], NULL, &suite, error);
+        int code = suite_load(list->suites.paths[i], list->kernels, &suite, error);
 
         if (code < 0)
             return code;

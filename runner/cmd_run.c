@@ -31,7 +31,7 @@ struct run_arguments {
     char **names;
     size_t name_count;
     struct run_options run;
-    const char *kernel;
+    const char *kernels;
     struct session_options session;
     enum color_mode color;
     bool verbose, debug, seed_given;
@@ -44,10 +44,9 @@ static const struct argp_option options[] = {
      0},
     {"accel", KEY_ACCEL, "auto|kvm|tcg", 0,
      "What runs the guests (auto: KVM where it truly starts one, else TCG)", 0},
-    {"kernel", KEY_KERNEL, "NAME|PATH|URL", 0,
+    {"kernel", KEY_KERNEL, "KERNEL[,...]", 0,
      "Guest kernel: debian, host, small, a file, or https://...#sha256=HEX (default: what the "
-     "suite says, "
-     "else debian)",
+     "suite says, else debian). Each case runs on each of several",
      0},
     {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where results go (default: duet-results)", 0},
@@ -106,7 +105,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->run.only = argument;
         return 0;
     case KEY_KERNEL:
-        arguments->kernel = argument;
+        arguments->kernels = argument;
         return 0;
     case KEY_RESULTS:
         arguments->run.results = argument;
@@ -154,7 +153,7 @@ static int load_suites(struct run_arguments *arguments, struct error *error)
         return code;
     arguments->suites = xcalloc(found.count, sizeof(struct suite *));
     for (size_t i = 0; i < found.count && code == 0; i++) {
-        code = suite_load(found.paths[i], arguments->kernel, &arguments->suites[i], error);
+        code = suite_load(found.paths[i], arguments->kernels, &arguments->suites[i], error);
         if (code == 0)
             arguments->suite_count++;
     }

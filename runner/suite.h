@@ -17,6 +17,7 @@ enum {
     SUITE_CASES_MAX = 10000,
     SUITE_NODES_MAX = 64,
     SUITE_LINKS_MAX = 256,
+    SUITE_KERNELS_MAX = 64, /* of one case, before it is one case for each */
 };
 
 struct suite_position {
@@ -205,11 +206,12 @@ struct suite {
     struct arena *memory; /* holds all of the above */
 };
 
-/* Loads the file at `path`. `kernel` goes before what the file says; NULL for none. The caller
- * frees *suite with suite_free. A mistake in the file is
+/* Loads the file at `path`. `kernels` is what --kernel says: one kernel or several with commas
+ * between them, in place of all that the file says; NULL for none. The caller frees *suite with
+ * suite_free. A mistake in the file is
  * EINVAL (ENOENT for a file that is not there, EFBIG for too large) with the first one as
  * "FILE:LINE:COLUMN: what was found, what was expected"; other codes are open's and read's. */
-int suite_load(const char *path, const char *kernel, struct suite **suite, struct error *error);
+int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error);
 
 /* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
  * relative paths of the host start in `directory`. */

@@ -63,10 +63,14 @@ static const struct suite_key keys[] = {
     KEY("env", IN_SUITE | IN_CASE, case_build, env, .type = "mapping of names to texts",
         .read = read_env, .example = "{LC_ALL: C}",
         .summary = "Environment of all that runs in all nodes. A case adds to the suite's."),
-    KEY("kernel", IN_SUITE | IN_CASE, case_build, out.kernel, .type = "line", .read = read_kernel,
+    KEY("kernel", IN_SUITE | IN_CASE, case_build, kernels, .type = "line", .read = read_kernel,
         .fallback = KERNEL_DEFAULT, .example = "small",
         .summary = "The guests' kernel: a provider's name, a path or a URL. `--kernel` goes "
                    "before it."),
+    KEY("kernels", IN_SUITE | IN_CASE, case_build, kernels, .type = "list of kernels",
+        .read = read_kernels, .example = "[debian, small]",
+        .summary = "Kernels to run every case on, each as a case of its own. In place of "
+                   "`kernel`."),
     KEY("cmdline", IN_SUITE | IN_CASE, case_build, cmdline, .type = "line", .read = read_line,
         .fallback = "", .example = "quiet",
         .summary = "Kernel parameters to add, for every node that has none of its own."),

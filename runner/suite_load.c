@@ -21,8 +21,8 @@ struct load {
     const struct yaml_node *body; /* of the case in `cases`, a mapping; or NULL */
     struct case_build head;       /* what the suite says of itself */
     struct suite *suite;
-    const char *kernel; /* over what the suite says, or NULL */
-    size_t room;        /* for cases, in suite->cases */
+    struct suite_texts kernels; /* over what the suite says; none: the suite decides */
+    size_t room;                /* for cases, in suite->cases */
 };
 
 static int check_node_name(struct reader *reader, const struct yaml_node *name)
@@ -137,9 +137,8 @@ static int read_case_keys(struct load *load, struct case_build *build,
     return status;
 }
 
-static int read_case(void *context, const struct suite_pairs *variables)
+static int read_on_kernel(struct load *load, const struct suite_pairs *variables, char *kernel)
 {
-    struct load *load = context;
     struct reader *reader = &load->reader;
     struct case_build build = {0};
     const struct yaml_node *changes;
@@ -152,8 +151,7 @@ static int read_case(void *context, const struct suite_pairs *variables)
         return status;
     build.out.name = arena_text(reader->memory, reader->scope.case_name);
     build.out.variables = *variables;
-    if (load->kernel)
-        build.out.kernel = arena_text(reader->memory, load->kernel);
+    build.out.kernel = kernel;
     if (build.links)
         status = suite_read_links(reader, build.links, &build.out);
     if (!status)
@@ -162,6 +160,43 @@ static int read_case(void *context, const struct suite_pairs *variables)
         status = suite_check_case(reader, &build.out);
     if (!status)
         *add_case(load) = build.out;
+    return status;
+}
+
+static int find_kernels(struct load *load, struct suite_texts *kernels)
+{
+    static const char *const keys[] = {"kernel", "kernels"};
+    struct reader *reader = &load->reader;
+    struct case_build build = {0};
+    int status = section_defaults(reader, IN_CASE, &build);
+
+    for (size_t i = 0; !status && i < array_size(keys); i++)
+        status = section_read_one(reader, IN_SUITE, load->root, keys[i], &build);
+    for (size_t i = 0; !status && i < array_size(keys); i++)
+        status = section_read_one(reader, IN_CASE, load->body, keys[i], &build);
+    if (!status)
+        *kernels = load->kernels.count ? load->kernels : build.kernels;
+    return status;
+}
+
+/* One case for each of its kernels; all of it is read anew, since its name is a variable. */
+static int read_case(void *context, const struct suite_pairs *variables)
+{
+    struct load *load = context;
+    struct reader *reader = &load->reader;
+    const char *name = reader->scope.case_name;
+    struct suite_texts kernels, labels;
+    int status = find_kernels(load, &kernels);
+
+    if (status)
+        return status;
+    labels = kernels_labels(reader->scratch, &kernels);
+    for (size_t i = 0; !status && i < kernels.count; i++) {
+        if (kernels.count > 1)
+            reader->scope.case_name =
+                arena_printf(reader->scratch, "%s,kernel=%s", name, labels.items[i]);
+        status = read_on_kernel(load, variables, kernels.items[i]);
+    }
     return status;
 }
 
@@ -220,6 +255,8 @@ static int read_cases(struct load *load)
             status = reader_check_name(reader, pair->key, "case", pair->key->text);
             if (!status && !empty)
                 status = section_check(reader, IN_CASE, pair->value);
+            if (!status && !empty)
+                status = kernels_check_keys(reader, pair->value);
             if (!status)
                 status = read_variant(load, pair->key->text, empty ? NULL : pair->value);
         }
@@ -256,6 +293,8 @@ static int read_head(struct load *load)
     int status = section_check(reader, IN_SUITE, load->root);
 
     if (!status)
+        status = kernels_check_keys(reader, load->root);
+    if (!status)
         status = section_defaults(reader, IN_SUITE, head);
     for (size_t i = 0; !status && i < array_size(keys); i++) {
         status = section_read_one(reader, IN_SUITE, load->root, keys[i], head);
@@ -276,13 +315,13 @@ static int read_head(struct load *load)
 }
 
 static int load_text(const char *path, const char *directory, const char *text, size_t length,
-                     const char *kernel, struct suite **out, struct error *error)
+                     const char *kernels, struct suite **out, struct error *error)
 {
     struct arena *memory = arena_new();
     struct suite *suite = arena_alloc(memory, sizeof(*suite));
-    struct load load = {.suite = suite, .kernel = kernel};
+    struct load load = {.suite = suite};
     struct yaml_node *root = NULL;
-    int status;
+    int status = 0;
 
     *suite = (struct suite){.path = arena_text(memory, path),
                             .directory = arena_text(memory, directory),
@@ -294,7 +333,10 @@ static int load_text(const char *path, const char *directory, const char *text, 
                                   .error = error,
                                   .values_left = VALUES_MAX,
                                   .bytes_left = BYTES_MAX};
-    status = yaml_parse(path, text, length, load.reader.scratch, &root, error);
+    if (kernels)
+        status = kernels_from_option(memory, kernels, &load.kernels, error);
+    if (!status)
+        status = yaml_parse(path, text, length, load.reader.scratch, &root, error);
     load.root = root;
     if (!status)
         status = read_head(&load);
@@ -314,7 +356,7 @@ int suite_load_text(const char *path, const char *directory, const char *text, s
     return load_text(path, directory, text, length, NULL, suite, error);
 }
 
-int suite_load(const char *path, const char *kernel, struct suite **suite, struct error *error)
+int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *whole = NULL;
@@ -326,7 +368,7 @@ int suite_load(const char *path, const char *kernel, struct suite **suite, struc
         return status;
     /* Where the file truly is: a suite reached through a link finds its own files. */
     *strrchr(whole, '/') = '\0';
-    return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, kernel,
+    return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, kernels,
                      suite, error);
 }
 

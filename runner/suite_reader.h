@@ -83,6 +83,7 @@ struct case_build {
     char *cmdline;
     struct suite_pairs env;
     struct suite_init init;
+    struct suite_texts kernels;
     const struct yaml_node *vars, *matrix, *cases, *defaults, *nodes, *links;
 };
 
@@ -136,9 +137,20 @@ int read_mode(struct reader *, const struct suite_key *, const struct yaml_node 
 int read_signal(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_guest_path(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_skip(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
-int read_kernel(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 /* Keeps the value itself, for the section's owner to read. */
 int read_keep(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+
+/* suite_kernel.c: both give a struct suite_texts, so that the one replaces the other */
+int read_kernel(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_kernels(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+/* That `map` (NULL is fine) has not both keys. */
+int kernels_check_keys(struct reader *reader, const struct yaml_node *map);
+/* What --kernel names: kernels with commas between them. The commas of a URL before its #sha256=
+ * are its own; so are those of a path to something that is there. EINVAL says what is wrong. */
+int kernels_from_option(struct arena *memory, const char *text, struct suite_texts *kernels,
+                        struct error *error);
+/* What each is called in the name of a case: unique, without commas; a name is itself. */
+struct suite_texts kernels_labels(struct arena *memory, const struct suite_texts *kernels);
 
 /* suite_node.c and suite_link.c: those of structures; their field is the whole target */
 int read_init(struct reader *, const struct suite_key *, const struct yaml_node *, void *);

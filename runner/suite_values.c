@@ -197,20 +197,6 @@ int read_skip(struct reader *reader, const struct suite_key *key, const struct y
     return 0;
 }
 
-int read_kernel(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
-                void *field)
-{
-    int status = read_line(reader, key, value, field);
-
-    if (status)
-        return status;
-    if (!*value->text)
-        return reader_expected(reader, key, value, "a kernel's name, path or URL");
-    if (*value->text != '/' && strchr(value->text, '/') && !strstr(value->text, "://"))
-        *(char **)field = arena_printf(reader->memory, "%s/%s", reader->directory, value->text);
-    return 0;
-}
-
 typedef int (*unit_read)(const char *text, uint64_t *value, struct error *error);
 
 static int read_unit(struct reader *reader, const struct suite_key *key,

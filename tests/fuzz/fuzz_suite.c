@@ -8,8 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_case(const struct suite *suite, const struct suite_case *built)
 {
-    if (!*built->name || !*built->slug || strchr(built->slug, '/') || built->slug[0] == '.' ||
-        strlen(built->slug) > 100 || !built->node_count || !built->timeout_ns)
+    if (!built->kernel || !*built->kernel || !*built->name || !*built->slug ||
+        strchr(built->slug, '/') || built->slug[0] == '.' || strlen(built->slug) > 100 ||
+        !built->node_count || !built->timeout_ns)
         abort();
     for (size_t i = 0; i < built->link_count; i++)
         for (size_t j = 0; j < 2; j++)

@@ -331,25 +331,6 @@ static void files_of_the_host_are_found_beside_the_suite(void **state)
     assert_int_equal(fs_remove_tree(directory, NULL), 0);
 }
 
-static void a_kernel_is_the_options_the_suites_or_the_default(void **state)
-{
-    cleanup_free char *directory = make_directory();
-    cleanup_free char *path = xasprintf("%s/x.yaml", directory);
-    cleanup_suite struct suite *without = load("/", "nodes: {a: {run: x}}\n");
-    cleanup_suite struct suite *with = NULL;
-    cleanup_suite struct suite *over = NULL;
-    struct error error = {0};
-
-    (void)state;
-    write_file(directory, "x.yaml", 0600, "kernel: small\nnodes: {a: {run: x}}\n");
-    if (suite_load(path, NULL, &with, &error) || suite_load(path, "host", &over, &error))
-        fail_msg("%s", error.message);
-    assert_string_equal(without->cases[0].kernel, "debian");
-    assert_string_equal(with->cases[0].kernel, "small");
-    assert_string_equal(over->cases[0].kernel, "host");
-    assert_int_equal(fs_remove_tree(directory, NULL), 0);
-}
-
 static void a_file_that_cannot_be_read_says_which(void **state)
 {
     struct suite *suite = NULL;
@@ -389,7 +370,6 @@ int main(void)
         cmocka_unit_test(steps_say_what_they_expect),
         cmocka_unit_test(routes_lead_over_a_neighbour),
         cmocka_unit_test(files_of_the_host_are_found_beside_the_suite),
-        cmocka_unit_test(a_kernel_is_the_options_the_suites_or_the_default),
         cmocka_unit_test(a_file_that_cannot_be_read_says_which),
         cmocka_unit_test(too_large_a_file_is_refused),
     };

@@ -117,6 +117,28 @@ static void units_and_ranges(void **state)
                "2:50: mode: found \"9\", expected permission bits"});
 }
 
+static void kernels(void **state)
+{
+    CHECK_ALL(
+        {SUITE("kernel:"), "1:8: kernel: found nothing, expected line, as in small"},
+        {SUITE("kernel: ''"), "1:9: kernel: found \"\", expected a kernel's name, path or URL"},
+        {SUITE("kernel: [a]"), "1:9: kernel: found a list, expected line"},
+        {SUITE("kernels:"), "1:9: kernels: found nothing, expected a list of kernels"},
+        {SUITE("kernels: a,b"), "1:10: kernels: found \"a,b\", expected a list of kernels"},
+        {SUITE("kernels: []"), "1:10: kernels: found 0, expected 1 to 64"},
+        {SUITE("kernels: [a, '']"), "1:14: kernels: found \"\", expected a kernel's name"},
+        {SUITE("kernels: [a, [b]]"), "1:14: kernels: found a list, expected list of kernels"},
+        {SUITE("kernels: [a, b, a]"), "1:17: kernels: the kernel \"a\" is here twice"},
+        {SUITE("kernels: [./a/b, a/c, ./a/b]"), "1:23: kernels: the kernel \"./a/b\" is here"},
+        {SUITE("vars: {k: a}\nkernels: [a, '${k}']"), "2:14: kernels: the kernel \"a\" is here"},
+        {SUITE("kernel: a\nkernels: [a, b]"),
+         "2:1: both \"kernel\" and \"kernels\", the first of them in line 1: expected one"},
+        {SUITE("kernels: [a, b]\nkernel: a"), "2:1: both \"kernel\" and \"kernels\""},
+        {SUITE("cases: {x: {kernels: [a], kernel: b}}"), "1:27: both \"kernel\" and \"kernels\""},
+        {SUITE("cases:\n  x: {kernels: []}"), "2:16: kernels: found 0, expected 1 to 64"},
+        {SUITE("kernel: [a]\ncases: {x: {kernels: [a, b]}}"), "1:9: kernel: found a list"});
+}
+
 static void names(void **state)
 {
     CHECK_ALL(
@@ -311,6 +333,7 @@ int main(void)
         cmocka_unit_test(keys),
         cmocka_unit_test(types),
         cmocka_unit_test(units_and_ranges),
+        cmocka_unit_test(kernels),
         cmocka_unit_test(names),
         cmocka_unit_test(nodes_that_are_not_there),
         cmocka_unit_test(topologies),

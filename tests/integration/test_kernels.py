@@ -4,12 +4,14 @@ What kernel/ does with a path, a package or a URL has unit tests; here a guest c
 `duet run` says why not."""
 
 import hashlib
+import json
 import os
 import pathlib
 import platform
 import shutil
 import struct
 import unittest
+import xml.etree.ElementTree
 
 import duet
 import stage
@@ -96,6 +98,72 @@ class Booted(KernelTest):
                 if "virtio" in path.name or "failover" in path.name or "modules." in path.name:
                     shutil.copy(target, path)
         stage.run(["dpkg-deb", "--build", "-Znone", "--root-owner-group", tree, package])
+
+
+class Several(KernelTest):
+    SUITE = """
+        name: boot
+        nodes: {a: {run: uname -r}}
+        cases: {one: {kernel: host}, two: {kernels: [debian, none]}}
+        """
+
+    def releases(self, run):
+        """What the guests say, and that results.json says the same."""
+        found = {}
+        for name, case in run.cases.items():
+            found[name] = run.step_output(name, "run").decode().strip()
+            self.assertEqual(case["kernel"]["release"], found[name], run)
+        return found
+
+    def test_every_case_runs_on_each(self):
+        junit = self.place.path / "junit.xml"
+        run = self.place.run(self.SUITE, "--accel", "tcg", "--kernel", f"{self.tree()},debian",
+                             "--junit", str(junit))
+        self.assertEqual(run.status, duet.PASSED, run)
+        names = [f"{case},kernel={kernel}" for case in ("one", "two")
+                 for kernel in ("tree", "debian")]
+        self.assertEqual(list(run.cases), names, run)
+        self.assertEqual(self.releases(run), dict.fromkeys(names, self.release))
+        self.assertEqual([run.cases[name]["kernel"]["name"] for name in names],
+                         [str(self.place.path / "tree"), "debian"] * 2)
+        self.assertEqual([case.get("name") for case in
+                          xml.etree.ElementTree.parse(junit).iter("testcase")], names)
+
+    def test_one_that_is_not_there_is_an_error_of_its_cases_alone(self):
+        run = self.place.run(self.SUITE, "--accel", "tcg", "--only", "two,*")
+        self.assertEqual(run.status, duet.TROUBLE, run)
+        self.assertEqual(run.verdicts, {"two,kernel=none": "error", "two,kernel=debian": "passed"},
+                         run)
+        self.assertIn('there is no kernel "none"', run.cases["two,kernel=none"]["reason"])
+
+    def test_debian_s_and_the_small_one(self):
+        path = self.place.command("kernel", "path", "small")
+        if path.status:
+            self.skipTest("the small kernel is not built, which takes minutes: duet kernel build")
+        run = self.place.run("name: boot\nkernels: [debian, small]\nnodes: {a: {run: uname -r}}\n",
+                             "--accel", "tcg")
+        self.assertEqual(run.status, duet.PASSED, run)
+        releases = self.releases(run)
+        self.assertEqual(list(releases), ["boot,kernel=debian", "boot,kernel=small"], run)
+        self.assertEqual(releases["boot,kernel=debian"], self.release)
+        self.assertNotEqual(releases["boot,kernel=small"], self.release)
+
+    def test_list_shows_them(self):
+        self.place.write("s.yaml", self.SUITE)
+        run = self.place.command("list", "s.yaml", "--only", "kernel=*")
+        self.assertEqual(run.stdout.split(), ["boot", "two,kernel=debian", "two,kernel=none"], run)
+        run = self.place.command("list", "--json", "--kernel", "/x/k,small", "s.yaml")
+        self.assertEqual({case["name"]: case["kernel"] for case in json.loads(run.stdout)[0]["cases"]},
+                         {"one,kernel=k": "/x/k", "one,kernel=small": "small",
+                          "two,kernel=k": "/x/k", "two,kernel=small": "small"}, run)
+
+    def test_a_list_that_cannot_be_is_bad_usage(self):
+        for kernels, message in (("", "nothing at all"), ("debian,", "nothing before or after"),
+                                 ("small,small", '"small" is here twice')):
+            with self.subTest(kernels=kernels):
+                run = self.place.run(self.SUITE, "--kernel", kernels)
+                self.assertEqual(run.status, duet.BAD_USAGE, run)
+                self.assertIn(message, run.stderr)
 
 
 class Refused(KernelTest):

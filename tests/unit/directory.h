@@ -31,6 +31,19 @@ static inline void directory_remove(char *path)
     free(path);
 }
 
+/* For tests whose state is such a directory and nothing else. */
+static inline int directory_set_up(void **state)
+{
+    *state = directory_make();
+    return 0;
+}
+
+static inline int directory_tear_down(void **state)
+{
+    directory_remove(*state);
+    return 0;
+}
+
 /* The file NAME in the directory, as text that the caller frees; NULL where it is not there. */
 static inline char *directory_read(const char *path, const char *name)
 {

@@ -94,21 +94,10 @@ static void nothing_is_in_everything(void **state)
     judge(make(*state, &expect), VERDICT_PASSED, NULL);
 }
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, directory_set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(it_is_found_behind_two_mebibytes),
         TEST(it_is_found_across_frames),

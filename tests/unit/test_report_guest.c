@@ -80,23 +80,12 @@ static void the_end_of_a_large_output_is_shown(void **state)
     close_shown(&shown);
 }
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reason_of_a_skip_cannot_steer_the_terminal),
-        cmocka_unit_test_setup_teardown(the_end_of_a_large_output_is_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_end_of_a_large_output_is_shown, directory_set_up,
+                                        directory_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

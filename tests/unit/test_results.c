@@ -1,17 +1,9 @@
 /* Verdicts, JUnit, TAP, and what makes a guest's bytes fit to show. */
+#include "results_fixture.h"
+
 #include "base/base.h"
-#include "results/results.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-static char directory[64];
 
 static void names_lead_back_to_their_verdicts(void **state)
 {
@@ -123,20 +115,6 @@ static void fill_run(struct run_result *run)
     step->reason = xstrdup("exit status 1");
 }
 
-typedef int (*write_fn)(const struct run_result *run, const char *path, struct error *error);
-
-static char *written(struct run_result *run, write_fn write)
-{
-    cleanup_free char *path = xasprintf("%s/file", directory);
-    struct buffer text = {0};
-    struct error error;
-
-    if (write(run, path, &error) < 0 || fs_read(path, 1 << 20, &text, &error) < 0)
-        fail_msg("%s", error.message);
-    run_result_free(run);
-    return buffer_steal(&text);
-}
-
 static void junit_tells_failures_errors_and_skips_apart(void **state)
 {
     static const char expected[] =
@@ -173,9 +151,8 @@ static void junit_tells_failures_errors_and_skips_apart(void **state)
     struct run_result run = {0};
     cleanup_free char *text = NULL;
 
-    (void)state;
     fill_run(&run);
-    text = written(&run, results_write_junit);
+    text = results_written(*state, &run, results_write_junit);
     assert_string_equal(text, expected);
 }
 
@@ -184,13 +161,12 @@ static void junit_names_stay_unique(void **state)
     struct run_result run = {.suite = xstrdup("s")};
     cleanup_free char *text = NULL;
 
-    (void)state;
     add_case(&run, "a #2", VERDICT_PASSED, NULL);
     add_case(&run, "a", VERDICT_PASSED, NULL);
     add_case(&run, "a", VERDICT_PASSED, NULL);
     add_case(&run, "\x01", VERDICT_PASSED, NULL);
     add_case(&run, "\x02", VERDICT_PASSED, NULL);
-    text = written(&run, results_write_junit);
+    text = results_written(*state, &run, results_write_junit);
     assert_non_null(strstr(text, "name=\"a #2\""));
     assert_non_null(strstr(text, "name=\"a\""));
     assert_non_null(strstr(text, "name=\"a #3\""));
@@ -229,21 +205,19 @@ static void tap_has_a_line_per_case(void **state)
     cleanup_free char *text = NULL;
     cleanup_free char *none = NULL;
 
-    (void)state;
     fill_run(&run);
-    text = written(&run, results_write_tap);
+    text = results_written(*state, &run, results_write_tap);
     assert_string_equal(text, expected);
-    none = written(&run, results_write_tap);
+    none = results_written(*state, &run, results_write_tap);
     assert_string_equal(none, "TAP version 14\n1..0 # SKIP no cases\n");
 }
 
 static void a_file_that_cannot_be_written_is_an_error(void **state)
 {
-    cleanup_free char *path = xasprintf("%s/missing/file", directory);
+    cleanup_free char *path = xasprintf("%s/missing/file", (char *)*state);
     struct run_result run = {.suite = xstrdup("s")};
     struct error error;
 
-    (void)state;
     assert_int_equal(results_write_json(&run, path, &error), -ENOENT);
     assert_int_equal(results_write_junit(&run, path, &error), -ENOENT);
     assert_int_equal(results_write_tap(&run, path, &error), -ENOENT);
@@ -320,19 +294,6 @@ static void a_hexdump_is_bounded(void **state)
     assert_int_equal(strncmp(out.data, "0 bytes expected, 1048576 found, 1048576 differ", 47), 0);
 }
 
-static int make_directory(void **state)
-{
-    (void)state;
-    snprintf(directory, sizeof directory, "/tmp/duet-test-XXXXXX");
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return fs_remove_tree(directory, NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,5 +310,5 @@ int main(void)
         cmocka_unit_test(a_hexdump_is_bounded),
     };
 
-    return cmocka_run_group_tests_name("results", tests, make_directory, remove_directory);
+    return cmocka_run_group_tests_name("results", tests, directory_set_up, directory_tear_down);
 }

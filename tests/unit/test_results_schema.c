@@ -1,36 +1,23 @@
 /* results.json and docs/results.schema.json say the same, both ways. */
+#include "results_fixture.h"
+
 #include "base/base.h"
-#include "results/results.h"
 
 #include <cjson/cJSON.h>
 #include <regex.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 /* The mark that check() leaves at each property that it came by. */
 #define USED "used-by-test"
-
-static char directory[64];
 
 static cJSON *member(const cJSON *object, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static cJSON *read_json(const char *path)
+static cJSON *parsed(const char *text)
 {
-    cleanup_buffer struct buffer text = {0};
-    struct error error;
-    cJSON *json;
+    cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
 
-    if (fs_read(path, 1 << 20, &text, &error) < 0)
-        fail_msg("%s", error.message);
-    json = cJSON_ParseWithOpts(text.data, NULL, true);
     assert_non_null(json);
     return json;
 }
@@ -55,8 +42,12 @@ static char *docs_path(const char *name)
 static cJSON *read_schema(void)
 {
     cleanup_free char *path = docs_path("results.schema.json");
+    cleanup_buffer struct buffer text = {0};
+    struct error error;
 
-    return read_json(path);
+    if (fs_read(path, 1 << 20, &text, &error) < 0)
+        fail_msg("%s", error.message);
+    return parsed(text.data);
 }
 
 static bool has_type(const cJSON *value, const char *type)
@@ -296,16 +287,12 @@ static void fill_run(struct run_result *run)
     link->mtu = 1500;
 }
 
-/* What `run` is in the file; the run is freed. */
-static cJSON *written(struct run_result *run)
+/* What `run` is in a file in `directory`; the run is freed. */
+static cJSON *written(const char *directory, struct run_result *run)
 {
-    cleanup_free char *path = xasprintf("%s/results.json", directory);
-    struct error error;
+    cleanup_free char *text = results_written(directory, run, results_write_json);
 
-    if (results_write_json(run, path, &error) < 0)
-        fail_msg("%s", error.message);
-    run_result_free(run);
-    return read_json(path);
+    return parsed(text);
 }
 
 static void assert_no_problems(const struct buffer *problems)
@@ -321,9 +308,8 @@ static void a_full_result_is_all_that_the_schema_says(void **state)
     struct run_result run = {0};
     cJSON *json;
 
-    (void)state;
     fill_run(&run);
-    json = written(&run);
+    json = written(*state, &run);
     check(schema, schema, json, "run", &problems);
     find_unused(schema, &problems);
     cJSON_Delete(json);
@@ -338,7 +324,6 @@ static void an_empty_case_conforms_with_each_verdict(void **state)
     struct run_result run = {.suite = xstrdup("s"), .started = xstrdup("now")};
     cJSON *json;
 
-    (void)state;
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
         struct case_result *result = run_result_add_case(&run);
         struct node_result *node = case_result_add_node(result);
@@ -349,7 +334,7 @@ static void an_empty_case_conforms_with_each_verdict(void **state)
         node->name = xstrdup("a");
         node_result_add_step(node)->name = xstrdup("step");
     }
-    json = written(&run);
+    json = written(*state, &run);
     check(schema, schema, json, "run", &problems);
     assert_int_equal(cJSON_GetArraySize(member(json, "cases")), VERDICT_COUNT);
     assert_int_equal(cJSON_GetArraySize(member(member(member(schema, "$defs"), "verdict"), "enum")),
@@ -367,9 +352,8 @@ static void a_deviation_is_noticed(void **state)
     const char *text;
     cJSON *json;
 
-    (void)state;
     fill_run(&run);
-    json = written(&run);
+    json = written(*state, &run);
     cJSON_ReplaceItemInObject(json, "suite", cJSON_CreateNull());
     cJSON_ReplaceItemInObject(json, "schema", cJSON_CreateNumber(RESULTS_SCHEMA + 1));
     cJSON_DeleteItemFromObject(json, "host");
@@ -389,9 +373,8 @@ static void values_survive_the_file(void **state)
     struct run_result run = {0};
     cJSON *json, *first, *node, *qemu, *step;
 
-    (void)state;
     fill_run(&run);
-    json = written(&run);
+    json = written(*state, &run);
     first = cJSON_GetArrayItem(member(json, "cases"), 0);
     node = cJSON_GetArrayItem(member(first, "nodes"), 0);
     qemu = member(node, "qemu");
@@ -460,19 +443,6 @@ static void every_key_and_verdict_is_documented(void **state)
     }
 }
 
-static int make_directory(void **state)
-{
-    (void)state;
-    snprintf(directory, sizeof directory, "/tmp/duet-test-XXXXXX");
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    return fs_remove_tree(directory, NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,5 +453,6 @@ int main(void)
         cmocka_unit_test(every_key_and_verdict_is_documented),
     };
 
-    return cmocka_run_group_tests_name("results_schema", tests, make_directory, remove_directory);
+    return cmocka_run_group_tests_name("results_schema", tests, directory_set_up,
+                                       directory_tear_down);
 }

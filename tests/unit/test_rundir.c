@@ -70,21 +70,10 @@ static void it_is_elsewhere_where_the_directory_is_anothers(void **state)
     assert_int_equal(chown(*state, 0, 0), 0);
 }
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, directory_set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(it_is_below_the_users_own_directory),
         TEST(it_is_elsewhere_where_others_may_write),

@@ -13,18 +13,6 @@ struct made {
     char *started, *path, *shown;
 };
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 static int make(const char *results, struct made *made, struct error *error)
 {
     *made = (struct made){0};
@@ -220,7 +208,8 @@ static void a_kernel_is_described_over_the_name_that_was_asked_for(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, directory_set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_run_s_directory_is_named_after_time_and_suite),
         TEST(runs_of_the_same_second_have_one_each),

@@ -25,12 +25,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 static size_t count_entries(const char *directory)
 {
     cleanup_free char *path = xasprintf("%s/duet", directory);
@@ -380,7 +374,7 @@ static void a_directory_that_cannot_be_made_is_an_error(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(nothing_stays_of_one),
         TEST(two_runs_have_one_each),

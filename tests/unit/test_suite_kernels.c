@@ -216,21 +216,10 @@ static void there_is_a_most(void **state)
     assert_non_null(strstr(error.message, "s.yaml:1:10: kernels: found 65, expected 1 to 64"));
 }
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, directory_set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(one_kernel_is_in_no_name),
         TEST(several_make_a_case_each),

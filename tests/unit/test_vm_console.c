@@ -13,18 +13,6 @@
 #include <sys/wait.h>
 #include <zlib.h>
 
-static int set_up(void **state)
-{
-    *state = directory_make();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    directory_remove(*state);
-    return 0;
-}
-
 /* What zlib reads from the log, whose stream must be whole. The caller frees it. */
 static char *unpack(const char *path, size_t *length)
 {
@@ -249,7 +237,8 @@ static void a_flood_ends_the_log_and_not_the_console(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, directory_set_up, directory_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_log_holds_every_byte_and_the_ring_the_newest),
         TEST(a_console_without_a_log_is_kept_in_the_ring),

@@ -153,7 +153,8 @@ class Several(KernelTest):
         run = self.place.command("list", "s.yaml", "--only", "kernel=*")
         self.assertEqual(run.stdout.split(), ["boot", "two,kernel=debian", "two,kernel=none"], run)
         run = self.place.command("list", "--json", "--kernel", "/x/k,small", "s.yaml")
-        self.assertEqual({case["name"]: case["kernel"] for case in json.loads(run.stdout)[0]["cases"]},
+        (listed,) = json.loads(run.stdout)
+        self.assertEqual({case["name"]: case["kernel"] for case in listed["cases"]},
                          {"one,kernel=k": "/x/k", "one,kernel=small": "small",
                           "two,kernel=k": "/x/k", "two,kernel=small": "small"}, run)
 

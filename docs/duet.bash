@@ -47,8 +47,8 @@ _duet()
     case $command in
     '') words='run list doctor kernel version --help --usage' ;;
     run)
-        words='--accel --color --connect --debug --help --json --junit --keep --kernel --only
-            --results --seed --tap --usage --verbose'
+        words='--accel --cold --color --connect --debug --help --jobs --json --junit --keep --kernel
+            --only --results --seed --tap --usage --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;

@@ -24,6 +24,7 @@ enum {
     KEY_TAP,
     KEY_JSON,
     KEY_KEEP,
+    KEY_COLD,
     KEY_COLOR
 };
 
@@ -48,6 +49,8 @@ static const struct argp_option options[] = {
      "Guest kernel: debian, host, small, a file, or https://...#sha256=HEX (default: what the "
      "suite says, else debian). Each case runs on each of several",
      0},
+    {"jobs", 'j', "N", 0, "Cases side by side (default: what cores and memory allow)", 0},
+    {"cold", KEY_COLD, NULL, 0, "Boot a case's guests when it begins, and none ahead of that", 0},
     {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where results go (default: duet-results)", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
@@ -73,19 +76,32 @@ static int choose(const char *argument, const char *const words[], int *choice)
     return -EINVAL;
 }
 
+static void parse_number(int key, const char *argument, struct argp_state *state)
+{
+    struct run_arguments *arguments = state->input;
+    struct error error;
+    uint64_t number = 0;
+
+    if (units_count(argument, &number, &error) < 0)
+        argp_error(state, "--%s: %s", key == 'j' ? "jobs" : "seed", error.message);
+    else if (key == KEY_SEED)
+        arguments->run.seed = number;
+    else if (number < 1 || number > SUITE_CASES_MAX)
+        argp_error(state, "--jobs is %s; expected a number from 1 to %d", argument,
+                   SUITE_CASES_MAX);
+    else
+        arguments->run.jobs = (size_t)number;
+    arguments->seed_given = arguments->seed_given || key == KEY_SEED;
+}
+
 static error_t parse_words(int key, char *argument, struct argp_state *state)
 {
     static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
     static const char *const colors[] = {"auto", "always", "never", NULL};
     struct run_arguments *arguments = state->input;
-    struct error error;
     int choice = 0;
 
-    if (key == KEY_SEED) {
-        if (units_count(argument, &arguments->run.seed, &error) < 0)
-            argp_error(state, "--seed: %s", error.message);
-        arguments->seed_given = true;
-    } else if (choose(argument, key == KEY_ACCEL ? accels : colors, &choice) < 0) {
+    if (choose(argument, key == KEY_ACCEL ? accels : colors, &choice) < 0) {
         argp_error(state, "--%s takes auto, %s, not \"%s\"", key == KEY_ACCEL ? "accel" : "color",
                    key == KEY_ACCEL ? "kvm or tcg" : "always or never", argument);
     } else if (key == KEY_ACCEL) {
@@ -131,9 +147,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'd':
         arguments->debug = arguments->run.keep = true;
         return 0;
+    case KEY_COLD:
+        arguments->run.cold = true;
+        return 0;
+    case 'j':
+    case KEY_SEED:
+        parse_number(key, argument, state);
+        return 0;
     case KEY_ACCEL:
     case KEY_COLOR:
-    case KEY_SEED:
         return parse_words(key, argument, state);
     case ARGP_KEY_ARGS:
         arguments->names = state->argv + state->next;

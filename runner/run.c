@@ -2,9 +2,12 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "runner/image.h"
+#include "runner/capacity.h"
+#include "runner/cases.h"
+#include "runner/history.h"
 #include "runner/report.h"
 #include "runner/rundata.h"
+#include "runner/schedule.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -18,15 +21,13 @@ struct suite_run {
     const struct suite *suite;
     const struct run_options *options;
     struct run_result result;
-    char *directory; /* of this run: results, absolute */
-    char *shown;     /* the same, as the user should read it */
-    int name_width;
-    size_t total, number; /* of the selected cases */
+    char *directory;          /* of this run: results, absolute */
+    char *shown;              /* the same, as the user should read it */
+    struct cases_item *items; /* the selected cases, in the suite's order */
+    size_t count;
+    size_t jobs; /* at once */
+    uint64_t memory_bytes;
     size_t interrupted;
-    const char *case_name;
-    uint64_t case_started_ns;
-    struct timer *clock; /* has the live line's seconds go on */
-    char activity[256];
 };
 
 /* -- Selection --------------------------------------------------------------------------------- */
@@ -52,212 +53,7 @@ bool run_selects(const struct suite_case *suite_case, const char *only)
     return false;
 }
 
-/* -- The live line ----------------------------------------------------------------------------- */
-
-static void show_live(struct suite_run *run)
-{
-    terminal_status(run->session->options.terminal, "  %zu/%zu %s  %.0f s  %s", run->number,
-                    run->total, run->case_name,
-                    (double)(clock_ns() - run->case_started_ns) / NS_PER_S, run->activity);
-}
-
-static void on_activity(void *context, const char *text)
-{
-    struct suite_run *run = context;
-
-    if (strcmp(run->activity, text) != 0)
-        terminal_detail(run->session->options.terminal, "%s: %s", run->case_name, text);
-    snprintf(run->activity, sizeof run->activity, "%s", text);
-    show_live(run);
-}
-
-static void on_clock(void *context)
-{
-    struct suite_run *run = context;
-
-    show_live(run);
-    timer_start(run->clock, NS_PER_S);
-}
-
-/* -- One case ---------------------------------------------------------------------------------- */
-
-struct image_work {
-    struct image_options options;
-    const struct suite_case *suite_case;
-    struct plan *plan;
-};
-
-static int make_images(void *context, struct error *error)
-{
-    struct image_work *work = context;
-    int code = 0;
-
-    for (size_t i = 0; i < work->suite_case->node_count && code == 0; i++) {
-        char *path = NULL;
-
-        code = image_make(&work->options, &work->suite_case->nodes[i], &path, error);
-        work->plan->machines[i].spec.initrd = path;
-    }
-    return code;
-}
-
-static void drop_other_images(const struct session *session, const struct plan *plan)
-{
-    cleanup_free const char **used = xcalloc(plan->machine_count, sizeof *used);
-
-    for (size_t i = 0; i < plan->machine_count; i++)
-        used[i] = plan->machines[i].spec.initrd;
-    image_keep_only(session->rundir.path, used, plan->machine_count);
-}
-
-static int refuse_impairments(const struct suite_case *suite_case, struct error *error)
-{
-    static const struct suite_impair none = {0};
-
-    for (size_t i = 0; i < suite_case->link_count; i++)
-        if (memcmp(&suite_case->links[i].impair, &none, sizeof none) != 0)
-            return error_set(error, ENOTSUP,
-                             "link %s asks for an impairment, which this version of duet cannot "
-                             "make: leave `impair:` out, or use tc-netem in a node",
-                             suite_case->links[i].name);
-    return 0;
-}
-
-static int make_plan(struct suite_run *run, const struct suite_case *suite_case,
-                     const struct kernel *kernel, struct plan *plan, struct error *error)
-{
-    struct session *session = run->session;
-    struct image_work work = {.options = {.kernel = kernel,
-                                          .cache_dir = session->cache_dir,
-                                          .runtime_dir = session->rundir.path},
-                              .suite_case = suite_case,
-                              .plan = plan};
-    struct plan_options options = {.suite_case = suite_case,
-                                   .case_index = ++session->case_count,
-                                   .runtime_dir = session->rundir.path,
-                                   .emulator = session->emulator,
-                                   .kernel = kernel->image,
-                                   .no_acpi = kernel->no_acpi,
-                                   .accel = session->accel,
-                                   .tsc_khz = session->tsc_khz};
-    int code = refuse_impairments(suite_case, error);
-
-    if (code == 0)
-        code = plan_make(&options, plan, error);
-    if (code == 0)
-        code = session_block(session, make_images, &work, error);
-    if (code == 0)
-        drop_other_images(session, plan);
-    return code;
-}
-
-static void free_plan(struct plan *plan)
-{
-    for (size_t i = 0; i < plan->machine_count; i++)
-        free((void *)plan->machines[i].spec.initrd);
-    plan_free(plan);
-}
-
-static void show_result(struct suite_run *run, const struct case_run *case_run,
-                        const struct case_result *result)
-{
-    struct terminal *terminal = run->session->options.terminal;
-    cleanup_buffer struct buffer console = {0};
-    const char *node = NULL;
-
-    if (run->options->json)
-        return;
-    report_case(terminal, result, run->name_width);
-    if (!verdict_is_bad(result->verdict))
-        return;
-    if (case_run)
-        node = case_run_console_tail(case_run, REPORT_CONSOLE_LINES, &console);
-    report_failure(terminal, result, run->shown, node, console.data ? console.data : "",
-                   console.length);
-}
-
-static int keep_initrds(const struct suite_run *run, const struct suite_case *suite_case,
-                        const struct plan *plan, const struct case_result *result,
-                        struct error *error)
-{
-    int code = 0;
-
-    for (size_t i = 0; i < plan->machine_count && code == 0; i++) {
-        cleanup_free char *name =
-            xasprintf("%s/%s/initrd", result->directory, suite_case->nodes[i].name);
-
-        code = rundata_keep(plan->machines[i].spec.initrd, run->directory, name, error);
-    }
-    return code;
-}
-
-static void on_ended(void *context)
-{
-    struct suite_run *run = context;
-
-    loop_stop(run->session->loop);
-}
-
-static int execute(struct suite_run *run, const struct suite_case *suite_case,
-                   const struct plan *plan, struct case_result *result, struct error *error)
-{
-    struct session *session = run->session;
-    struct case_run_options options = {.loop = session->loop,
-                                       .host = session->host,
-                                       .suite_case = suite_case,
-                                       .plan = plan,
-                                       .seed = run->options->seed,
-                                       .run_directory = run->directory,
-                                       .case_directory = result->directory,
-                                       .activity = on_activity,
-                                       .ended = on_ended,
-                                       .context = run};
-    struct case_run *case_run = NULL;
-    int code = case_run_new(&options, &case_run, error);
-
-    if (code < 0)
-        return code;
-    if (run->options->keep)
-        code = keep_initrds(run, suite_case, plan, result, error);
-    if (code < 0) {
-        case_run_free(case_run);
-        return code;
-    }
-    session->running = case_run;
-    case_run_start(case_run);
-    loop_run(session->loop);
-    session->running = NULL;
-    case_run_result(case_run, result);
-    timer_stop(run->clock);
-    show_result(run, case_run, result);
-    case_run_free(case_run);
-    return 0;
-}
-
-static int run_case(struct suite_run *run, const struct suite_case *suite_case,
-                    struct case_result *result, struct error *error)
-{
-    const struct kernel *kernel = NULL;
-    struct plan plan = {0};
-    int code;
-
-    run->case_name = suite_case->name;
-    run->case_started_ns = clock_ns();
-    on_activity(run, "preparing its images");
-    on_clock(run);
-    code = session_kernel(run->session, suite_case->kernel, &kernel, error);
-    if (code == 0)
-        rundata_describe_kernel(kernel, &result->kernel);
-    if (code == 0)
-        code = make_plan(run, suite_case, kernel, &plan, error);
-    if (code == 0)
-        code = execute(run, suite_case, &plan, result, error);
-    timer_stop(run->clock);
-    free_plan(&plan);
-    return code;
-}
-
-static struct case_result *add_result(struct suite_run *run, const struct suite_case *suite_case)
+static void add_item(struct suite_run *run, const struct suite_case *suite_case)
 {
     struct case_result *result = run_result_add_case(&run->result);
 
@@ -265,82 +61,146 @@ static struct case_result *add_result(struct suite_run *run, const struct suite_
     result->slug = xstrdup(suite_case->slug);
     result->kernel.name = xstrdup(suite_case->kernel);
     result->directory = xstrdup(suite_case->slug);
-    run->number++;
-    return result;
+    run->items[run->count++].suite_case = suite_case;
 }
 
-/* A case that duet cannot run is an `error` of that case, and the others go on. */
-static void take_case(struct suite_run *run, const struct suite_case *suite_case)
+/* The suite's order is that of the results, whatever the order in which cases end. */
+static void select_cases(struct suite_run *run)
 {
-    struct case_result *result = add_result(run, suite_case);
+    run->items = xcalloc(run->suite->case_count, sizeof *run->items);
+    for (size_t i = 0; i < run->suite->case_count; i++)
+        if (run_selects(&run->suite->cases[i], run->options->only))
+            add_item(run, &run->suite->cases[i]);
+    for (size_t i = 0; i < run->count; i++)
+        run->items[i].result = &run->result.cases[i];
+}
+
+static void free_items(struct suite_run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        free(run->items[i].trouble);
+    free(run->items);
+}
+
+/* -- Kernels ----------------------------------------------------------------------------------- */
+
+static const struct cases_item *earlier_with_kernel(const struct suite_run *run, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if ((run->items[i].kernel || run->items[i].trouble) &&
+            strcmp(run->items[i].suite_case->kernel, run->items[index].suite_case->kernel) == 0)
+            return &run->items[i];
+    return NULL;
+}
+
+/* What cannot be had is the trouble of the cases that want it, and the others go on. */
+static void get_kernel(struct suite_run *run, size_t index)
+{
+    const struct cases_item *earlier = earlier_with_kernel(run, index);
+    struct cases_item *item = &run->items[index];
     struct error error;
 
-    if (suite_case->skip) {
-        result->verdict = VERDICT_SKIPPED;
-        result->reason = xstrdup(suite_case->skip);
-        show_result(run, NULL, result);
-    } else if (run_case(run, suite_case, result, &error) < 0) {
-        result->verdict = VERDICT_ERROR;
-        result->reason = xstrdup(error.message);
-        show_result(run, NULL, result);
-    }
-    if (run->session->cancel_seen && result->verdict == VERDICT_ERROR)
-        run->interrupted++;
-}
-
-/* What the user ended before it began says nothing, and must not look as if it did. */
-static void leave_case(struct suite_run *run, const struct suite_case *suite_case)
-{
-    struct case_result *result = add_result(run, suite_case);
-
-    result->verdict = VERDICT_ERROR;
-    result->reason = xstrdup("interrupted");
-    run->interrupted++;
-}
-
-/* -- The run ----------------------------------------------------------------------------------- */
-
-static void count_cases(struct suite_run *run)
-{
-    for (size_t i = 0; i < run->suite->case_count; i++) {
-        const struct suite_case *suite_case = &run->suite->cases[i];
-        int width = (int)strlen(suite_case->name);
-
-        if (!run_selects(suite_case, run->options->only))
-            continue;
-        run->total++;
-        run->name_width = width > run->name_width ? width : run->name_width;
-    }
-}
-
-static void show_heading(const struct suite_run *run, const struct kernel *kernel)
-{
-    if (run->options->json)
+    if (item->suite_case->skip)
         return;
-    fprintf(run->session->options.terminal->out,
-            "%s: %zu case%s, kernel %s, %s, seed %" PRIu64 "\n", run->suite->name, run->total,
-            run->total == 1 ? "" : "s", kernel->release ? kernel->release : kernel->name,
-            vm_accel_name(run->session->accel), run->options->seed);
-    fflush(run->session->options.terminal->out);
+    if (earlier && earlier->trouble)
+        item->trouble = xstrdup(earlier->trouble);
+    else if (earlier)
+        item->kernel = earlier->kernel;
+    else if (session_kernel(run->session, item->suite_case->kernel, &item->kernel, &error) < 0)
+        item->trouble = xstrdup(error.message);
+    if (item->kernel)
+        rundata_describe_kernel(item->kernel, &item->result->kernel);
 }
 
-/* The suite's first kernel decides the accelerator, for the whole invocation. */
-static int start_host(struct suite_run *run, const struct kernel **kernel, struct error *error)
+/* The first one that can be had decides the accelerator, for the whole invocation. Where all that
+ * are wanted are out of reach, the run is; the error is that of the first. */
+static int get_kernels(struct suite_run *run, const struct kernel **first, struct error *error)
 {
-    const char *spec = NULL;
+    const char *trouble = NULL;
+
+    for (size_t i = 0; i < run->count && !run->session->cancel_seen; i++) {
+        get_kernel(run, i);
+        if (!*first)
+            *first = run->items[i].kernel;
+        if (!trouble)
+            trouble = run->items[i].trouble;
+    }
+    return *first || !trouble ? 0 : error_set(error, ENOENT, "%s", trouble);
+}
+
+static int start_host(struct suite_run *run, const struct kernel *kernel, struct error *error)
+{
     int code;
 
-    for (size_t i = 0; i < run->suite->case_count && !spec; i++)
-        if (run_selects(&run->suite->cases[i], run->options->only))
-            spec = run->suite->cases[i].kernel;
-    code = session_kernel(run->session, spec, kernel, error);
-    if (code < 0 || run->session->host)
-        return code;
-    code = session_start_host(run->session, *kernel, error);
+    if (run->session->host || !kernel)
+        return 0;
+    code = session_start_host(run->session, kernel, error);
     if (code == 0 && run->session->accel == VM_ACCEL_TCG && run->session->accel_reason[0])
         terminal_say(run->session->options.terminal, "no KVM, guests run under TCG: %s",
                      run->session->accel_reason);
     return code;
+}
+
+/* -- How much at once -------------------------------------------------------------------------- */
+
+static void plan_jobs(struct suite_run *run)
+{
+    struct capacity capacity;
+    uint64_t largest = 0;
+
+    capacity_read("", &capacity);
+    for (size_t i = 0; i < run->count; i++) {
+        uint64_t bytes = cases_memory(run->items[i].suite_case);
+
+        largest = bytes > largest ? bytes : largest;
+    }
+    run->memory_bytes = capacity.memory_bytes;
+    run->jobs = run->options->jobs;
+    if (run->jobs == 0)
+        run->jobs = schedule_jobs(capacity.cores, capacity.memory_bytes, largest);
+    if (run->jobs > run->count)
+        run->jobs = run->count;
+}
+
+static void look_back(struct suite_run *run)
+{
+    cleanup_free const char **names = xcalloc(run->count, sizeof *names);
+    cleanup_free double *durations = xcalloc(run->count, sizeof *durations);
+
+    for (size_t i = 0; i < run->count; i++)
+        names[i] = run->items[i].suite_case->name;
+    history_durations(run->options->results, run->suite->name, names, run->count, durations);
+    for (size_t i = 0; i < run->count; i++)
+        run->items[i].duration_s = durations[i];
+}
+
+/* -- The run ----------------------------------------------------------------------------------- */
+
+static void append_kernels(const struct suite_run *run, struct buffer *out)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < run->count; i++) {
+        const struct kernel *kernel = run->items[i].kernel;
+
+        if (kernel && !earlier_with_kernel(run, i))
+            buffer_printf(out, "%s%s", count++ ? " and " : "",
+                          kernel->release ? kernel->release : kernel->name);
+    }
+}
+
+static void show_heading(const struct suite_run *run)
+{
+    FILE *out = run->session->options.terminal->out;
+    cleanup_buffer struct buffer kernels = {0};
+
+    append_kernels(run, &kernels);
+    if (run->options->json || !kernels.data)
+        return;
+    fprintf(out, "%s: %zu case%s, %zu at a time, kernel %s, %s, seed %" PRIu64 "\n",
+            run->suite->name, run->count, run->count == 1 ? "" : "s", run->jobs, kernels.data,
+            vm_accel_name(run->session->accel), run->options->seed);
+    fflush(out);
 }
 
 static int write_results(struct suite_run *run, struct error *error)
@@ -378,27 +238,38 @@ static void keep_libvirt_log(const struct suite_run *run)
         terminal_say(run->session->options.terminal, "%s", error.message);
 }
 
-static int run_cases(struct suite_run *run, struct error *error)
+static void run_cases(struct suite_run *run)
+{
+    plan_jobs(run);
+    look_back(run);
+    show_heading(run);
+    run->interrupted = cases_run(&(struct cases_options){
+        .session = run->session,
+        .items = run->items,
+        .count = run->count,
+        .jobs = run->jobs,
+        .ahead = run->options->cold ? 0 : run->jobs,
+        .memory_bytes = run->memory_bytes,
+        .run_directory = run->directory,
+        .shown = run->shown,
+        .seed = run->options->seed,
+        .keep = run->options->keep,
+        .quiet = run->options->json,
+    });
+}
+
+static int run_all(struct suite_run *run, struct error *error)
 {
     const struct kernel *kernel = NULL;
     uint64_t started_ns = clock_ns();
-    int code = start_host(run, &kernel, error);
+    int code = get_kernels(run, &kernel, error);
 
+    if (code == 0)
+        code = start_host(run, kernel, error);
     if (code < 0 && !run->session->cancel_seen)
         return code;
     rundata_describe_host(run->session, kernel, &run->result.host);
-    if (code == 0)
-        show_heading(run, kernel);
-    for (size_t i = 0; i < run->suite->case_count; i++) {
-        const struct suite_case *suite_case = &run->suite->cases[i];
-
-        if (!run_selects(suite_case, run->options->only))
-            continue;
-        if (run->session->cancel_seen)
-            leave_case(run, suite_case);
-        else
-            take_case(run, suite_case);
-    }
+    run_cases(run);
     run->result.duration_s = (double)(clock_ns() - started_ns) / NS_PER_S;
     if (run->options->keep)
         keep_libvirt_log(run);
@@ -417,19 +288,18 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
     struct suite_run run = {.session = session, .suite = suite, .options = options};
     int code;
 
-    count_cases(&run);
+    select_cases(&run);
     run.result.suite = xstrdup(suite->name);
     run.result.seed = options->seed;
-    run.clock = loop_timer(session->loop, on_clock, &run);
     code = rundata_make_directory(options->results, suite->name, &run.result.started,
                                   &run.directory, &run.shown, error);
     if (code == 0)
-        code = run_cases(&run, error);
+        code = run_all(&run, error);
     if (code == 0)
         *exit_status = run_result_exit_status(&run.result);
     else if (run.directory)
         rmdir(run.directory); /* where nothing came of the run; evidence stays */
-    timer_free(run.clock);
+    free_items(&run);
     run_result_free(&run.result);
     free(run.directory);
     free(run.shown);

@@ -1,4 +1,4 @@
-/* Runs suites: the results directory, one case after another, what the user sees of it. */
+/* Runs suites: kernels, the results directory, the cases side by side, what is written of them. */
 #ifndef DUET_RUNNER_RUN_H
 #define DUET_RUNNER_RUN_H
 
@@ -11,13 +11,14 @@ struct run_options {
     const char *junit;   /* a file, or NULL */
     const char *tap;     /* a file, or NULL */
     uint64_t seed;
-    bool keep; /* each node's initrd and libvirt's log too */
-    bool json; /* results.json on standard output instead of lines */
+    size_t jobs; /* cases at once; 0: what cores and memory allow */
+    bool cold;   /* a case's machines boot when it begins */
+    bool keep;   /* each node's initrd and libvirt's log too */
+    bool json;   /* results.json on standard output instead of lines */
 };
 
-/* Runs the suite's cases that `only` selects, one at least. Returns the exit status of the program:
- * run.h's caller adds nothing but the worst over its suites. Errors are duet's own: exit status 3.
- */
+/* Runs the suite's cases that `only` selects, one at least. *exit_status is the program's, for this
+ * suite alone. Errors are duet's own: exit status 3. */
 int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
               int *exit_status, struct error *error);
 

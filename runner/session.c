@@ -28,8 +28,8 @@ static void on_signal(void *context, int signal_number)
     session->signal_number = signal_number;
     atomic_store(&session->cancelled, true);
     terminal_say(session->options.terminal, "interrupted: cleaning up (again to leave at once)");
-    if (session->running) {
-        case_run_cancel(session->running);
+    if (session->cancel) {
+        session->cancel(session->cancel_context);
     } else {
         timer_start(session->hunt, 0);
         loop_stop(session->loop);
@@ -73,50 +73,119 @@ static int take_signals(struct session *session, struct error *error)
 
 /* -- Work that blocks -------------------------------------------------------------------------- */
 
+struct session_work {
+    struct session *session;
+    session_work_fn work;
+    session_done_fn done;
+    void *context;
+    pthread_t thread;
+    bool has_thread;
+    int code;
+    struct error error;
+    struct session_work *next;
+};
+
+static void start_work(struct session_work *work);
+
+/* The next one begins when `done` has seen what this one left. */
+static void finish_work(void *context)
+{
+    struct session_work *work = context;
+    struct session *session = work->session;
+
+    if (work->has_thread)
+        pthread_join(work->thread, NULL);
+    work->done(work->context, work->code, &work->error);
+    session->works = work->next;
+    free(work);
+    if (session->works)
+        start_work(session->works);
+    else
+        session->works_end = &session->works;
+}
+
+static void *run_work(void *context)
+{
+    struct session_work *work = context;
+
+    work->code = work->work(work->context, &work->error);
+    loop_post(work->session->loop, finish_work, work);
+    return NULL;
+}
+
+static void start_work(struct session_work *work)
+{
+    struct session *session = work->session;
+
+    if (session->cancel_seen)
+        work->code = error_set(&work->error, ECANCELED, "interrupted");
+    else if (pthread_create(&work->thread, NULL, run_work, work) != 0)
+        work->code = error_set(&work->error, EAGAIN, "cannot start a thread");
+    else
+        work->has_thread = true;
+    if (!work->has_thread)
+        loop_post(session->loop, finish_work, work);
+}
+
+void session_work(struct session *session, session_work_fn call, session_done_fn done,
+                  void *context)
+{
+    struct session_work *work = xcalloc(1, sizeof *work);
+    bool first = !session->works;
+
+    *work =
+        (struct session_work){.session = session, .work = call, .done = done, .context = context};
+    *session->works_end = work;
+    session->works_end = &work->next;
+    if (first)
+        start_work(work);
+}
+
 struct blocking {
     struct session *session;
-    int (*work)(void *context, struct error *error);
+    session_work_fn work;
     void *context;
     struct error *error;
     int code;
     bool done;
 };
 
-static void finish_blocking(void *context)
+static int run_blocking(void *context, struct error *error)
 {
     struct blocking *blocking = context;
 
+    return blocking->work(blocking->context, error);
+}
+
+static void finish_blocking(void *context, int code, const struct error *error)
+{
+    struct blocking *blocking = context;
+
+    blocking->code = code;
     blocking->done = true;
+    if (code < 0)
+        *blocking->error = *error;
     loop_stop(blocking->session->loop);
 }
 
-static void *run_blocking(void *context)
-{
-    struct blocking *blocking = context;
-
-    blocking->code = blocking->work(blocking->context, blocking->error);
-    loop_post(blocking->session->loop, finish_blocking, blocking);
-    return NULL;
-}
-
-int session_block(struct session *session, int (*work)(void *context, struct error *error),
-                  void *context, struct error *error)
+int session_block(struct session *session, session_work_fn work, void *context, struct error *error)
 {
     struct blocking blocking = {
         .session = session, .work = work, .context = context, .error = error};
-    pthread_t thread;
 
-    if (session->cancel_seen)
-        return error_set(error, ECANCELED, "interrupted");
-    if (pthread_create(&thread, NULL, run_blocking, &blocking) != 0)
-        return error_set(error, EAGAIN, "cannot start a thread");
+    session_work(session, run_blocking, finish_blocking, &blocking);
     /* A signal stops the loop too; the work sees `cancelled` and ends soon. */
     while (!blocking.done)
         loop_run(session->loop);
-    pthread_join(thread, NULL);
     if (session->cancel_seen)
         return error_set(error, ECANCELED, "interrupted");
     return blocking.code;
+}
+
+void session_on_cancel(struct session *session, void (*cancel)(void *context), void *context)
+{
+    session->cancel = cancel;
+    session->cancel_context = context;
 }
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
@@ -127,6 +196,7 @@ int session_open(struct session *session, const struct session_options *options,
     int code;
 
     *session = (struct session){.options = *options, .rundir = {.lock = -1, .lifeline = -1}};
+    session->works_end = &session->works;
     code = rundir_make(&session->rundir, error);
     if (code == 0)
         code = loop_new(&session->loop, error);

@@ -5,7 +5,6 @@
 
 #include "base/loop.h"
 #include "kernel/kernel.h"
-#include "runner/case_run.h"
 #include "runner/rundir.h"
 #include "runner/terminal.h"
 #include "vm/vm.h"
@@ -39,9 +38,11 @@ struct session {
     char libvirt_version[32], qemu_version[32];
     uint64_t tsc_khz;
     struct session_kernel *kernels;
-    size_t case_count;        /* of all suites: libvirt may know a machine's name for a while yet */
-    struct case_run *running; /* a first Ctrl-C ends it */
-    struct timer *hunt;       /* after one without a case: for QEMUs that hold libvirt up */
+    size_t case_count; /* of all suites: libvirt may know a machine's name for a while yet */
+    struct session_work *works, **works_end; /* the first one runs */
+    void (*cancel)(void *context);           /* session_on_cancel */
+    void *cancel_context;
+    struct timer *hunt; /* after a cancel that nobody takes: for QEMUs that hold libvirt up */
     atomic_bool cancelled;
     bool cancel_seen; /* the same, for the loop's thread alone */
     int signal_number;
@@ -54,9 +55,21 @@ int session_open(struct session *session, const struct session_options *options,
                  struct error *error);
 void session_close(struct session *session);
 
-/* Runs `work(context)` on a thread of its own while the loop serves signals; its result. */
-int session_block(struct session *session, int (*work)(void *context, struct error *error),
-                  void *context, struct error *error);
+/* The first signal calls `cancel(context)` from the loop, which then goes on. NULL: nobody takes
+ * it, and the loop stops. */
+void session_on_cancel(struct session *session, void (*cancel)(void *context), void *context);
+
+/* Runs `work(context)` on a thread, then `done` from the loop. What was asked for earlier is done
+ * first, its `done` included: two works never run at once. ECANCELED without running `work` where a
+ * signal came before its turn. `error` is for the call only, and says something where code < 0. */
+typedef int (*session_work_fn)(void *context, struct error *error);
+typedef void (*session_done_fn)(void *context, int code, const struct error *error);
+void session_work(struct session *session, session_work_fn work, session_done_fn done,
+                  void *context);
+
+/* As session_work, and runs the loop until it is done; its result. Not while the loop runs. */
+int session_block(struct session *session, session_work_fn work, void *context,
+                  struct error *error);
 
 /* The kernel `spec`, got once; it belongs to the session. */
 int session_kernel(struct session *session, const char *spec, const struct kernel **kernel,

@@ -17,24 +17,87 @@ static bool wants_color(int fd)
     return isatty(fd) && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 }
 
+void terminal_measure(struct terminal *terminal)
+{
+    struct winsize size;
+
+    if (ioctl(fileno(terminal->err), TIOCGWINSZ, &size) < 0)
+        return;
+    if (size.ws_col > 0)
+        terminal->columns = size.ws_col;
+    if (size.ws_row > 0)
+        terminal->rows = size.ws_row;
+}
+
 void terminal_init(struct terminal *terminal, enum color_mode mode)
 {
     const char *term = getenv("TERM");
-    struct winsize size;
 
-    *terminal = (struct terminal){.out = stdout, .err = stderr, .columns = 80};
+    *terminal = (struct terminal){.out = stdout, .err = stderr, .columns = 80, .rows = 24};
     terminal->color = mode == COLOR_ALWAYS || (mode == COLOR_AUTO && wants_color(STDOUT_FILENO));
     terminal->live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        terminal->columns = size.ws_col;
+    terminal_measure(terminal);
+}
+
+/* -- The live lines ---------------------------------------------------------------------------- */
+
+/* The cursor stands behind the last of them. What is below is taken, too: a terminal that has
+ * become narrower may have broken lines in two. */
+static void append_erasure(const struct terminal *terminal, struct buffer *out)
+{
+    if (terminal->live_lines > 1)
+        buffer_printf(out, "\033[%zuA", terminal->live_lines - 1);
+    if (terminal->live_lines > 0)
+        buffer_append_text(out, "\r\033[J");
+}
+
+/* As much of `line` as `columns` take, a character a column. Control characters would move the
+ * cursor where nobody expects it. */
+static void append_cut(struct buffer *out, const char *line, size_t columns)
+{
+    for (const char *at = line; *at; at++) {
+        bool continues = ((unsigned char)*at & 0xc0) == 0x80;
+
+        if (!continues && columns-- == 0)
+            break;
+        buffer_append(out, (unsigned char)*at < ' ' || *at == 0x7f ? "?" : at, 1);
+    }
+}
+
+static void write_out(struct terminal *terminal, const struct buffer *text)
+{
+    if (text->length > 0)
+        fwrite(text->data, 1, text->length, terminal->err);
+    fflush(terminal->err);
 }
 
 void terminal_clear(struct terminal *terminal)
 {
-    if (terminal->status_shown)
-        fputs("\r\033[K", terminal->err);
-    terminal->status_shown = false;
-    fflush(terminal->err);
+    cleanup_buffer struct buffer text = {0};
+
+    append_erasure(terminal, &text);
+    write_out(terminal, &text);
+    terminal->live_lines = 0;
+}
+
+void terminal_lines(struct terminal *terminal, const char *const lines[], size_t count)
+{
+    cleanup_buffer struct buffer text = {0};
+    size_t first;
+
+    if (!terminal->live)
+        return;
+    terminal_measure(terminal);
+    first = count > terminal->rows ? count - terminal->rows : 0;
+    append_erasure(terminal, &text);
+    for (size_t i = first; i < count; i++) {
+        if (i > first)
+            buffer_append_text(&text, "\n");
+        /* In the last column some terminals begin a new line. */
+        append_cut(&text, lines[i], terminal->columns - 1);
+    }
+    write_out(terminal, &text);
+    terminal->live_lines = count - first;
 }
 
 void terminal_status(struct terminal *terminal, const char *format, ...)
@@ -43,8 +106,6 @@ void terminal_status(struct terminal *terminal, const char *format, ...)
     va_list args;
     int n;
 
-    if (!terminal->live)
-        return;
     va_start(args, format);
     n = vasprintf(&text, format, args);
     va_end(args);
@@ -52,10 +113,10 @@ void terminal_status(struct terminal *terminal, const char *format, ...)
         text = NULL;
         return;
     }
-    fprintf(terminal->err, "\r\033[K%.*s", (int)terminal->columns - 1, text);
-    fflush(terminal->err);
-    terminal->status_shown = true;
+    terminal_lines(terminal, (const char *const[]){text}, 1);
 }
+
+/* -- Troubles and colours ---------------------------------------------------------------------- */
 
 static void say(struct terminal *terminal, const char *format, va_list args)
 {

@@ -12,10 +12,10 @@ struct terminal {
     FILE *out;  /* results */
     FILE *err;  /* progress, troubles */
     bool color; /* on `out` */
-    bool live;  /* `err` is a terminal: one line of it may be rewritten */
+    bool live;  /* `err` is a terminal: its last lines may be rewritten */
     bool verbose, debug;
-    bool status_shown;
-    unsigned int columns;
+    size_t live_lines; /* that are shown */
+    unsigned int columns, rows;
 };
 
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
@@ -24,9 +24,16 @@ enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
  */
 void terminal_init(struct terminal *terminal, enum color_mode mode);
 
-/* Replaces the live line; nothing where `err` is no terminal. Cut at the terminal's width. */
+/* Asks how large `err` is now: `columns` and `rows`, as they were where it cannot be asked. */
+void terminal_measure(struct terminal *terminal);
+
+/* Replaces the live lines; nothing where `err` is no terminal. Each is cut at the terminal's width,
+ * and of more lines than it is high the first ones are left out. */
+void terminal_lines(struct terminal *terminal, const char *const lines[], size_t count);
+/* The same with one line. */
 void terminal_status(struct terminal *terminal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Takes the live lines away: before anything else is printed. */
 void terminal_clear(struct terminal *terminal);
 
 /* "duet: <text>" on `err`. */

@@ -133,7 +133,7 @@ class LifecycleTest(unittest.TestCase):
         return running
 
     def between_cases(self):
-        running = self.start(TWO_CASES)
+        running = self.start(TWO_CASES, "-j1", "--cold")
         running.wait_for("two: preparing its images")
         return running
 

@@ -1,0 +1,258 @@
+#include "runner/job.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "runner/case_run.h"
+#include "runner/image.h"
+#include "runner/rundata.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct job {
+    struct job_options options;
+    size_t stage; /* the one that comes next */
+    struct plan plan;
+    bool has_images;
+    struct case_run *case_run; /* NULL until its machines may start */
+    bool begun, started, cancelled;
+    bool over;          /* there is a result */
+    struct timer *tell; /* of its end */
+    bool failed;        /* with `error`, before there was a case_run */
+    struct error error;
+};
+
+static void stage_done(struct job *job, int code, const struct error *error);
+
+/* -- The plan ---------------------------------------------------------------------------------- */
+
+static int refuse_impairments(const struct suite_case *suite_case, struct error *error)
+{
+    static const struct suite_impair none = {0};
+
+    for (size_t i = 0; i < suite_case->link_count; i++)
+        if (memcmp(&suite_case->links[i].impair, &none, sizeof none) != 0)
+            return error_set(error, ENOTSUP,
+                             "link %s asks for an impairment, which this version of duet cannot "
+                             "make: leave `impair:` out, or use tc-netem in a node",
+                             suite_case->links[i].name);
+    return 0;
+}
+
+static void make_plan(struct job *job)
+{
+    struct session *session = job->options.session;
+    const struct kernel *kernel = job->options.kernel;
+    struct plan_options options = {.suite_case = job->options.suite_case,
+                                   .case_index = ++session->case_count,
+                                   .runtime_dir = session->rundir.path,
+                                   .emulator = session->emulator,
+                                   .kernel = kernel->image,
+                                   .no_acpi = kernel->no_acpi,
+                                   .accel = session->accel,
+                                   .tsc_khz = session->tsc_khz};
+    struct error error;
+    int code = refuse_impairments(job->options.suite_case, &error);
+
+    if (code == 0)
+        code = plan_make(&options, &job->plan, &error);
+    stage_done(job, code, &error);
+}
+
+/* -- Images ------------------------------------------------------------------------------------ */
+
+static int keep_initrd(const struct job *job, size_t index, struct error *error)
+{
+    cleanup_free char *directory =
+        xasprintf("%s/%s/%s", job->options.run_directory, job->options.case_directory,
+                  job->options.suite_case->nodes[index].name);
+    int code = fs_mkdirs(directory, 0755, error);
+
+    return code < 0
+               ? code
+               : rundata_keep(job->plan.machines[index].spec.initrd, directory, "initrd", error);
+}
+
+/* On a thread. */
+static int write_images(void *context, struct error *error)
+{
+    struct job *job = context;
+    const struct image_options options = {.kernel = job->options.kernel,
+                                          .cache_dir = job->options.session->cache_dir,
+                                          .runtime_dir = job->options.session->rundir.path};
+    int code = 0;
+
+    for (size_t i = 0; i < job->plan.machine_count && code == 0; i++) {
+        char *path = NULL;
+
+        code = image_make(&options, &job->options.suite_case->nodes[i], &path, error);
+        job->plan.machines[i].spec.initrd = path;
+        if (code == 0 && job->options.keep)
+            code = keep_initrd(job, i, error);
+    }
+    return code;
+}
+
+static void on_images(void *context, int code, const struct error *error)
+{
+    struct job *job = context;
+
+    job->has_images = true;
+    job->options.imaged(job->options.context);
+    stage_done(job, code, error);
+}
+
+static void make_images(struct job *job)
+{
+    job->options.activity(job->options.context, "preparing its images");
+    session_work(job->options.session, write_images, on_images, job);
+}
+
+void job_images(const struct job *job, void (*use)(void *context, const char *path), void *context)
+{
+    for (size_t i = 0; i < job->plan.machine_count && job->has_images; i++)
+        if (job->plan.machines[i].spec.initrd)
+            use(context, job->plan.machines[i].spec.initrd);
+}
+
+/* -- Machines ---------------------------------------------------------------------------------- */
+
+static void on_activity(void *context, const char *text)
+{
+    const struct job *job = context;
+
+    job->options.activity(job->options.context, text);
+}
+
+static void finish(struct job *job)
+{
+    job->over = true;
+    if (job->started || job->cancelled)
+        timer_start(job->tell, 0);
+}
+
+static void on_tell(void *context)
+{
+    struct job *job = context;
+
+    job->options.ended(job->options.context);
+}
+
+static void on_ended(void *context)
+{
+    finish(context);
+}
+
+static void run_machines(struct job *job)
+{
+    struct case_run_options options = {.loop = job->options.session->loop,
+                                       .host = job->options.session->host,
+                                       .suite_case = job->options.suite_case,
+                                       .plan = &job->plan,
+                                       .seed = job->options.seed,
+                                       .run_directory = job->options.run_directory,
+                                       .case_directory = job->options.case_directory,
+                                       .activity = on_activity,
+                                       .ended = on_ended,
+                                       .context = job};
+    struct error error;
+    int code = case_run_new(&options, &job->case_run, &error);
+
+    if (code < 0)
+        stage_done(job, code, &error);
+    else if (job->started)
+        case_run_start(job->case_run);
+    else
+        case_run_prepare(job->case_run);
+}
+
+/* -- From stage to stage ----------------------------------------------------------------------- */
+
+/* Each calls stage_done once, at once or later from the loop; the last one ends with the case. */
+static void (*const stages[])(struct job *job) = {make_plan, make_images, run_machines};
+
+static void stage_done(struct job *job, int code, const struct error *error)
+{
+    if (code < 0) {
+        job->failed = true;
+        job->error = *error;
+    } else if (job->cancelled) {
+        job->failed = true;
+        error_set(&job->error, ECANCELED, "interrupted");
+    }
+    if (job->failed)
+        finish(job);
+    else
+        stages[job->stage++](job);
+}
+
+struct job *job_new(const struct job_options *options)
+{
+    struct job *job = xcalloc(1, sizeof *job);
+
+    job->options = *options;
+    job->tell = loop_timer(options->session->loop, on_tell, job);
+    return job;
+}
+
+void job_prepare(struct job *job)
+{
+    if (job->begun)
+        return;
+    job->begun = true;
+    stage_done(job, 0, NULL);
+}
+
+void job_start(struct job *job)
+{
+    job->started = true;
+    if (job->over)
+        finish(job);
+    else if (job->case_run)
+        case_run_start(job->case_run);
+    else
+        job_prepare(job);
+}
+
+void job_cancel(struct job *job)
+{
+    job->cancelled = true;
+    if (job->over)
+        finish(job);
+    else if (job->case_run)
+        case_run_cancel(job->case_run);
+}
+
+bool job_is_prepared(const struct job *job)
+{
+    return job->over || (job->case_run && case_run_is_prepared(job->case_run));
+}
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    case_run_free(job->case_run);
+    for (size_t i = 0; i < job->plan.machine_count; i++)
+        free((void *)job->plan.machines[i].spec.initrd);
+    plan_free(&job->plan);
+    timer_free(job->tell);
+    free(job);
+}
+
+/* -- The result -------------------------------------------------------------------------------- */
+
+void job_result(struct job *job, struct case_result *result)
+{
+    if (job->failed) {
+        result->verdict = VERDICT_ERROR;
+        result->reason = xstrdup(job->error.message);
+    } else {
+        case_run_result(job->case_run, result);
+    }
+}
+
+const char *job_console_tail(const struct job *job, size_t lines, struct buffer *out)
+{
+    return job->case_run ? case_run_console_tail(job->case_run, lines, out) : NULL;
+}

@@ -52,7 +52,8 @@ init_sources := $(wildcard initrd/init/*.c) \
                 $(addprefix base/,error.c memory.c buffer.c loop.c wire.c)
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 # What of init touches nothing is built for the host, too, where tests reach it.
-init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,cmdline matcher moddep reply request sockets)
+init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
+    address cmdline field hex matcher moddep pod reply request sockets)
 
 unit_tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -26,6 +26,7 @@ enum {
 
 /* hyperstart's codes that duet uses; codes of duet's own start at 64. */
 enum wire_code {
+    WIRE_STARTPOD = 1,
     WIRE_DESTROYPOD = 4,
     WIRE_EXECCMD = 6,
     WIRE_CMDFINISHED = 7,

@@ -115,7 +115,6 @@ static int sample(const struct guest *guest, double *seconds, struct error *erro
     if (!emulator)
         return error_set(error, ENOENT, "qemu-system-x86_64 is not there");
     vm_cmdline_base(kvm ? VM_ACCEL_KVM : VM_ACCEL_TCG, vm_tsc_khz(), &cmdline);
-    buffer_append_text(&cmdline, "duet.node=bench");
     const char *const argv[] = {emulator,
                                 "-M",
                                 guest->kernel.no_acpi ? "microvm,acpi=off" : "microvm,acpi=on",

@@ -52,6 +52,18 @@ static void add_ready(cJSON *request, const struct suite_ready *ready)
         cJSON_AddStringToObject(object, names[ready->kind], ready->text);
 }
 
+/* The time is a string: JSON's numbers are exact up to 2^53, which is 104 days of nanoseconds. */
+char *agent_startpod(uint64_t id, const char *pod, uint64_t time_ns,
+                     const uint8_t entropy[static AGENT_ENTROPY_SIZE])
+{
+    char digits[2 * AGENT_ENTROPY_SIZE + 1];
+
+    for (size_t i = 0; i < AGENT_ENTROPY_SIZE; i++)
+        snprintf(digits + 2 * i, 3, "%02x", entropy[i]);
+    return xasprintf("{\"id\":%" PRIu64 ",\"time_ns\":\"%" PRIu64 "\",\"entropy\":\"%s\",%s", id,
+                     time_ns, digits, pod + 1);
+}
+
 char *agent_execcmd(const struct agent_command *command)
 {
     const char *const argv[] = {"/bin/sh", "-c", command->script};

@@ -7,7 +7,7 @@
 #include "base/wire.h"
 #include "runner/suite.h"
 
-enum { AGENT_VERSION = 1, AGENT_REASON_MAX = 512 };
+enum { AGENT_VERSION = 1, AGENT_REASON_MAX = 512, AGENT_ENTROPY_SIZE = 64 };
 
 /* A command to run in a node. What it points to stays the caller's. */
 struct agent_command {
@@ -21,6 +21,9 @@ struct agent_command {
 };
 
 /* Each returns a payload that the caller frees. */
+/* `pod` is pod_make's; `time_ns` is CLOCK_REALTIME, in ns since 1970. */
+char *agent_startpod(uint64_t id, const char *pod, uint64_t time_ns,
+                     const uint8_t entropy[static AGENT_ENTROPY_SIZE]);
 char *agent_execcmd(const struct agent_command *command);
 char *agent_kill(uint64_t id, uint64_t target, int signal_number);
 char *agent_plain(uint64_t id); /* ping, destroypod */

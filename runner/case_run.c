@@ -204,6 +204,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .suite_case = run->options.suite_case,
         .spec = &run->options.suite_case->nodes[index],
         .machine = &run->options.plan->machines[index].spec,
+        .pod = run->options.plan->machines[index].pod,
         .seed = run->options.seed,
         .directory = directory,
         .relative = relative,

@@ -19,6 +19,11 @@ bool node_is_foreign(const struct node *node)
     return node->options.spec->init.directory != NULL;
 }
 
+bool node_is_raw(const struct node *node)
+{
+    return node_is_foreign(node) && node->options.spec->init.raw;
+}
+
 void node_fault(struct node *node, enum verdict verdict, bool lost, const char *format, ...)
 {
     va_list args;
@@ -39,6 +44,12 @@ void node_fault(struct node *node, enum verdict verdict, bool lost, const char *
 
 /* -- The console ------------------------------------------------------------------------------- */
 
+/* The guest's ACK may be read after what its init printed later: they come on two sockets. */
+static bool runs_foreign_init(const struct node *node)
+{
+    return node->state == NODE_TOKEN || (node->state == NODE_CONFIGURING && node_is_foreign(node));
+}
+
 static void take_token(struct node *node, const struct scanner_event *event)
 {
     struct result_token token = {0};
@@ -54,7 +65,7 @@ static void take_token(struct node *node, const struct scanner_event *event)
         node_fault(node, token.verdict, true, "its result token says %s%s%s",
                    verdict_name(token.verdict), token.reason ? ": " : "",
                    token.reason ? token.reason : "");
-    else if (node->state == NODE_TOKEN || (node_is_foreign(node) && node->state == NODE_BOOTING)) {
+    else if (runs_foreign_init(node)) {
         node->said_passed = node->up = node->booted = true;
         node->state = NODE_DONE;
         timer_stop(node->deadline);
@@ -70,12 +81,10 @@ static void take_token(struct node *node, const struct scanner_event *event)
 /* A foreign init says by a ready token that other nodes may count on it. */
 static void take_ready(struct node *node)
 {
-    if (!node_is_foreign(node) || node->state != NODE_BOOTING)
+    if (!runs_foreign_init(node) || node->up)
         return;
     node->booted = node->up = true;
     node->ready_ns = clock_ns();
-    node->state = NODE_TOKEN;
-    timer_stop(node->deadline);
 }
 
 /* A PID 1 that ends is a panic to the kernel. That of a foreign init which has given its result is
@@ -136,9 +145,10 @@ static void on_started(void *context)
 
     if (node->state != NODE_STARTING)
         return;
-    node->state = NODE_BOOTING;
-    node->answered_ns = clock_ns();
-    if (!node_is_foreign(node))
+    node->state = node_is_raw(node) ? NODE_TOKEN : NODE_BOOTING;
+    if (node->options.machine->fork_of)
+        node_booted(node);
+    else if (node->state == NODE_BOOTING)
         timer_start(node->deadline, BOOT_NS);
     node_changed(node);
 }
@@ -178,7 +188,7 @@ static void judge_power_off(struct node *node, const char *activity)
 
     if (find_panic(node, panic, sizeof panic))
         node_fault(node, VERDICT_PANIC, true, "%s", panic);
-    else if (node->state == NODE_BOOTING && !node_is_foreign(node))
+    else if (node->state == NODE_BOOTING)
         node_fault(node, VERDICT_FAILED, true,
                    "the guest powered off or rebooted by itself while booting (with %" PRIu64
                    " MiB of memory, which may be too little for its initrd)",
@@ -195,8 +205,11 @@ static void judge_end(struct node *node, const struct vm_gone *gone)
     node_activity(node, activity, sizeof activity);
     switch (gone->end) {
     case VM_END_START_FAILED:
-        node_fault(node, VERDICT_ERROR, true, "libvirt cannot start the machine: %s",
-                   gone->message);
+        if (node->options.machine->saves_to) /* it may start where it need not be saved */
+            node->refusal = xstrdup(gone->message);
+        else
+            node_fault(node, VERDICT_ERROR, true, "libvirt cannot start the machine: %s",
+                       gone->message);
         break;
     case VM_END_DIED:
         if (is_powering_off(node) && gone->status == 0)
@@ -307,6 +320,7 @@ void node_free(struct node *node)
         result_token_free(&node->tokens[i]);
     free(node->tokens);
     free(node->fault_reason);
+    free(node->refusal);
     free(node->directory);
     free(node->relative);
     free(node);
@@ -334,7 +348,11 @@ void node_start(struct node *node)
 
 void node_go(struct node *node)
 {
-    if (node->state == NODE_WAITING)
+    if (node->state != NODE_WAITING)
+        return;
+    if (node_is_foreign(node))
+        node_configure(node);
+    else
         node_next_command(node);
 }
 
@@ -431,12 +449,19 @@ bool node_is_lost(const struct node *node)
     return node->lost;
 }
 
+const char *node_refusal(const struct node *node)
+{
+    return node->refusal;
+}
+
 void node_activity(const struct node *node, char *text, size_t size)
 {
     static const char *const names[] = {
         [NODE_IDLE] = "it was not started",
         [NODE_STARTING] = "starting",
         [NODE_BOOTING] = "booting",
+        [NODE_CONFIGURING] = "being configured",
+        [NODE_SAVING] = "being saved",
         [NODE_WAITING] = "waiting for other nodes",
         [NODE_TOKEN] = "waiting for its result token",
         [NODE_DONE] = "waiting for the other nodes to finish",
@@ -446,8 +471,6 @@ void node_activity(const struct node *node, char *text, size_t size)
 
     if (node->state == NODE_BACKGROUND || node->state == NODE_STEPS)
         node_describe_command(node, node->current - 1, text, size);
-    else if (node->state == NODE_BOOTING && node_is_foreign(node)) /* it need not say "ready" */
-        snprintf(text, size, "%s", names[NODE_TOKEN]);
     else
         snprintf(text, size, "%s", names[node->state]);
 }

@@ -11,19 +11,24 @@
 
 #include <stdbool.h>
 
-/* What happens in a state, and what ends it. */
+/* What happens in a state, and what ends it. A node has duet's init, or a foreign one that duet's
+ * starts, or a raw one that the kernel starts. */
 enum node_state {
-    NODE_IDLE,     /* nothing yet; node_start -> STARTING */
-    NODE_STARTING, /* libvirt creates the machine; it runs -> BOOTING */
-    NODE_BOOTING,  /* READY -> WAITING; a foreign init's ready token -> TOKEN, or passed -> DONE */
-    NODE_WAITING,  /* for the nodes it comes after; node_go -> BACKGROUND, STEPS or DONE */
-    NODE_BACKGROUND, /* processes start, one after another; the last is ready, the node up -> STEPS
-                        or DONE */
-    NODE_STEPS,      /* one after another; the last one passed -> DONE */
-    NODE_TOKEN,      /* a foreign init runs; its result token says passed -> DONE */
-    NODE_DONE,       /* it has said that it passed; node_stop -> STOPPING, from any state */
-    NODE_STOPPING,   /* processes end, the guest powers off; QEMU is gone -> GONE */
-    NODE_GONE,       /* nothing of it is left */
+    NODE_IDLE,        /* nothing yet; node_start -> STARTING */
+    NODE_STARTING,    /* libvirt creates the machine; it runs -> BOOTING, a raw one's -> TOKEN; a
+                         fork goes on where its template said READY */
+    NODE_BOOTING,     /* READY -> CONFIGURING, a foreign one's -> WAITING, a template's -> SAVING */
+    NODE_CONFIGURING, /* the guest becomes the node; it did -> WAITING, a foreign one's -> TOKEN */
+    NODE_SAVING,      /* a template: libvirt saves the machine; it did, or did not -> STOPPING */
+    NODE_WAITING,     /* for the nodes it comes after; node_go -> BACKGROUND, STEPS or DONE, a
+                         foreign one's -> CONFIGURING: nothing holds it back after that */
+    NODE_BACKGROUND,  /* processes start, one after another; the last is ready, the node up ->
+                         STEPS or DONE */
+    NODE_STEPS,       /* one after another; the last one passed -> DONE */
+    NODE_TOKEN,       /* a foreign or raw init runs; its result token says passed -> DONE */
+    NODE_DONE,        /* it has said that it passed; node_stop -> STOPPING, from any state */
+    NODE_STOPPING,    /* processes end, the guest powers off; QEMU is gone -> GONE */
+    NODE_GONE,        /* nothing of it is left */
 };
 
 struct node;
@@ -34,6 +39,7 @@ struct node_options {
     const struct suite_case *suite_case;
     const struct suite_node *spec;
     const struct vm_spec *machine; /* until node_free */
+    const char *pod;               /* pod_make's, likewise */
     uint64_t seed;                 /* of the run */
     const char *directory;         /* of the node's files: absolute, exists */
     const char *relative;          /* the same, from the run's directory */
@@ -56,15 +62,18 @@ void node_stop(struct node *node, bool now);
 
 enum node_state node_state(const struct node *node);
 const char *node_name(const struct node *node);
-bool node_is_up(const struct node *node);    /* its background processes are ready, or were */
-bool node_is_ready(const struct node *node); /* its guest has said that it is up */
-bool node_passed(const struct node *node);   /* it said so; a fault may still be there */
+bool node_is_up(const struct node *node); /* its background processes are ready, or were */
+bool node_is_ready(
+    const struct node *node);              /* its guest has become it, or has said that it is up */
+bool node_passed(const struct node *node); /* it said so; a fault may still be there */
 /* That of its fault; without one passed, or skipped where it did not come to say so. */
 enum verdict node_verdict(const struct node *node);
 /* When its fault came, by clock_ns; UINT64_MAX without one. */
 uint64_t node_fault_ns(const struct node *node);
 /* A fault after which the case cannot go on. */
 bool node_is_lost(const struct node *node);
+/* Of a template that is GONE without a fault: why it could not be saved; NULL where it was. */
+const char *node_refusal(const struct node *node);
 /* What it is at, for progress: "booting", "step 2/3 transfer". */
 void node_activity(const struct node *node, char *text, size_t size);
 /* The last `lines` lines of its console. */

@@ -5,12 +5,13 @@
 #include "runner/command.h"
 #include "runner/node.h"
 
-#define BOOT_NS     (120 * NS_PER_S) /* from QEMU's start to READY */
-#define PING_NS     (2 * NS_PER_S)
-#define SILENCE_NS  (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
-#define BACKSTOP_NS (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
-#define STOP_NS     (2 * NS_PER_S)  /* background processes with a stop signal of their own */
-#define POWEROFF_NS (4 * NS_PER_S)
+#define BOOT_NS      (120 * NS_PER_S) /* from QEMU's start to READY */
+#define CONFIGURE_NS (30 * NS_PER_S)  /* from STARTPOD to its ACK */
+#define PING_NS      (2 * NS_PER_S)
+#define SILENCE_NS   (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
+#define BACKSTOP_NS  (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
+#define STOP_NS      (2 * NS_PER_S)  /* background processes with a stop signal of their own */
+#define POWEROFF_NS  (4 * NS_PER_S)
 
 enum { TOKENS_MAX = 64 }; /* of one node; a guest that sends more says nothing new */
 
@@ -35,6 +36,8 @@ struct node {
     uint64_t ping_sent_ns; /* 0: answered */
     uint64_t answered_ns, cpu_at_answer_ms;
     uint64_t next_id;
+    uint64_t startpod_id;
+    char *refusal; /* of a template: why it is not saved */
 
     struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
     struct suite_pairs env;
@@ -59,13 +62,18 @@ struct node {
 void node_fault(struct node *node, enum verdict verdict, bool lost, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void node_changed(struct node *node);
-bool node_is_foreign(const struct node *node);
+bool node_is_foreign(const struct node *node); /* raw or not */
+bool node_is_raw(const struct node *node);
 
 /* node_talk.c */
 void node_on_ctl(void *context, const struct wire_ctl *frame);
 void node_on_io(void *context, const struct wire_io *frame);
 void node_on_deadline(void *context);
 void node_on_ping(void *context);
+/* Its guest is up and waits to be told who it is. */
+void node_booted(struct node *node);
+/* Tells it. */
+void node_configure(struct node *node);
 /* Starts the next background process or step, or finds that there is none. */
 void node_next_command(struct node *node);
 /* Asks init to end: first the processes with a stop signal of their own, then all, then power. */

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 static const struct suite_background *background_at(const struct node *node, size_t index)
 {
@@ -184,21 +186,69 @@ static void check_complete(struct node *node, size_t index)
 
 /* -- What init says ---------------------------------------------------------------------------- */
 
-static void on_ready(struct node *node)
+void node_configure(struct node *node)
 {
-    if (node_is_foreign(node)) {
-        node_fault(node, VERDICT_FAILED, true,
-                   "the guest said READY on the control channel, which its init has no part in");
+    uint8_t entropy[AGENT_ENTROPY_SIZE];
+    struct timespec now;
+
+    node->state = NODE_CONFIGURING;
+    node->startpod_id = node->next_id++;
+    start_deadline(node, CONFIGURE_NS);
+    if (getrandom(entropy, sizeof entropy, 0) != sizeof entropy) {
+        node_fault(node, VERDICT_ERROR, true, "the host has no entropy for the guest: %s",
+                   strerror(errno));
         return;
     }
-    if (node->state != NODE_BOOTING) {
+    clock_gettime(CLOCK_REALTIME, &now);
+    send_request(node, WIRE_STARTPOD,
+                 agent_startpod(node->startpod_id, node->options.pod,
+                                (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec, entropy));
+}
+
+static void on_saved(void *context, const struct error *error)
+{
+    struct node *node = context;
+
+    if (error && node->state == NODE_SAVING)
+        node->refusal = xstrdup(error->message);
+    node_stop(node, true);
+}
+
+/* A foreign init runs as soon as its node is configured, and that it is not before its time. */
+void node_booted(struct node *node)
+{
+    timer_stop(node->deadline);
+    if (node->options.machine->saves_to) {
+        node->state = NODE_SAVING;
+        vm_save(node->vm, on_saved);
+    } else if (node_is_foreign(node)) {
+        node->state = NODE_WAITING;
+    } else {
+        node_configure(node);
+    }
+}
+
+static void on_ready(struct node *node)
+{
+    if (node_is_raw(node))
+        node_fault(node, VERDICT_FAILED, true,
+                   "the guest said READY on the control channel, which its init has no part in");
+    else if (node->state != NODE_BOOTING)
         node_fault(node, VERDICT_FAILED, true, "the guest said READY twice: its init started anew");
+    else
+        node_booted(node);
+}
+
+static void on_configured(struct node *node)
+{
+    timer_stop(node->deadline);
+    if (node_is_foreign(node)) {
+        node->state = NODE_TOKEN;
         return;
     }
     node->booted = true;
     node->ready_ns = node->answered_ns = clock_ns();
     node->state = NODE_WAITING;
-    timer_stop(node->deadline);
     timer_start(node->ping, PING_NS);
 }
 
@@ -224,6 +274,11 @@ static void on_acked(struct node *node, const struct agent_event *event)
         node->ping_sent_ns = 0;
         node->answered_ns = clock_ns();
         node->cpu_at_answer_ms = vm_cpu_ms(node->vm);
+        return;
+    }
+    if (event->request == WIRE_STARTPOD) {
+        if (node->state == NODE_CONFIGURING && event->id == node->startpod_id)
+            on_configured(node);
         return;
     }
     if (event->request == WIRE_DESTROYPOD) {
@@ -412,6 +467,10 @@ void node_on_deadline(void *context)
     else if (node->state == NODE_BOOTING)
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "the guest was not ready %.0f s after its start", (double)BOOT_NS / NS_PER_S);
+    else if (node->state == NODE_CONFIGURING)
+        node_fault(node, VERDICT_NO_PROGRESS, true,
+                   "the guest was not configured %.0f s after it was told how",
+                   (double)CONFIGURE_NS / NS_PER_S);
     else if (node->state == NODE_BACKGROUND) {
         blame_background(node, node->current - 1);
         node_fault(node, VERDICT_TIMEOUT, true,

@@ -1,6 +1,7 @@
 #include "runner/plan.h"
 
 #include "base/memory.h"
+#include "runner/pod.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 bool plan_starts_late(const struct suite_node *node)
 {
-    return node->init.directory && node->after_count > 0;
+    return node->init.directory && node->init.raw && node->after_count > 0;
 }
 
 /* -- The kernel command line ------------------------------------------------------------------- */
@@ -25,87 +26,10 @@ static void append_encoded(struct buffer *out, const char *text)
     }
 }
 
-static void format_mac(const uint8_t mac[static 6], char text[static 18])
-{
-    snprintf(text, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-             mac[5]);
-}
-
-/* The end of `link` that is at `node`, or NULL; *peer is the other one. */
-static const struct suite_end *end_at(const struct suite_link *link, size_t node,
-                                      const struct suite_end **peer)
-{
-    for (int side = 0; side < 2; side++) {
-        *peer = &link->ends[1 - side];
-        if (link->ends[side].node == node)
-            return &link->ends[side];
-    }
-    return NULL;
-}
-
-static void append_links(struct buffer *out, const struct suite_case *suite_case, size_t node)
-{
-    const struct suite_end *end, *peer;
-    char mac[18];
-
-    for (size_t i = 0; i < suite_case->link_count; i++) {
-        end = end_at(&suite_case->links[i], node, &peer);
-        if (!end)
-            continue;
-        format_mac(end->mac, mac);
-        buffer_printf(out, " duet.link=mac=%s,name=%s,mtu=%u", mac, end->interface,
-                      suite_case->links[i].mtu);
-        for (size_t a = 0; a < end->address_count; a++)
-            buffer_printf(out, ",addr=%s", end->addresses[a].text);
-    }
-}
-
-/* The addresses of `other` that `node` should use: those of a link they share, else of its first.
- */
-static const struct suite_end *best_end(const struct suite_case *suite_case, size_t node,
-                                        size_t other)
-{
-    const struct suite_end *first = NULL, *end, *peer;
-
-    for (size_t i = 0; i < suite_case->link_count; i++) {
-        end = end_at(&suite_case->links[i], other, &peer);
-        if (end && peer->node == node)
-            return end;
-        if (end && !first)
-            first = end;
-    }
-    return first;
-}
-
-static void append_hosts(struct buffer *out, const struct suite_case *suite_case, size_t node)
-{
-    for (size_t other = 0; other < suite_case->node_count; other++) {
-        const struct suite_end *end = other == node ? NULL : best_end(suite_case, node, other);
-
-        if (!end || end->address_count == 0)
-            continue;
-        buffer_printf(out, " duet.host=%s", suite_case->nodes[other].name);
-        for (size_t a = 0; a < end->address_count; a++)
-            buffer_printf(out, ",%.*s", (int)strcspn(end->addresses[a].text, "/"),
-                          end->addresses[a].text);
-    }
-}
-
-static void append_settings(struct buffer *out, const struct suite_node *node)
-{
-    for (size_t i = 0; i < node->route_count; i++)
-        buffer_printf(out, " duet.route=%s,via=%.*s", node->routes[i].to.text,
-                      (int)strcspn(node->routes[i].via.text, "/"), node->routes[i].via.text);
-    for (size_t i = 0; i < node->sysctls.count; i++) {
-        buffer_printf(out, " duet.sysctl=%s=", node->sysctls.items[i].name);
-        append_encoded(out, node->sysctls.items[i].value);
-    }
-}
-
 static void append_init(struct buffer *out, const struct suite_case *suite_case,
                         const struct suite_node *node)
 {
-    buffer_append_text(out, " duet.result=");
+    buffer_append_text(out, "duet.result=");
     append_encoded(out, suite_case->tokens.result);
     buffer_append_text(out, " duet.ready=");
     append_encoded(out, suite_case->tokens.ready);
@@ -125,7 +49,7 @@ static size_t count_nics(const struct suite_case *suite_case, size_t node)
     size_t count = 0;
 
     for (size_t i = 0; i < suite_case->link_count; i++)
-        count += end_at(&suite_case->links[i], node, &peer) != NULL;
+        count += pod_end_at(&suite_case->links[i], node, &peer) != NULL;
     return count;
 }
 
@@ -149,10 +73,6 @@ static int make_cmdline(const struct plan_options *options, size_t index, char *
     size_t length;
 
     vm_cmdline_base(options->accel, options->tsc_khz, &out);
-    buffer_printf(&out, "duet.node=%s", node->name);
-    append_links(&out, options->suite_case, index);
-    append_hosts(&out, options->suite_case, index);
-    append_settings(&out, node);
     append_init(&out, options->suite_case, node);
     if (node->cmdline[0])
         buffer_printf(&out, " %s", node->cmdline);
@@ -162,7 +82,7 @@ static int make_cmdline(const struct plan_options *options, size_t index, char *
     if (length > PLAN_CMDLINE_MAX)
         return error_set(error, E2BIG,
                          "node %s: its kernel command line has %zu bytes and the kernel takes %d: "
-                         "fewer links, routes, sysctls or `cmdline:` words are needed",
+                         "a shorter `cmdline:` is needed, or shorter `tokens:`",
                          node->name, length, PLAN_CMDLINE_MAX);
     *cmdline = buffer_steal(&out);
     return 0;
@@ -212,6 +132,13 @@ static void rank_machines(struct plan *plan, const struct suite_case *suite_case
                 plan->machines[order[i]].rank = placed++;
 }
 
+void plan_device_mac(size_t index, char text[static POD_MAC_SIZE])
+{
+    const uint8_t mac[] = {0x02, 'd', 'u', 'e', 't', (uint8_t)index};
+
+    pod_format_mac(mac, text);
+}
+
 static void add_nics(const struct plan_options *options, struct plan *plan, size_t index)
 {
     const struct suite_case *suite_case = options->suite_case;
@@ -220,10 +147,13 @@ static void add_nics(const struct plan_options *options, struct plan *plan, size
     const struct suite_end *end, *peer;
 
     for (size_t i = 0; i < suite_case->link_count; i++) {
-        end = end_at(&suite_case->links[i], index, &peer);
+        end = pod_end_at(&suite_case->links[i], index, &peer);
         if (!end)
             continue;
-        format_mac(end->mac, nics[spec->nic_count].mac);
+        if (options->forked && !suite_node_is_raw(&suite_case->nodes[index]))
+            plan_device_mac(spec->nic_count, nics[spec->nic_count].mac);
+        else
+            pod_format_mac(end->mac, nics[spec->nic_count].mac);
         nics[spec->nic_count].socket_path =
             xasprintf("%s/%zu.l%zu", options->runtime_dir, options->case_index, i);
         nics[spec->nic_count].server = plan->machines[index].rank < plan->machines[peer->node].rank;
@@ -250,6 +180,7 @@ static void add_machine(const struct plan_options *options, struct plan *plan, s
     spec->ctl_path = xasprintf("%s/%zu.%zu.ctl", dir, number, index);
     spec->io_path = xasprintf("%s/%zu.%zu.io", dir, number, index);
     add_nics(options, plan, index);
+    plan->machines[index].pod = pod_make(options->suite_case, index, spec->nics);
 }
 
 int plan_make(const struct plan_options *options, struct plan *out, struct error *error)
@@ -290,6 +221,7 @@ void plan_free(struct plan *plan)
         free((void *)spec->console_path);
         free((void *)spec->ctl_path);
         free((void *)spec->io_path);
+        free(plan->machines[i].pod);
     }
     free(plan->machines);
     *plan = (struct plan){0};

@@ -1,9 +1,10 @@
-/* From a case of a suite to machines: names, sockets, links, kernel command lines. Pure but for
- * what it allocates. */
+/* From a case of a suite to machines: names, sockets, links, kernel command lines, and what each is
+ * told when it has booted. Pure but for what it allocates. */
 #ifndef DUET_RUNNER_PLAN_H
 #define DUET_RUNNER_PLAN_H
 
 #include "base/error.h"
+#include "runner/pod.h"
 #include "runner/suite.h"
 #include "vm/vm.h"
 
@@ -13,6 +14,7 @@ enum {
 
 struct plan_machine {
     struct vm_spec spec; /* its texts belong to the plan, but for kernel, initrd and emulator */
+    char *pod;           /* what the node is told that boots in it: pod_make */
     size_t rank;         /* the order in which machines start: who serves a link starts first */
 };
 
@@ -29,6 +31,8 @@ struct plan_options {
     bool no_acpi; /* of the kernel, as in struct vm_spec */
     enum vm_accel accel;
     uint64_t tsc_khz;
+    bool forked; /* NICs have the MAC addresses of a template's; the nodes change them to their own
+                  */
 };
 
 /* E2BIG for a kernel command line that the kernel would cut. The caller sets each spec's initrd
@@ -36,8 +40,11 @@ struct plan_options {
 int plan_make(const struct plan_options *options, struct plan *plan, struct error *error);
 void plan_free(struct plan *plan);
 
-/* A foreign init cannot be told to wait once it runs, so its machine starts when the nodes that it
- * comes after are up; all others start at once. */
+/* The MAC address of the NIC number `index` in every machine that nodes are forked from. */
+void plan_device_mac(size_t index, char text[static POD_MAC_SIZE]);
+
+/* An init that the kernel itself runs cannot be told to wait, so its machine starts when the nodes
+ * that it comes after are up; all others start at once. */
 bool plan_starts_late(const struct suite_node *node);
 
 #endif

@@ -81,7 +81,6 @@ static int spawn_qemu(const struct vm_probe_options *options, int output, pid_t 
     int code;
 
     vm_cmdline_base(VM_ACCEL_KVM, 0, &cmdline);
-    buffer_append_text(&cmdline, "duet.node=probe");
     const char *const argv[] = {options->emulator,
                                 "-M",
                                 options->no_acpi ? "microvm,acpi=off" : "microvm,acpi=on",

@@ -4,6 +4,7 @@
 #include "base/wire.h"
 #include "initrd/init/console.h"
 #include "initrd/init/fail.h"
+#include "initrd/init/identity.h"
 #include "initrd/init/process.h"
 #include "initrd/init/reply.h"
 #include "initrd/init/request.h"
@@ -65,6 +66,44 @@ static int power_off_begin(struct agent *agent, const struct request *request, s
     return 0;
 }
 
+/* What went wrong half way cannot be undone, so there is one try. */
+static int configure(struct agent *agent, struct request *request, struct error *error)
+{
+    int code;
+
+    if (agent->assumed)
+        return error_set(error, EALREADY, "STARTPOD came already");
+    agent->assumed = true;
+    agent->startpod_id = request->id;
+    fail_node(request->pod.hostname);
+    code = identity_assume(&request->pod, error);
+    if (code < 0)
+        return code;
+    agent->configured = true;
+    if (agent->hands_over)
+        loop_stop(agent->loop); /* the ACK is the last thing sent */
+    else
+        reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, request->id);
+    return 0;
+}
+
+static int execute(struct agent *agent, struct request **request, struct error *error)
+{
+    uint64_t id = (*request)->id;
+    int code;
+
+    if (agent->power_off_id)
+        return error_set(error, ESHUTDOWN, "the node is powering off");
+    if (!agent->configured || agent->hands_over)
+        return error_set(error, EPERM,
+                         agent->hands_over ? "the node runs an init of its own"
+                                           : "the node has not been configured");
+    code = process_start(agent, request, error);
+    if (code == 0)
+        reply_ack(channel_out(&agent->ctl), WIRE_EXECCMD, id);
+    return code;
+}
+
 static int serve(struct agent *agent, struct request **request, struct error *error)
 {
     struct buffer *out = channel_out(&agent->ctl);
@@ -72,23 +111,21 @@ static int serve(struct agent *agent, struct request **request, struct error *er
     int code = 0;
 
     switch ((*request)->code) {
+    case WIRE_STARTPOD:
+        return configure(agent, *request, error);
     case WIRE_EXECCMD:
-        if (agent->power_off_id)
-            return error_set(error, ESHUTDOWN, "the node is powering off");
-        code = process_start(agent, request, error);
-        break;
+        return execute(agent, request, error);
     case WIRE_KILLCONTAINER:
         code = process_signal(agent, (*request)->target, (*request)->signal, error);
-        break;
+        if (code == 0)
+            reply_ack(out, WIRE_KILLCONTAINER, id);
+        return code;
     case WIRE_PING:
         reply_pong(out, id, clock_ns());
         return 0;
-    case WIRE_DESTROYPOD:
-        return power_off_begin(agent, *request, error); /* the ACK is the last thing sent */
+    default: /* DESTROYPOD: the ACK is the last thing sent */
+        return power_off_begin(agent, *request, error);
     }
-    if (code == 0)
-        reply_ack(out, *request ? (*request)->code : WIRE_EXECCMD, id);
-    return code;
 }
 
 static void take_frame(struct agent *agent, const struct wire_ctl *frame)
@@ -168,23 +205,23 @@ static void on_child(void *context, int number)
     agent_process_gone(agent);
 }
 
-static void send_ready(struct agent *agent, const char *node)
+static void send_ready(struct agent *agent)
 {
     struct timespec uptime;
     struct utsname system;
 
     clock_gettime(CLOCK_BOOTTIME, &uptime);
     uname(&system);
-    reply_ready(channel_out(&agent->ctl), node, system.release,
+    reply_ready(channel_out(&agent->ctl), system.release,
                 (uint64_t)uptime.tv_sec * 1000 + (uint64_t)uptime.tv_nsec / NS_PER_MS, clock_ns());
     channel_flush(&agent->ctl);
 }
 
-int agent_start(struct agent *agent, int ctl, int io, const char *node, struct error *error)
+int agent_start(struct agent *agent, int ctl, int io, bool hands_over, struct error *error)
 {
     int code;
 
-    *agent = (struct agent){.stalled_end = &agent->stalled};
+    *agent = (struct agent){.stalled_end = &agent->stalled, .hands_over = hands_over};
     code = loop_new(&agent->loop, error);
     if (code < 0)
         return code;
@@ -195,15 +232,22 @@ int agent_start(struct agent *agent, int ctl, int io, const char *node, struct e
     if (code == 0)
         code = channel_open(&agent->io, agent->loop, io, on_io, agent, error);
     if (code == 0)
-        send_ready(agent, node);
+        send_ready(agent);
     return code;
 }
 
-void agent_serve(struct agent *agent)
+bool agent_serve(struct agent *agent)
 {
+    bool ends;
+
     loop_run(agent->loop);
+    ends = agent->power_off_id > 0;
     channel_finish(&agent->io);
     console_drain(); /* the host ends the machine at the acknowledgement, and a token may be last */
-    reply_ack(channel_out(&agent->ctl), WIRE_DESTROYPOD, agent->power_off_id);
+    if (ends)
+        reply_ack(channel_out(&agent->ctl), WIRE_DESTROYPOD, agent->power_off_id);
+    else
+        reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, agent->startpod_id);
     channel_finish(&agent->ctl);
+    return !ends;
 }

@@ -22,27 +22,37 @@ static const struct {
 /* The only mutable state of init outside main(): a signal handler has no argument of its own. Each
  * last word is made beforehand, since a handler may neither allocate nor format. */
 static struct {
-    char *node;
+    char *node; /* NULL: it has no name yet */
     char *result_prefix;
     struct channel *ctl;
     char *last_words[array_size(fatal_signals)];
 } fate;
 
-void fail_identify(const char *node, const char *result_prefix)
+static void make_last_words(void)
 {
-    free(fate.node);
-    free(fate.result_prefix);
-    fate.node = xstrdup(node);
-    fate.result_prefix = xstrdup(result_prefix);
     for (size_t i = 0; i < array_size(fatal_signals); i++) {
         cleanup_free char *reason = xasprintf("init: killed by %s", fatal_signals[i].name);
         struct buffer line = {0};
         char *old = fate.last_words[i];
 
-        reply_failure_line(&line, result_prefix, node, reason);
+        reply_failure_line(&line, fate.result_prefix, fate.node, reason);
         fate.last_words[i] = buffer_steal(&line);
         free(old);
     }
+}
+
+void fail_prefix(const char *result_prefix)
+{
+    free(fate.result_prefix);
+    fate.result_prefix = xstrdup(result_prefix);
+    make_last_words();
+}
+
+void fail_node(const char *node)
+{
+    free(fate.node);
+    fate.node = xstrdup(node);
+    make_last_words();
 }
 
 void fail_channel(struct channel *ctl)

@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "initrd/init/channel.h"
 
-/* What the reports carry from now on; copied. */
-void fail_identify(const char *node, const char *result_prefix);
+/* What the reports carry from now on; copied. The prefix comes first; without fail_node they name
+ * no node. */
+void fail_prefix(const char *result_prefix);
+void fail_node(const char *node);
 /* Has failures reported on ctl too; NULL for no longer. */
 void fail_channel(struct channel *ctl);
 /* Has SIGSEGV and its like in init itself reported as a result. */

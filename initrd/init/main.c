@@ -7,9 +7,9 @@
 #include "initrd/init/files.h"
 #include "initrd/init/modules.h"
 #include "initrd/init/mounts.h"
-#include "initrd/init/network.h"
 #include "initrd/init/ports.h"
 #include "initrd/init/reply.h"
+#include "initrd/init/spawn.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -30,7 +30,7 @@ static void set_up_process(void)
 
     umask(022);
     setsid();
-    fail_identify("node", "DUET_RESULT: ");
+    fail_prefix("DUET_RESULT: ");
     must(fail_catch_signals(&error), &error);
 }
 
@@ -61,7 +61,7 @@ static void read_configuration(struct config *config)
     if (access(CMDLINE_MORE, F_OK) == 0)
         must(files_read(CMDLINE_MORE, &cmdline, &error), &error);
     code = cmdline_parse(cmdline.data, config, &error);
-    fail_identify(config->node, config->result_prefix);
+    fail_prefix(config->result_prefix);
     if (was_cut)
         code = error_set(&error, E2BIG, "the kernel command line has %d bytes or more and was cut",
                          CMDLINE_LONGEST);
@@ -76,26 +76,13 @@ static void load_modules(const struct config *config)
     must(modules_load_named(config->modules, config->module_count, &error), &error);
 }
 
-static void set_up_network(const struct config *config)
+/* Before READY: an image that cannot run is found before any node is made of it. */
+static void check_foreign_init(const struct config *config)
 {
     struct error error = {0};
 
-    must(network_set_up(config, &error), &error);
-}
-
-/* Gives PID 1 to somebody else's program, in the world as the kernel would have given it. */
-static void become_foreign_init(const struct config *config)
-{
-    char *argv[] = {config->exec, NULL};
-    struct error error = {0};
-
-    if (!config->exec)
-        return;
-    must(access(config->exec, X_OK) < 0 ? error_errno(&error, "cannot run %s", config->exec) : 0,
-         &error);
-    must(mounts_undo(&error), &error);
-    execve(config->exec, argv, environ);
-    must(error_errno(&error, "cannot run %s", config->exec), &error);
+    if (config->exec && access(config->exec, X_OK) < 0)
+        must(error_errno(&error, "cannot run %s", config->exec), &error);
 }
 
 static void open_ports(struct ports *ports)
@@ -105,21 +92,38 @@ static void open_ports(struct ports *ports)
     must(ports_open(ports, &error), &error);
 }
 
+/* A foreign init says for itself when it is ready. */
 static void announce(const struct config *config)
 {
     cleanup_buffer struct buffer line = {0};
 
-    reply_ready_line(&line, config->ready_prefix, config->node);
+    if (config->exec)
+        return;
+    reply_ready_line(&line, config->ready_prefix);
     console_write(line.data);
 }
 
-static void serve_host(struct agent *agent, const struct ports *ports, const struct config *config)
+/* True where a foreign init shall have the node, false where it shall end. */
+static bool serve_host(struct agent *agent, const struct ports *ports, const struct config *config)
 {
     struct error error = {0};
 
-    must(agent_start(agent, ports->ctl, ports->io, config->node, &error), &error);
+    must(agent_start(agent, ports->ctl, ports->io, config->exec != NULL, &error), &error);
     fail_channel(&agent->ctl);
-    agent_serve(agent);
+    return agent_serve(agent);
+}
+
+/* Gives PID 1 to somebody else's program, in the world as the kernel would have given it. What init
+ * has open closes itself. */
+static void become_foreign_init(const struct config *config)
+{
+    char *argv[] = {config->exec, NULL};
+    struct error error = {0};
+
+    must(mounts_undo(&error), &error);
+    spawn_reset_signals();
+    execve(config->exec, argv, environ);
+    must(error_errno(&error, "cannot run %s", config->exec), &error);
 }
 
 int main(void)
@@ -138,10 +142,12 @@ int main(void)
     open_console();
     read_configuration(&config);
     load_modules(&config);
-    set_up_network(&config);
-    become_foreign_init(&config);
+    check_foreign_init(&config);
     open_ports(&ports);
     announce(&config);
-    serve_host(&agent, &ports, &config);
+    if (config.exec && ports.ctl < 0) /* nobody says what the node is to be */
+        become_foreign_init(&config);
+    if (serve_host(&agent, &ports, &config))
+        become_foreign_init(&config);
     power_off();
 }

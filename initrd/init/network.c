@@ -28,7 +28,7 @@ static const char *address_text(const struct address *address, char text[static 
     return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
 }
 
-/* Searching a dump of links: by MAC address. */
+/* Searching a dump of links: by the MAC address that the device has now. */
 struct search {
     const uint8_t *mac;
     int index; /* 0: not found */
@@ -47,7 +47,7 @@ static int match_mac(void *context, const struct nlmsghdr *header)
         return 0;
     mac = netlink_attribute(header, sizeof *info, IFLA_ADDRESS, &mac_size);
     name = netlink_attribute(header, sizeof *info, IFLA_IFNAME, &name_size);
-    if (!mac || mac_size != 6 || memcmp(mac, search->mac, 6) != 0)
+    if (!mac || mac_size != MAC_SIZE || memcmp(mac, search->mac, MAC_SIZE) != 0)
         return 0;
     search->index = info->ifi_index;
     if (name && name_size > 0 && name_size <= sizeof search->name)
@@ -65,12 +65,12 @@ static int find_link(int netlink, struct search *search, struct error *error)
 }
 
 /* The NIC of a link. Most often it is there at the first look, and no event is asked for. */
-static int await_link(int netlink, const struct link_config *link, struct search *search,
+static int await_link(int netlink, const struct pod_interface *link, struct search *search,
                       struct error *error)
 {
     uint64_t deadline_ns = clock_ns() + NIC_WAIT_MS * NS_PER_MS;
     cleanup_fd int events = -1;
-    const uint8_t *mac = link->mac;
+    const uint8_t *mac = link->device;
     int code;
 
     *search = (struct search){.mac = mac};
@@ -106,21 +106,21 @@ static int rename_link(int netlink, int index, const char *name, struct error *e
 
 /* Names may be permuted (eth0 and eth1 change places): each link that needs another name gets a
  * passing one first. */
-static int name_links(int netlink, const struct config *config, int indexes[], struct error *error)
+static int name_links(int netlink, const struct pod *pod, int indexes[], struct error *error)
 {
-    cleanup_free struct search *found = xcalloc(config->link_count, sizeof *found);
+    cleanup_free struct search *found = xcalloc(pod->interface_count, sizeof *found);
     int code = 0;
 
-    for (size_t i = 0; code == 0 && i < config->link_count; i++) {
+    for (size_t i = 0; code == 0 && i < pod->interface_count; i++) {
         cleanup_free char *passing = xasprintf("duet-%zu", i);
 
-        code = await_link(netlink, &config->links[i], &found[i], error);
-        if (code == 0 && strcmp(found[i].name, config->links[i].name) != 0)
+        code = await_link(netlink, &pod->interfaces[i], &found[i], error);
+        if (code == 0 && strcmp(found[i].name, pod->interfaces[i].name) != 0)
             code = rename_link(netlink, found[i].index, passing, error);
     }
-    for (size_t i = 0; code == 0 && i < config->link_count; i++) {
-        if (strcmp(found[i].name, config->links[i].name) != 0)
-            code = rename_link(netlink, found[i].index, config->links[i].name, error);
+    for (size_t i = 0; code == 0 && i < pod->interface_count; i++) {
+        if (strcmp(found[i].name, pod->interfaces[i].name) != 0)
+            code = rename_link(netlink, found[i].index, pod->interfaces[i].name, error);
         indexes[i] = found[i].index;
     }
     return code;
@@ -141,6 +141,23 @@ static int raise_link(int netlink, int index, const char *name, uint32_t mtu, st
     if (code < 0 && mtu)
         return error_context(error, "link %s: cannot bring it up with MTU %u", name, mtu);
     return code < 0 ? error_context(error, "link %s: cannot bring it up", name) : 0;
+}
+
+/* A device that another machine booted with has that one's address. The link is down yet, so that
+ * IPv6 makes its own addresses of the new one alone. */
+static int change_mac(int netlink, int index, const struct pod_interface *link, struct error *error)
+{
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+    struct netlink_message message;
+    int code;
+
+    if (memcmp(link->device, link->mac, MAC_SIZE) == 0)
+        return 0;
+    netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+    netlink_add(&message, IFLA_ADDRESS, link->mac, MAC_SIZE);
+    code = netlink_request(netlink, &message, error);
+    return code < 0 ? error_context(error, "link %s: cannot change its MAC address", link->name)
+                    : 0;
 }
 
 /* IPv6 as a test wants it: only what the configuration says, and at once. A kernel without IPv6
@@ -188,18 +205,21 @@ static int add_address(int netlink, int index, const char *name, const struct ad
     return 0;
 }
 
-static int set_up_link(int netlink, const struct link_config *link, int index, struct error *error)
+static int set_up_link(int netlink, const struct pod_interface *link, int index,
+                       struct error *error)
 {
-    int code = quieten_ipv6(link->name, error);
+    int code = change_mac(netlink, index, link, error);
 
     if (code == 0)
+        code = quieten_ipv6(link->name, error);
+    if (code == 0)
         code = raise_link(netlink, index, link->name, link->mtu, error);
-    for (size_t i = 0; code == 0 && i < link->address_count; i++)
-        code = add_address(netlink, index, link->name, &link->addresses[i], error);
+    for (size_t i = 0; code == 0 && i < link->addresses.count; i++)
+        code = add_address(netlink, index, link->name, &link->addresses.items[i], error);
     return code;
 }
 
-static int add_route(int netlink, const struct route_config *route, struct error *error)
+static int add_route(int netlink, const struct pod_route *route, struct error *error)
 {
     struct rtmsg info = {.rtm_family = (uint8_t)route->to.family,
                          .rtm_dst_len = route->to.prefix,
@@ -207,15 +227,15 @@ static int add_route(int netlink, const struct route_config *route, struct error
                          .rtm_protocol = RTPROT_STATIC,
                          .rtm_scope = route->via.family ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
                          .rtm_type = RTN_UNICAST};
-    uint32_t index = route->name[0] ? if_nametoindex(route->name) : 0;
+    uint32_t index = route->device[0] ? if_nametoindex(route->device) : 0;
     struct netlink_message message;
     char text[INET6_ADDRSTRLEN];
     int code;
 
     address_text(&route->to, text);
-    if (route->name[0] && !index)
+    if (route->device[0] && !index)
         return error_set(error, ENODEV, "route to %s/%u: there is no link %s", text,
-                         route->to.prefix, route->name);
+                         route->to.prefix, route->device);
     netlink_begin(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof info);
     netlink_add(&message, RTA_DST, route->to.bytes, address_size(&route->to));
     if (route->via.family)
@@ -227,29 +247,33 @@ static int add_route(int netlink, const struct route_config *route, struct error
                     : 0;
 }
 
-static int set_sysctl(const struct sysctl_config *sysctl, struct error *error)
+static int set_sysctl(const struct pod_sysctl *sysctl, struct error *error)
 {
     cleanup_free char *path = xasprintf("/proc/sys/%s", sysctl->key);
 
     return files_set(path, sysctl->value, error);
 }
 
+static void add_names(struct buffer *hosts, const struct pod_addresses *addresses, const char *name)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < addresses->count; i++)
+        buffer_printf(hosts, "%s\t%s\n", address_text(&addresses->items[i], text), name);
+}
+
 /* Behind what the image's own file may have: the first line that has a name wins. */
-static int write_hosts(const struct config *config, struct error *error)
+static int write_hosts(const struct pod *pod, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_fd int fd = -1;
-    char address[INET6_ADDRSTRLEN];
 
     buffer_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n");
-    for (size_t i = 0; i < config->link_count; i++)
-        for (size_t k = 0; k < config->links[i].address_count; k++)
-            buffer_printf(&text, "%s\t%s\n", address_text(&config->links[i].addresses[k], address),
-                          config->node);
-    buffer_printf(&text, "127.0.1.1\t%s\n", config->node);
-    for (size_t i = 0; i < config->host_count; i++)
-        for (size_t k = 0; k < config->hosts[i].address_count; k++)
-            buffer_printf(&text, "%s\t%s\n", config->hosts[i].addresses[k], config->hosts[i].name);
+    for (size_t i = 0; i < pod->interface_count; i++)
+        add_names(&text, &pod->interfaces[i].addresses, pod->hostname);
+    buffer_printf(&text, "127.0.1.1\t%s\n", pod->hostname);
+    for (size_t i = 0; i < pod->host_count; i++)
+        add_names(&text, &pod->hosts[i].addresses, pod->hosts[i].name);
     if (mkdir("/etc", 0755) < 0 && errno != EEXIST)
         return error_errno(error, "cannot make /etc");
     fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
@@ -258,31 +282,28 @@ static int write_hosts(const struct config *config, struct error *error)
     return 0;
 }
 
-static int set_up_links(int netlink, const struct config *config, struct error *error)
+static int set_up_links(int netlink, const struct pod *pod, struct error *error)
 {
-    cleanup_free int *indexes = xcalloc(config->link_count, sizeof *indexes);
-    int code = name_links(netlink, config, indexes, error);
+    cleanup_free int *indexes = xcalloc(pod->interface_count, sizeof *indexes);
+    int code = name_links(netlink, pod, indexes, error);
 
-    for (size_t i = 0; code == 0 && i < config->link_count; i++)
-        code = set_up_link(netlink, &config->links[i], indexes[i], error);
+    for (size_t i = 0; code == 0 && i < pod->interface_count; i++)
+        code = set_up_link(netlink, &pod->interfaces[i], indexes[i], error);
     return code;
 }
 
-int network_set_up(const struct config *config, struct error *error)
+int network_set_up(const struct pod *pod, struct error *error)
 {
     cleanup_fd int netlink = -1;
-    int code;
+    int code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
 
-    if (sethostname(config->node, strlen(config->node)) < 0)
-        return error_errno(error, "cannot set the host name");
-    code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
     if (code == 0)
         code = raise_link(netlink, LOOPBACK_INDEX, "lo", 0, error);
     if (code == 0)
-        code = set_up_links(netlink, config, error);
-    for (size_t i = 0; code == 0 && i < config->sysctl_count; i++)
-        code = set_sysctl(&config->sysctls[i], error);
-    for (size_t i = 0; code == 0 && i < config->route_count; i++)
-        code = add_route(netlink, &config->routes[i], error);
-    return code < 0 ? code : write_hosts(config, error);
+        code = set_up_links(netlink, pod, error);
+    for (size_t i = 0; code == 0 && i < pod->sysctl_count; i++)
+        code = set_sysctl(&pod->sysctls[i], error);
+    for (size_t i = 0; code == 0 && i < pod->route_count; i++)
+        code = add_route(netlink, &pod->routes[i], error);
+    return code < 0 ? code : write_hosts(pod, error);
 }

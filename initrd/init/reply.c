@@ -64,14 +64,11 @@ static void append_frame(struct buffer *out, uint32_t code, struct buffer *paylo
     buffer_free(payload);
 }
 
-void reply_ready(struct buffer *out, const char *node, const char *kernel, uint64_t uptime_ms,
-                 uint64_t clock_ns)
+void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns)
 {
     struct buffer json = {0};
 
-    buffer_printf(&json, "{\"version\":%d,\"node\":", PROTOCOL_VERSION);
-    reply_string(&json, node);
-    buffer_append_text(&json, ",\"kernel\":");
+    buffer_printf(&json, "{\"version\":%d,\"kernel\":", PROTOCOL_VERSION);
     reply_string(&json, kernel);
     buffer_printf(&json, ",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", uptime_ms,
                   clock_ns);
@@ -130,18 +127,19 @@ void reply_finished(struct buffer *out, uint64_t id, const struct finish *finish
     append_frame(out, WIRE_CMDFINISHED, &json);
 }
 
-void reply_ready_line(struct buffer *out, const char *prefix, const char *node)
+void reply_ready_line(struct buffer *out, const char *prefix)
 {
-    buffer_printf(out, "\n%s{\"node\":", prefix);
-    reply_string(out, node);
-    buffer_append_text(out, "}\n");
+    buffer_printf(out, "\n%s{}\n", prefix);
 }
 
 void reply_failure_line(struct buffer *out, const char *prefix, const char *node,
                         const char *reason)
 {
-    buffer_printf(out, "\n%s{\"verdict\":\"error\",\"node\":", prefix);
-    reply_string(out, node);
+    buffer_printf(out, "\n%s{\"verdict\":\"error\"", prefix);
+    if (node) {
+        buffer_append_text(out, ",\"node\":");
+        reply_string(out, node);
+    }
     buffer_append_text(out, ",\"reason\":");
     reply_string(out, reason);
     buffer_append_text(out, "}\n");

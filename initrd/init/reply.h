@@ -22,8 +22,7 @@ struct finish {
 void reply_string(struct buffer *out, const char *text);
 
 /* One whole ctl frame each. A reason is cut to what a frame holds. */
-void reply_ready(struct buffer *out, const char *node, const char *kernel, uint64_t uptime_ms,
-                 uint64_t clock_ns);
+void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns);
 void reply_ack(struct buffer *out, uint32_t code, uint64_t id);
 void reply_pong(struct buffer *out, uint64_t id, uint64_t clock_ns);
 void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason);
@@ -31,8 +30,8 @@ void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms);
 void reply_finished(struct buffer *out, uint64_t id, const struct finish *finish);
 
 /* The lines of the console, each with a newline before it: whatever was being printed there, the
- * token starts a line. */
-void reply_ready_line(struct buffer *out, const char *prefix, const char *node);
+ * token starts a line. `node` is NULL where the node has no name yet. */
+void reply_ready_line(struct buffer *out, const char *prefix);
 void reply_failure_line(struct buffer *out, const char *prefix, const char *node,
                         const char *reason);
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "initrd/init/field.h"
 #include "initrd/init/matcher.h"
 
 #include <errno.h>
@@ -37,80 +38,8 @@ void request_free(struct request *request)
     list_free(request->exec.env);
     free(request->exec.cwd);
     free(request->exec.ready_text);
+    pod_free(&request->pod);
     free(request);
-}
-
-static const char *type_name(const json_t *value)
-{
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "an array";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-        return "an integer";
-    case JSON_REAL:
-        return "a real number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    default:
-        return "null";
-    }
-}
-
-static int wrong_type(const char *key, const json_t *value, const char *expected,
-                      struct error *error)
-{
-    if (!value)
-        return error_set(error, EINVAL, "\"%s\" is missing; expected %s", key, expected);
-    return error_set(error, EINVAL, "\"%s\" is %s; expected %s", key, type_name(value), expected);
-}
-
-static int get_integer(const json_t *object, const char *key, int64_t least, int64_t most,
-                       int64_t *out, struct error *error)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_integer(value))
-        return wrong_type(key, value, "an integer", error);
-    if (json_integer_value(value) < least || json_integer_value(value) > most)
-        return error_set(error, EINVAL,
-                         "\"%s\" is %" PRId64 "; %" PRId64 " to %" PRId64 " are possible", key,
-                         (int64_t)json_integer_value(value), least, most);
-    *out = json_integer_value(value);
-    return 0;
-}
-
-static int get_string(const json_t *object, const char *key, char **out, struct error *error)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_string(value))
-        return wrong_type(key, value, "a string", error);
-    if (json_string_length(value) == 0)
-        return error_set(error, EINVAL, "\"%s\" is empty", key);
-    *out = xstrdup(json_string_value(value));
-    return 0;
-}
-
-static int check_keys(json_t *object, const char *const known[], struct error *error)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach(object, key, value)
-    {
-        const char *const *at = known;
-
-        while (*at && strcmp(*at, key) != 0)
-            at++;
-        if (!*at)
-            return error_set(error, EINVAL, "unknown field \"%s\"", key);
-    }
-    return 0;
 }
 
 static int parse_argv(const json_t *json, struct exec_request *exec, struct error *error)
@@ -120,14 +49,14 @@ static int parse_argv(const json_t *json, struct exec_request *exec, struct erro
 
     if (!json_is_array(list) || count == 0)
         return json_is_array(list) ? error_set(error, EINVAL, "\"argv\" is empty")
-                                   : wrong_type("argv", list, "an array of strings", error);
+                                   : field_wrong("argv", list, "an array of strings", error);
     exec->argv = xcalloc(count + 1, sizeof *exec->argv);
     for (size_t i = 0; i < count; i++) {
         const json_t *item = json_array_get(list, i);
 
         if (!json_is_string(item))
             return error_set(error, EINVAL, "\"argv\"[%zu] is %s; expected a string", i,
-                             type_name(item));
+                             field_type(item));
         exec->argv[i] = xstrdup(json_string_value(item));
     }
     if (!exec->argv[0][0])
@@ -143,14 +72,14 @@ static int parse_env(const json_t *json, struct exec_request *exec, struct error
     size_t count = 0;
 
     if (env && !json_is_object(env))
-        return wrong_type("env", env, "an object of strings", error);
+        return field_wrong("env", env, "an object of strings", error);
     exec->env = xcalloc(json_object_size(env) + 1, sizeof *exec->env);
     json_object_foreach(env, key, value)
     {
         if (!*key || strchr(key, '='))
             return error_set(error, EINVAL, "\"env\": \"%s\" cannot name a variable", key);
         if (!json_is_string(value))
-            return wrong_type(key, value, "a string", error);
+            return field_wrong(key, value, "a string", error);
         exec->env[count++] = xasprintf("%s=%s", key, json_string_value(value));
     }
     return 0;
@@ -182,11 +111,11 @@ static int parse_ready(json_t *json, struct exec_request *exec, struct error *er
     if (exec->ready == READY_NONE)
         return error_set(error, EINVAL, "\"ready\": unknown field \"%s\"", key);
     if (exec->ready == READY_TCP || exec->ready == READY_UDP) {
-        code = get_integer(ready, key, 1, UINT16_MAX, &port, error);
+        code = field_integer(ready, key, 1, UINT16_MAX, &port, error);
         exec->ready_port = code < 0 ? 0 : (uint16_t)port;
         return code;
     }
-    code = get_string(ready, key, &exec->ready_text, error);
+    code = field_string(ready, key, &exec->ready_text, error);
     if (code == 0 && exec->ready == READY_OUTPUT && strlen(exec->ready_text) > MATCHER_TEXT_MAX)
         return error_set(error, EINVAL, "\"output\" has more than %d bytes", MATCHER_TEXT_MAX);
     return code;
@@ -195,10 +124,10 @@ static int parse_ready(json_t *json, struct exec_request *exec, struct error *er
 static int parse_streams(const json_t *json, struct exec_request *exec, struct error *error)
 {
     int64_t out, err;
-    int code = get_integer(json, "stdout", 1, ID_MAX, &out, error);
+    int code = field_integer(json, "stdout", 1, ID_MAX, &out, error);
 
     if (code == 0)
-        code = get_integer(json, "stderr", 1, ID_MAX, &err, error);
+        code = field_integer(json, "stderr", 1, ID_MAX, &err, error);
     if (code < 0)
         return code;
     if (out == err)
@@ -216,16 +145,16 @@ static int parse_options(const json_t *json, struct exec_request *exec, struct e
     int code = 0;
 
     if (json_object_get(json, "timeout_ms"))
-        code = get_integer(json, "timeout_ms", 0, TIMEOUT_MAX_MS, &timeout_ms, error);
+        code = field_integer(json, "timeout_ms", 0, TIMEOUT_MAX_MS, &timeout_ms, error);
     if (code < 0)
         return code;
     exec->timeout_ms = (uint64_t)timeout_ms;
     if (background && !json_is_boolean(background))
-        return wrong_type("background", background, "a boolean", error);
+        return field_wrong("background", background, "a boolean", error);
     exec->background = json_is_true(background);
     if (!json_object_get(json, "cwd"))
         exec->cwd = xstrdup("/");
-    else if ((code = get_string(json, "cwd", &exec->cwd, error)) < 0)
+    else if ((code = field_string(json, "cwd", &exec->cwd, error)) < 0)
         return code;
     if (exec->cwd[0] != '/')
         return error_set(error, EINVAL, "\"cwd\" is \"%s\"; expected an absolute path", exec->cwd);
@@ -238,10 +167,10 @@ static int parse_exec(json_t *json, struct request *request, struct error *error
                                         "cwd",        "stdout", "stderr", "timeout_ms",
                                         "background", "ready",  NULL};
     struct exec_request *exec = &request->exec;
-    int code = check_keys(json, known, error);
+    int code = field_check_known(json, known, error);
 
     if (code == 0)
-        code = get_string(json, "name", &exec->name, error);
+        code = field_string(json, "name", &exec->name, error);
     if (code == 0)
         code = parse_argv(json, exec, error);
     if (code == 0)
@@ -257,12 +186,12 @@ static int parse_kill(json_t *json, struct request *request, struct error *error
 {
     static const char *const known[] = {"id", "target", "signal", NULL};
     int64_t target, signal_number;
-    int code = check_keys(json, known, error);
+    int code = field_check_known(json, known, error);
 
     if (code == 0)
-        code = get_integer(json, "target", 1, ID_MAX, &target, error);
+        code = field_integer(json, "target", 1, ID_MAX, &target, error);
     if (code == 0)
-        code = get_integer(json, "signal", 1, _NSIG - 1, &signal_number, error);
+        code = field_integer(json, "signal", 1, _NSIG - 1, &signal_number, error);
     if (code < 0)
         return code;
     request->target = (uint64_t)target;
@@ -274,12 +203,14 @@ static int parse_bare(json_t *json, struct error *error)
 {
     static const char *const known[] = {"id", NULL};
 
-    return check_keys(json, known, error);
+    return field_check_known(json, known, error);
 }
 
 static int parse_body(json_t *json, struct request *request, struct error *error)
 {
     switch (request->code) {
+    case WIRE_STARTPOD:
+        return pod_parse(json, &request->pod, error);
     case WIRE_EXECCMD:
         return parse_exec(json, request, error);
     case WIRE_KILLCONTAINER:
@@ -306,8 +237,8 @@ int request_parse(uint32_t code, const void *payload, size_t length, uint64_t *i
         return error_set(error, EINVAL, "the payload is not JSON: byte %d: %s", where.position,
                          where.text);
     if (!json_is_object(json))
-        return error_set(error, EINVAL, "the payload is %s; expected an object", type_name(json));
-    result = get_integer(json, "id", 1, ID_MAX, &number, error);
+        return error_set(error, EINVAL, "the payload is %s; expected an object", field_type(json));
+    result = field_integer(json, "id", 1, ID_MAX, &number, error);
     if (result < 0)
         return result;
     *id = (uint64_t)number;

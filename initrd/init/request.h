@@ -3,6 +3,7 @@
 #define DUET_INIT_REQUEST_H
 
 #include "base/error.h"
+#include "initrd/init/pod.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct exec_request {
 struct request {
     uint32_t code; /* enum wire_code */
     uint64_t id;
+    struct pod pod;           /* WIRE_STARTPOD */
     struct exec_request exec; /* WIRE_EXECCMD */
     uint64_t target;          /* WIRE_KILLCONTAINER: id of the command */
     int signal;               /* WIRE_KILLCONTAINER */

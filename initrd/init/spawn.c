@@ -47,8 +47,8 @@ static void exec_in_path(char *const argv[])
     errno = number;
 }
 
-/* Everything of PID 1's that exec does not take away. Handlers go by themselves. */
-static void reset_signals(void)
+/* Handlers go by themselves. */
+void spawn_reset_signals(void)
 {
     sigset_t none;
 
@@ -91,7 +91,7 @@ static struct failure become(const struct plan *plan)
 {
     if (setsid() < 0 || set_standard_fds(plan) < 0 || set_environment(plan->exec->env) < 0)
         return (struct failure){.number = errno, .at = AT_SETUP};
-    reset_signals();
+    spawn_reset_signals();
     if (chdir(plan->exec->cwd) < 0)
         return (struct failure){.number = errno, .at = AT_DIRECTORY};
     exec_in_path(plan->argv);

@@ -16,5 +16,7 @@ struct spawned {
 int spawn(const struct exec_request *exec, struct spawned *spawned, struct error *error);
 /* Runs `/bin/sh -c TEXT` in the command's directory and environment, without input and output. */
 int spawn_probe(const struct exec_request *exec, pid_t *pid, struct error *error);
+/* Takes away what init did to its signals and exec does not: for a program that takes its place. */
+void spawn_reset_signals(void);
 
 #endif

@@ -32,11 +32,12 @@ struct vm {
     struct ring ring;
     struct fake_request requests[FAKE_REQUESTS_MAX]; /* what was sent to the guest */
     size_t request_count;
-    size_t seen;             /* of these, by next_request */
-    int stops;               /* how often vm_stop was called */
-    int send_code;           /* what vm_send returns; 0 */
-    uint64_t cpu_ms;         /* what vm_cpu_ms returns */
-    const char *log_failure; /* of the console's log */
+    size_t seen;                                             /* of these, by next_request */
+    void (*saved)(void *context, const struct error *error); /* of vm_save; NULL: not asked */
+    int stops;                                               /* how often vm_stop was called */
+    int send_code;                                           /* what vm_send returns; 0 */
+    uint64_t cpu_ms;                                         /* what vm_cpu_ms returns */
+    const char *log_failure;                                 /* of the console's log */
     struct vm_gone gone;
 };
 
@@ -71,6 +72,12 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
     if (host->on_start)
         host->on_start(host->context, vm);
     return 0;
+}
+
+/* The test answers by calling vm->saved. */
+void vm_save(struct vm *vm, void (*saved)(void *context, const struct error *error))
+{
+    vm->saved = saved;
 }
 
 void vm_stop(struct vm *vm)
@@ -151,8 +158,7 @@ guest_says(struct vm *vm, enum wire_code code, const char *format, ...)
 static inline void guest_is_ready(struct vm *vm)
 {
     guest_says(vm, WIRE_READY,
-               "{\"version\":1,\"node\":\"n\",\"kernel\":\"6.1\",\"uptime_ms\":1500,"
-               "\"clock_ns\":1}");
+               "{\"version\":1,\"kernel\":\"6.1\",\"uptime_ms\":1500,\"clock_ns\":1}");
 }
 
 static inline void guest_acks(struct vm *vm, enum wire_code request, uint64_t id)
@@ -221,6 +227,14 @@ static inline double request_number(const struct fake_request *request, const ch
 
     assert_true(cJSON_IsNumber(item));
     return item->valuedouble;
+}
+
+static inline const char *request_text(const struct fake_request *request, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(request->json, key);
+
+    assert_true(cJSON_IsString(item));
+    return item->valuestring;
 }
 
 /* Answers the newest ping, as a guest does that lives; nothing where there was none. */

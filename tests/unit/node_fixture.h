@@ -37,6 +37,11 @@ struct fixture {
     "nodes:\n"                                                                                     \
     "  n: {init: {directory: guest, run: /run.sh}}\n"
 
+#define RAW_YAML                                                                                   \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  n: {init: {directory: guest, run: /run.sh, raw: true}}\n"
+
 static inline void fixture_changed(void *context)
 {
     ((struct fixture *)context)->changes++;
@@ -83,6 +88,7 @@ static inline void fixture_use(struct fixture *fixture, const char *yaml)
     struct node_options options = {.loop = fixture->loop,
                                    .host = &fixture->host,
                                    .machine = &fixture->machine,
+                                   .pod = "{\"hostname\":\"n\"}",
                                    .seed = 42,
                                    .directory = fixture->directory,
                                    .relative = "case/n",
@@ -128,45 +134,79 @@ static inline const struct fake_request *fixture_executes(struct fixture *fixtur
     return request;
 }
 
-/* Brings a node of NODE_YAML or FOREIGN_YAML to `state`, DONE at most. */
+/* The next request is STARTPOD; the guest acknowledges it. */
+static inline void fixture_is_configured(struct fixture *fixture)
+{
+    const struct fake_request *request;
+
+    assert_int_equal(node_state(fixture->node), NODE_CONFIGURING);
+    request = next_request(fixture->vm);
+    assert_non_null(request);
+    assert_int_equal(request->code, WIRE_STARTPOD);
+    guest_acks(fixture->vm, WIRE_STARTPOD, request_id(request));
+}
+
+/* From BOOTING on. */
+static inline void fixture_reach_foreign(struct fixture *fixture, enum node_state state)
+{
+    if (!fixture->suite->cases[0].nodes[0].init.raw) {
+        guest_is_ready(fixture->vm);
+        assert_int_equal(node_state(fixture->node), NODE_WAITING);
+        if (state == NODE_WAITING)
+            return;
+        node_go(fixture->node);
+        if (state == NODE_CONFIGURING)
+            return;
+        fixture_is_configured(fixture);
+    }
+    assert_int_equal(node_state(fixture->node), NODE_TOKEN);
+    if (state == NODE_DONE)
+        guest_prints(fixture->vm, "DUET_RESULT: {\"verdict\":\"passed\"}\n");
+}
+
+/* Likewise. */
+static inline void fixture_reach_own(struct fixture *fixture, enum node_state state)
+{
+    guest_is_ready(fixture->vm);
+    if (state == NODE_CONFIGURING)
+        return;
+    fixture_is_configured(fixture);
+    assert_int_equal(node_state(fixture->node), NODE_WAITING);
+    if (state == NODE_WAITING)
+        return;
+    node_go(fixture->node);
+    fixture_executes(fixture, 1);
+    assert_int_equal(node_state(fixture->node), NODE_BACKGROUND);
+    if (state == NODE_BACKGROUND)
+        return;
+    guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
+    fixture_executes(fixture, 2);
+    assert_int_equal(node_state(fixture->node), NODE_STEPS);
+    if (state == NODE_STEPS)
+        return;
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    fixture_executes(fixture, 3);
+    guest_writes(fixture->vm, 6, "hello");
+    guest_finished(fixture->vm, 3, 0, 0, 5);
+}
+
+/* Brings a node of NODE_YAML, FOREIGN_YAML or RAW_YAML to `state`, DONE at most. */
 static inline void fixture_reach(struct fixture *fixture, enum node_state state)
 {
-    bool foreign;
+    const struct suite_init *init = &fixture->suite->cases[0].nodes[0].init;
 
     node_start(fixture->node);
     fixture->vm = fixture->host.machines[0];
     if (state == NODE_STARTING)
         return;
     machine_starts(fixture->vm);
-    assert_int_equal(node_state(fixture->node), NODE_BOOTING);
+    assert_int_equal(node_state(fixture->node), init->raw ? NODE_TOKEN : NODE_BOOTING);
     if (state == NODE_BOOTING)
         return;
-    foreign = fixture->suite->cases[0].nodes[0].init.directory != NULL;
-    if (foreign) {
-        guest_prints(fixture->vm, "DUET_READY: {}\n");
-        assert_int_equal(node_state(fixture->node), NODE_TOKEN);
-        if (state == NODE_DONE)
-            guest_prints(fixture->vm, "DUET_RESULT: {\"verdict\":\"passed\"}\n");
-    } else {
-        guest_is_ready(fixture->vm);
-        assert_int_equal(node_state(fixture->node), NODE_WAITING);
-        if (state == NODE_WAITING)
-            return;
-        node_go(fixture->node);
-        fixture_executes(fixture, 1);
-        assert_int_equal(node_state(fixture->node), NODE_BACKGROUND);
-        if (state == NODE_BACKGROUND)
-            return;
-        guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
-        fixture_executes(fixture, 2);
-        assert_int_equal(node_state(fixture->node), NODE_STEPS);
-        if (state == NODE_STEPS)
-            return;
-        guest_finished(fixture->vm, 2, 0, 0, 0);
-        fixture_executes(fixture, 3);
-        guest_writes(fixture->vm, 6, "hello");
-        guest_finished(fixture->vm, 3, 0, 0, 5);
-    }
+    if (init->directory)
+        fixture_reach_foreign(fixture, state);
+    else
+        fixture_reach_own(fixture, state);
     assert_int_equal(node_state(fixture->node), state);
     assert_int_equal(node_verdict(fixture->node),
                      state == NODE_DONE ? VERDICT_PASSED : VERDICT_SKIPPED);

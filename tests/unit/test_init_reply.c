@@ -59,10 +59,9 @@ static void every_reply_is_one_frame(void **state)
     struct buffer out = {0};
 
     (void)state;
-    reply_ready(&out, "entry", "6.1.0", 1700, 1700000001);
+    reply_ready(&out, "6.1.0", 1700, 1700000001);
     is_frame(&out, WIRE_READY,
-             "{\"version\":1,\"node\":\"entry\",\"kernel\":\"6.1.0\",\"uptime_ms\":1700,"
-             "\"clock_ns\":1700000001}");
+             "{\"version\":1,\"kernel\":\"6.1.0\",\"uptime_ms\":1700,\"clock_ns\":1700000001}");
     reply_ack(&out, WIRE_EXECCMD, 7);
     is_frame(&out, WIRE_ACK, "{\"code\":6,\"id\":7}");
     reply_pong(&out, 8, 99);
@@ -97,12 +96,15 @@ static void tokens_begin_a_line_and_end_it(void **state)
     struct buffer out = {0};
 
     (void)state;
-    reply_ready_line(&out, "R: ", "entry");
-    assert_string_equal(out.data, "\nR: {\"node\":\"entry\"}\n");
+    reply_ready_line(&out, "R: ");
+    assert_string_equal(out.data, "\nR: {}\n");
     buffer_clear(&out);
     reply_failure_line(&out, "X: ", "entry", "init: a\nb");
     assert_string_equal(out.data, "\nX: {\"verdict\":\"error\",\"node\":\"entry\","
                                   "\"reason\":\"init: a\\u000ab\"}\n");
+    buffer_clear(&out);
+    reply_failure_line(&out, "X: ", NULL, "init: early");
+    assert_string_equal(out.data, "\nX: {\"verdict\":\"error\",\"reason\":\"init: early\"}\n");
     buffer_free(&out);
 }
 

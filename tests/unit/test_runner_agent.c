@@ -63,6 +63,19 @@ static void a_background_process_says_when_it_is_ready(void **state)
     }
 }
 
+static void a_guest_is_told_who_it_is_and_when(void **state)
+{
+    uint8_t entropy[AGENT_ENTROPY_SIZE] = {0x00, 0xff, [63] = 0x0a};
+    cleanup_free char *text = agent_startpod(1000000, "{\"hostname\":\"n\"}", UINT64_MAX, entropy);
+    cleanup_free char *expected =
+        xasprintf("{\"id\":1000000,\"time_ns\":\"18446744073709551615\",\"entropy\":\"00ff%0*d0a\","
+                  "\"hostname\":\"n\"}",
+                  2 * 61, 0);
+
+    (void)state;
+    assert_string_equal(text, expected);
+}
+
 static void the_other_requests_are_short(void **state)
 {
     cleanup_free char *kill = agent_kill(1000000, 9007199254740992, 2);
@@ -99,7 +112,7 @@ static void good_answers_are_read(void **state)
     struct agent_event event;
 
     (void)state;
-    event = read_good(WIRE_READY, "{\"version\":1,\"node\":\"n\",\"kernel\":\"6.1\","
+    event = read_good(WIRE_READY, "{\"version\":1,\"kernel\":\"6.1\","
                                   "\"uptime_ms\":1500,\"clock_ns\":9007199254740992}");
     assert_int_equal(event.uptime_ms, 1500);
     assert_int_equal(event.clock_ns, 1ull << 53);
@@ -285,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_is_told_with_its_environment_in_layers),
         cmocka_unit_test(a_background_process_says_when_it_is_ready),
+        cmocka_unit_test(a_guest_is_told_who_it_is_and_when),
         cmocka_unit_test(the_other_requests_are_short),
         cmocka_unit_test(good_answers_are_read),
         cmocka_unit_test(a_long_reason_is_cut),

@@ -17,7 +17,7 @@ struct script {
     bool silent;         /* answers no request */
     bool mute_stop;      /* does not acknowledge DESTROYPOD */
     int status;          /* of every step */
-    const char *prints;  /* on the console when it starts */
+    const char *prints;  /* on the console: what its foreign init does */
     bool dies_at_step;   /* QEMU is killed at the first step */
     bool ends_at_step;   /* it acknowledges at the first step what nobody asked for */
     bool fails_to_start; /* libvirt cannot start it */
@@ -88,6 +88,13 @@ static void get_ready(struct actor *actor)
     guest_is_ready(actor->vm);
 }
 
+static bool is_raw(const struct actor *actor)
+{
+    const struct fixture *fixture = actor->fixture;
+
+    return fixture->suite->cases[0].nodes[actor - fixture->actors].init.raw;
+}
+
 static void start(struct actor *actor)
 {
     if (actor->script->fails_to_start) {
@@ -96,10 +103,17 @@ static void start(struct actor *actor)
         return;
     }
     machine_starts(actor->vm);
-    if (actor->script->prints)
+    if (actor->script->prints && is_raw(actor))
         guest_prints(actor->vm, actor->script->prints);
     else if (!actor->script->never_ready)
         act(actor, NS_PER_S, get_ready);
+}
+
+static void be_configured(struct actor *actor)
+{
+    guest_acks(actor->vm, WIRE_STARTPOD, actor->id);
+    if (actor->script->prints)
+        guest_prints(actor->vm, actor->script->prints);
 }
 
 static void finish_command(struct actor *actor)
@@ -147,6 +161,11 @@ static void on_request(void *context, struct vm *vm, const struct fake_request *
     if (!request) {
         note(actor, "killed");
         act(actor, NS_PER_S, be_stopped);
+    } else if (request->code == WIRE_STARTPOD) {
+        actor->id = request_id(request);
+        if (actor->script->prints)
+            note(actor, "runs its init");
+        act(actor, NS_PER_MS, be_configured);
     } else if (request->code == WIRE_EXECCMD) {
         execute(actor, request);
     } else if (request->code == WIRE_DESTROYPOD) {
@@ -549,6 +568,17 @@ static void a_foreign_init_is_not_prepared_ahead(void **state)
 
 /* -- Foreign inits ----------------------------------------------------------------------------- */
 
+#define LATE(init)                                                                                 \
+    "name: s\n"                                                                                    \
+    "timeout: 90s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  server: {background: [{name: echo, run: serve}]}\n"                                         \
+    "  foreign: {after: [server], init: {directory: guest, run: /run.sh" init "}}\n"               \
+    "  client: {steps: [{name: send, run: send}]}\n"                                               \
+    "links:\n"                                                                                     \
+    "  - {nodes: [server, foreign], subnet: 10.0.0.0/24}\n"                                        \
+    "  - {nodes: [foreign, client], subnet: 10.0.1.0/24}\n"
+
 /* The third node boots at once although it stands behind one that waits for the first. */
 static void a_late_machine_keeps_nobody_waiting(void **state)
 {
@@ -557,15 +587,20 @@ static void a_late_machine_keeps_nobody_waiting(void **state)
     struct fixture *fixture = *state;
 
     fixture->scripts[1].prints = "DUET_RESULT: {\"verdict\":\"passed\"}\n";
-    make(fixture, "name: s\n"
-                  "timeout: 90s\n"
-                  "nodes:\n"
-                  "  server: {background: [{name: echo, run: serve}]}\n"
-                  "  foreign: {after: [server], init: {directory: guest, run: /run.sh}}\n"
-                  "  client: {steps: [{name: send, run: send}]}\n"
-                  "links:\n"
-                  "  - {nodes: [server, foreign], subnet: 10.0.0.0/24}\n"
-                  "  - {nodes: [foreign, client], subnet: 10.0.1.0/24}\n");
+    make(fixture, LATE(", raw: true"));
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_int_equal(strncmp(fixture->log.data, started, strlen(started)), 0);
+}
+
+/* What duet's init starts need not wait for its machine as well. */
+static void a_foreign_init_waits_in_a_machine_that_is_up(void **state)
+{
+    static const char started[] = "server starts, foreign starts, client starts, server echo, "
+                                  "foreign runs its init";
+    struct fixture *fixture = *state;
+
+    fixture->scripts[1].prints = "DUET_RESULT: {\"verdict\":\"passed\"}\n";
+    make(fixture, LATE(""));
     run(fixture, VERDICT_PASSED, NULL);
     assert_int_equal(strncmp(fixture->log.data, started, strlen(started)), 0);
 }
@@ -686,6 +721,7 @@ int main(void)
         TEST(a_machine_that_cannot_start_ahead_is_told_when_started),
         TEST(a_foreign_init_is_not_prepared_ahead),
         TEST(a_late_machine_keeps_nobody_waiting),
+        TEST(a_foreign_init_waits_in_a_machine_that_is_up),
         TEST(a_foreign_init_may_be_waited_for),
         TEST(a_cancelled_case_ends_soon_whenever_that_is),
         TEST(a_prepared_case_can_be_cancelled),

@@ -2,6 +2,7 @@
 #include "node_fixture.h"
 
 #include <signal.h>
+#include <time.h>
 
 static void steps_run_one_after_another_and_the_node_passes(void **state)
 {
@@ -33,6 +34,39 @@ static void steps_run_one_after_another_and_the_node_passes(void **state)
     assert_int_equal(fixture->vm->stops, 1);
     machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
+}
+
+/* Fresh entropy and the time of this moment each time: forks of one machine share neither. */
+static void a_node_is_told_who_it_is_when_its_guest_is_up(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *earlier = NULL;
+
+    for (int i = 0; i < 2; i++) {
+        uint64_t before = (uint64_t)time(NULL), told;
+        const struct fake_request *request;
+        const char *entropy;
+
+        fixture_use(fixture, NODE_YAML);
+        fixture_reach(fixture, NODE_CONFIGURING);
+        assert_false(node_is_ready(fixture->node));
+        request = next_request(fixture->vm);
+        assert_int_equal(request->code, WIRE_STARTPOD);
+        assert_string_equal(request_text(request, "hostname"), "n");
+        told = strtoull(request_text(request, "time_ns"), NULL, 10) / NS_PER_S;
+        assert_true(told >= before && told <= (uint64_t)time(NULL));
+        entropy = request_text(request, "entropy");
+        assert_int_equal(strlen(entropy), 128);
+        assert_true(!earlier || strcmp(entropy, earlier) != 0);
+        free(earlier);
+        earlier = xstrdup(entropy);
+        guest_acks(fixture->vm, WIRE_STARTPOD, request_id(request) + 1); /* another's answer */
+        assert_int_equal(node_state(fixture->node), NODE_CONFIGURING);
+        guest_acks(fixture->vm, WIRE_STARTPOD, request_id(request));
+        assert_int_equal(node_state(fixture->node), NODE_WAITING);
+        assert_true(node_is_ready(fixture->node));
+        assert_false(node_is_up(fixture->node));
+    }
 }
 
 static void the_result_tells_what_was_found(void **state)
@@ -287,15 +321,17 @@ static void a_node_that_never_started_is_gone_at_once(void **state)
 
 static void a_guest_that_boots_cannot_be_asked_and_is_killed(void **state)
 {
-    static const enum node_state states[] = {NODE_STARTING, NODE_BOOTING};
+    static const enum node_state states[] = {NODE_STARTING, NODE_BOOTING, NODE_CONFIGURING};
     struct fixture *fixture = *state;
+    size_t asked;
 
     for (size_t i = 0; i < array_size(states); i++) {
         fixture_use(fixture, NODE_YAML);
         fixture_reach(fixture, states[i]);
+        asked = fixture->vm->request_count;
         node_stop(fixture->node, false);
         assert_int_equal(fixture->vm->stops, 1);
-        assert_null(next_request(fixture->vm));
+        assert_int_equal(fixture->vm->request_count, asked);
         if (states[i] == NODE_STARTING)
             machine_starts(fixture->vm);
         assert_int_equal(node_state(fixture->node), NODE_STOPPING);
@@ -348,19 +384,25 @@ static void a_step_that_the_stop_ended_did_not_fail(void **state)
 
 static void a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result(void **state)
 {
+    static const char *const yaml[] = {FOREIGN_YAML, RAW_YAML};
     struct fixture *fixture = *state;
 
-    fixture_use(fixture, FOREIGN_YAML);
-    fixture_reach(fixture, NODE_TOKEN);
-    assert_true(node_is_up(fixture->node));
-    assert_true(node_is_ready(fixture->node));
-    assert_false(node_passed(fixture->node));
-    guest_prints(fixture->vm, "DUET_READY: {}\nDUET_RESULT: {\"verdict\":\"pas");
-    guest_prints(fixture->vm, "sed\"}\n");
-    assert_int_equal(node_state(fixture->node), NODE_DONE);
-    machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0); /* it need not wait for the others */
-    fixture_judge(fixture, VERDICT_PASSED, NULL);
-    assert_true(fixture->result.ready);
+    for (size_t i = 0; i < array_size(yaml); i++) {
+        fixture_use(fixture, yaml[i]);
+        fixture_reach(fixture, NODE_TOKEN);
+        assert_false(node_is_up(fixture->node));
+        guest_prints(fixture->vm, "DUET_READY: {}\n");
+        assert_true(node_is_up(fixture->node));
+        assert_true(node_is_ready(fixture->node));
+        assert_false(node_passed(fixture->node));
+        guest_prints(fixture->vm, "DUET_READY: {}\nDUET_RESULT: {\"verdict\":\"pas");
+        guest_prints(fixture->vm, "sed\"}\n");
+        assert_int_equal(node_state(fixture->node), NODE_DONE);
+        assert_null(next_request(fixture->vm));
+        machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0); /* it need not wait for the others */
+        fixture_judge(fixture, VERDICT_PASSED, NULL);
+        assert_true(fixture->result.ready);
+    }
 }
 
 static void a_foreign_init_may_pass_without_a_ready_token(void **state)
@@ -368,7 +410,7 @@ static void a_foreign_init_may_pass_without_a_ready_token(void **state)
     struct fixture *fixture = *state;
 
     fixture_use(fixture, FOREIGN_YAML);
-    fixture_reach(fixture, NODE_BOOTING);
+    fixture_reach(fixture, NODE_TOKEN);
     guest_prints(fixture->vm, "DUET_RESULT: {\"verdict\":\"passed\"}\n");
     assert_true(node_is_up(fixture->node));
     node_stop(fixture->node, false);
@@ -377,17 +419,54 @@ static void a_foreign_init_may_pass_without_a_ready_token(void **state)
     fixture_judge(fixture, VERDICT_PASSED, NULL);
 }
 
-static void a_foreign_init_has_the_case_s_time_to_boot(void **state)
+/* It is told who it is, and then nothing holds it: so that is not before it may go. */
+static void a_foreign_init_is_held_back_until_it_may_go(void **state)
 {
     struct fixture *fixture = *state;
 
     fixture_use(fixture, FOREIGN_YAML);
-    fixture_reach(fixture, NODE_BOOTING);
-    fixture_wait(fixture, 3600 * NS_PER_S);
+    fixture_reach(fixture, NODE_WAITING);
+    fixture_wait(fixture, 1000 * NS_PER_S);
+    assert_int_equal(fixture->vm->request_count, 0);
     assert_false(node_is_lost(fixture->node));
-    node_time_out(fixture->node, 3600 * NS_PER_S);
-    fixture_is_lost(fixture, VERDICT_TIMEOUT,
-                    "the case's 3600 s ended while waiting for its result token");
+    node_go(fixture->node);
+    fixture_is_configured(fixture);
+    assert_int_equal(node_state(fixture->node), NODE_TOKEN);
+}
+
+/* Console and control channel are two sockets, and the second may be read first. */
+static void a_foreign_init_may_print_before_its_node_s_answer_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct fake_request *request;
+
+    fixture_use(fixture, FOREIGN_YAML);
+    fixture_reach(fixture, NODE_CONFIGURING);
+    guest_prints(fixture->vm, "DUET_READY: {}\n");
+    assert_true(node_is_up(fixture->node));
+    request = next_request(fixture->vm);
+    guest_prints(fixture->vm, "DUET_RESULT: {\"verdict\":\"passed\"}\n");
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    guest_acks(fixture->vm, WIRE_STARTPOD, request_id(request));
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    fixture_wait(fixture, 1000 * NS_PER_S);
+    assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
+}
+
+static void a_raw_init_has_the_case_s_time_to_boot(void **state)
+{
+    static const char *const yaml[] = {FOREIGN_YAML, RAW_YAML};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(yaml); i++) {
+        fixture_use(fixture, yaml[i]);
+        fixture_reach(fixture, NODE_TOKEN);
+        fixture_wait(fixture, 3600 * NS_PER_S);
+        assert_false(node_is_lost(fixture->node));
+        node_time_out(fixture->node, 3600 * NS_PER_S);
+        fixture_is_lost(fixture, VERDICT_TIMEOUT,
+                        "the case's 3600 s ended while waiting for its result token");
+    }
 }
 
 static void a_foreign_init_may_end_once_it_has_given_its_result(void **state)
@@ -431,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(steps_run_one_after_another_and_the_node_passes),
+        TEST(a_node_is_told_who_it_is_when_its_guest_is_up),
         TEST(the_result_tells_what_was_found),
         TEST(a_command_has_its_script_its_environment_and_its_streams),
         TEST(the_end_and_the_output_come_in_any_order),
@@ -447,7 +527,9 @@ int main(void)
         TEST(a_step_that_the_stop_ended_did_not_fail),
         TEST(a_foreign_init_is_up_by_its_ready_token_and_passes_by_its_result),
         TEST(a_foreign_init_may_pass_without_a_ready_token),
-        TEST(a_foreign_init_has_the_case_s_time_to_boot),
+        TEST(a_foreign_init_is_held_back_until_it_may_go),
+        TEST(a_foreign_init_may_print_before_its_node_s_answer_is_read),
+        TEST(a_raw_init_has_the_case_s_time_to_boot),
         TEST(a_foreign_init_may_end_once_it_has_given_its_result),
         TEST(a_token_of_duet_s_own_init_passes_nothing),
     };

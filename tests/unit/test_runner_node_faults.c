@@ -7,8 +7,8 @@
 
 #define PANIC "[    2.500000] Kernel panic - not syncing: sysrq triggered crash\n"
 
-static const enum node_state running[] = {NODE_BOOTING, NODE_WAITING, NODE_BACKGROUND, NODE_STEPS,
-                                          NODE_DONE};
+static const enum node_state running[] = {NODE_BOOTING,    NODE_CONFIGURING, NODE_WAITING,
+                                          NODE_BACKGROUND, NODE_STEPS,       NODE_DONE};
 
 static void a_panic_is_a_panic_in_every_state(void **state)
 {
@@ -87,6 +87,7 @@ static void the_cause_outranks_what_came_of_it(void **state)
 
 static const char *const activities[] = {
     [NODE_BOOTING] = "booting",
+    [NODE_CONFIGURING] = "being configured",
     [NODE_WAITING] = "waiting for other nodes",
     [NODE_BACKGROUND] = "background process \"server\" gets ready",
     [NODE_STEPS] = "step \"first\" (1 of 2) runs",
@@ -385,6 +386,38 @@ static void an_init_that_refuses_says_why(void **state)
                     "refused: /bin/sh: no such file");
 }
 
+static void a_guest_that_cannot_become_the_node_says_why(void **state)
+{
+    static const char *const yaml[] = {NODE_YAML, FOREIGN_YAML};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(yaml); i++) {
+        fixture_use(fixture, yaml[i]);
+        fixture_reach(fixture, NODE_CONFIGURING);
+        guest_says(fixture->vm, WIRE_ERROR,
+                   "{\"code\":1,\"id\":1000000,\"reason\":\"link eth0: no NIC\"}");
+        fixture_is_lost(fixture, VERDICT_ERROR,
+                        "while being configured, the guest's init refused: link eth0: no NIC");
+        assert_false(fixture->result.ready);
+    }
+}
+
+static void a_guest_that_never_becomes_the_node_makes_no_progress(void **state)
+{
+    static const char *const yaml[] = {NODE_YAML, FOREIGN_YAML};
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(yaml); i++) {
+        fixture_use(fixture, yaml[i]);
+        fixture_reach(fixture, NODE_CONFIGURING);
+        fixture_wait(fixture, 29 * NS_PER_S);
+        assert_false(node_is_lost(fixture->node));
+        fixture_wait(fixture, 2 * NS_PER_S);
+        fixture_is_lost(fixture, VERDICT_NO_PROGRESS,
+                        "the guest was not configured 30 s after it was told how");
+    }
+}
+
 /* -- Tokens ------------------------------------------------------------------------------------ */
 
 static void result_tokens_are_judged(void **state)
@@ -499,16 +532,36 @@ static void a_guest_that_repeats_itself_costs_no_memory(void **state)
     assert_int_equal(fixture->result.token_count, 64);
 }
 
-static void a_foreign_init_has_no_part_in_the_channel(void **state)
+static void a_raw_init_has_no_part_in_the_channel(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_use(fixture, FOREIGN_YAML);
-    fixture_reach(fixture, NODE_BOOTING);
+    fixture_use(fixture, RAW_YAML);
+    fixture_reach(fixture, NODE_TOKEN);
     guest_is_ready(fixture->vm);
     fixture_is_lost(fixture, VERDICT_FAILED,
                     "the guest said READY on the control channel, which "
                     "its init has no part in");
+}
+
+static void ready_is_said_once(void **state)
+{
+    static const struct {
+        const char *yaml;
+        enum node_state state;
+    } later[] = {
+        {NODE_YAML, NODE_CONFIGURING},    {NODE_YAML, NODE_WAITING},  {FOREIGN_YAML, NODE_WAITING},
+        {FOREIGN_YAML, NODE_CONFIGURING}, {FOREIGN_YAML, NODE_TOKEN},
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < array_size(later); i++) {
+        fixture_use(fixture, later[i].yaml);
+        fixture_reach(fixture, later[i].state);
+        guest_is_ready(fixture->vm);
+        fixture_is_lost(fixture, VERDICT_FAILED,
+                        "the guest said READY twice: its init started anew");
+    }
 }
 
 int main(void)
@@ -531,13 +584,16 @@ int main(void)
         TEST(answers_that_nobody_waits_for_are_passed_over),
         TEST(an_agent_of_another_version_is_duet_s_error),
         TEST(an_init_that_refuses_says_why),
+        TEST(a_guest_that_cannot_become_the_node_says_why),
+        TEST(a_guest_that_never_becomes_the_node_makes_no_progress),
         TEST(result_tokens_are_judged),
         TEST(a_failure_after_passed_counts),
         TEST(tokens_that_cannot_be_believed_fail),
         TEST(half_a_token_at_the_end_fails),
         TEST(half_a_token_that_duet_did_not_cut_fails),
         TEST(a_guest_that_repeats_itself_costs_no_memory),
-        TEST(a_foreign_init_has_no_part_in_the_channel),
+        TEST(a_raw_init_has_no_part_in_the_channel),
+        TEST(ready_is_said_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

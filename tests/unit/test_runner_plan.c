@@ -73,20 +73,58 @@ static const struct vm_spec *spec(const struct fixture *fixture, size_t node)
     "links:\n"                                                                                     \
     "  - {nodes: [exit, entry], subnet: [10.0.0.0/24, fd00::/64], mtu: 1400}\n"
 
+#define TOKENS "duet.result=DUET_RESULT:%20 duet.ready=DUET_READY:%20"
+
+static void nodes_of_one_image_boot_alike(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, PAIR);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(spec(fixture, i)->cmdline, BASE TOKENS);
+}
+
 static void a_pair_is_told_its_link_and_its_peer(void **state)
 {
     struct fixture *fixture = *state;
 
     plan(fixture, PAIR);
-    assert_int_equal(fixture->plan.machine_count, 2);
-    assert_string_equal(spec(fixture, 0)->cmdline,
-                        BASE "duet.node=exit duet.link=mac=02:00:00:00:00:01,name=eth0,mtu=1400,"
-                             "addr=10.0.0.1/24,addr=fd00::1/64 duet.host=entry,10.0.0.2,fd00::2 "
-                             "duet.result=DUET_RESULT:%20 duet.ready=DUET_READY:%20");
-    assert_string_equal(spec(fixture, 1)->cmdline,
-                        BASE "duet.node=entry duet.link=mac=02:00:00:00:00:02,name=eth0,mtu=1400,"
-                             "addr=10.0.0.2/24,addr=fd00::2/64 duet.host=exit,10.0.0.1,fd00::1 "
-                             "duet.result=DUET_RESULT:%20 duet.ready=DUET_READY:%20");
+    assert_string_equal(
+        fixture->plan.machines[0].pod,
+        "{\"hostname\":\"exit\",\"interfaces\":[{\"device\":\"02:00:00:00:00:01\","
+        "\"mac\":\"02:00:00:00:00:01\",\"name\":\"eth0\",\"mtu\":1400,\"addresses\":["
+        "\"10.0.0.1/24\",\"fd00::1/64\"]}],\"routes\":[],\"hosts\":[{\"name\":\"entry\","
+        "\"addresses\":[\"10.0.0.2\",\"fd00::2\"]}],\"sysctls\":[]}");
+    assert_string_equal(
+        fixture->plan.machines[1].pod,
+        "{\"hostname\":\"entry\",\"interfaces\":[{\"device\":\"02:00:00:00:00:02\","
+        "\"mac\":\"02:00:00:00:00:02\",\"name\":\"eth0\",\"mtu\":1400,\"addresses\":["
+        "\"10.0.0.2/24\",\"fd00::2/64\"]}],\"routes\":[],\"hosts\":[{\"name\":\"exit\","
+        "\"addresses\":[\"10.0.0.1\",\"fd00::1\"]}],\"sysctls\":[]}");
+}
+
+/* Each machine has the devices of the template, and each node the addresses of its own. */
+static void forks_have_their_template_s_devices(void **state)
+{
+    struct fixture *fixture = *state;
+    struct plan again;
+
+    plan(fixture, "name: s\n"
+                  "nodes: {a: {run: one}, b: {}}\n"
+                  "links:\n"
+                  "  - {nodes: [a, b], subnet: 10.0.0.0/24}\n"
+                  "  - {nodes: [a, b], subnet: 10.0.1.0/24}\n");
+    fixture->options.forked = true;
+    assert_int_equal(plan_make(&fixture->options, &again, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(again.machines[i].spec.nics[0].mac, "02:64:75:65:74:00");
+        assert_string_equal(again.machines[i].spec.nics[1].mac, "02:64:75:65:74:01");
+    }
+    assert_non_null(strstr(again.machines[0].pod, "\"device\":\"02:64:75:65:74:00\","
+                                                  "\"mac\":\"02:00:00:00:00:01\""));
+    assert_non_null(strstr(again.machines[1].pod, "\"device\":\"02:64:75:65:74:01\","
+                                                  "\"mac\":\"02:00:00:00:01:02\""));
+    plan_free(&again);
 }
 
 static void a_machine_has_its_shape_and_its_sockets(void **state)
@@ -136,14 +174,17 @@ static void a_chain_knows_all_its_nodes(void **state)
                   "links:\n"
                   "  - {nodes: [left, middle], subnet: 10.0.1.0/24}\n"
                   "  - {nodes: [middle, right], subnet: 10.0.2.0/24}\n");
-    assert_non_null(strstr(spec(fixture, 0)->cmdline, " duet.host=middle,10.0.1.2 "
-                                                      "duet.host=right,10.0.2.2 "
-                                                      "duet.route=10.0.2.0/24,via=10.0.1.2 "));
-    assert_non_null(strstr(spec(fixture, 1)->cmdline, " duet.host=left,10.0.1.1 "
-                                                      "duet.host=right,10.0.2.2 "
-                                                      "duet.sysctl=net.ipv4.ip_forward=1 "));
-    assert_non_null(strstr(spec(fixture, 2)->cmdline, " duet.host=left,10.0.1.1 "
-                                                      "duet.host=middle,10.0.2.1 "));
+    assert_non_null(strstr(fixture->plan.machines[0].pod,
+                           "\"routes\":[{\"to\":\"10.0.2.0/24\",\"via\":\"10.0.1.2\"}],"
+                           "\"hosts\":[{\"name\":\"middle\",\"addresses\":[\"10.0.1.2\"]},"
+                           "{\"name\":\"right\",\"addresses\":[\"10.0.2.2\"]}]"));
+    assert_non_null(strstr(fixture->plan.machines[1].pod,
+                           "\"hosts\":[{\"name\":\"left\",\"addresses\":[\"10.0.1.1\"]},"
+                           "{\"name\":\"right\",\"addresses\":[\"10.0.2.2\"]}],"
+                           "\"sysctls\":[{\"key\":\"net.ipv4.ip_forward\",\"value\":\"1\"}]"));
+    assert_non_null(strstr(fixture->plan.machines[2].pod,
+                           "\"hosts\":[{\"name\":\"left\",\"addresses\":[\"10.0.1.1\"]},"
+                           "{\"name\":\"middle\",\"addresses\":[\"10.0.2.1\"]}]"));
     assert_int_equal(spec(fixture, 1)->nic_count, 2);
     assert_string_equal(spec(fixture, 1)->nics[1].socket_path, "/run/d/3.l1");
     assert_false(spec(fixture, 1)->nics[0].server);
@@ -157,12 +198,14 @@ static void odd_values_are_encoded(void **state)
     plan(fixture, "name: s\n"
                   "tokens: {result: \"my, \\\"result\\\"\\u00e9% \"}\n"
                   "nodes:\n"
-                  "  n: {run: one, sysctl: {net.ipv4.ping_group_range: \"0 100\"}, cmdline: \"a=1 "
-                  "b\"}\n");
+                  "  n: {run: one, sysctl: {net.ipv4.ping_group_range: \"0\\t\\\"100\\\"\"}, "
+                  "cmdline: \"a=1 b\"}\n");
     assert_string_equal(spec(fixture, 0)->cmdline,
-                        BASE "duet.node=n duet.sysctl=net.ipv4.ping_group_range=0%20100 "
-                             "duet.result=my%2C%20%22result%22%C3%A9%25%20 "
+                        BASE "duet.result=my%2C%20%22result%22%C3%A9%25%20 "
                              "duet.ready=DUET_READY:%20 a=1 b");
+    assert_non_null(
+        strstr(fixture->plan.machines[0].pod,
+               "{\"key\":\"net.ipv4.ping_group_range\",\"value\":\"0\\t\\\"100\\\"\"}"));
 }
 
 static void the_accelerator_has_its_words(void **state)
@@ -214,6 +257,7 @@ static void assert_ranks(const struct fixture *fixture, const size_t *ranks)
 }
 
 #define FOREIGN "init: {directory: guest, run: /run.sh}"
+#define RAW     "init: {directory: guest, run: /run.sh, raw: true}"
 
 static void who_starts_late_starts_behind_all_that_do_not(void **state)
 {
@@ -223,14 +267,16 @@ static void who_starts_late_starts_behind_all_that_do_not(void **state)
     plan(fixture, "name: s\n"
                   "nodes:\n"
                   "  a: {run: one}\n"
-                  "  late: {after: [a], " FOREIGN "}\n"
+                  "  late: {after: [a], " RAW "}\n"
                   "  c: {after: [a], run: one}\n"
-                  "  early: {" FOREIGN "}\n"
+                  "  early: {" RAW "}\n"
+                  "  held: {after: [a], " FOREIGN "}\n"
                   "links:\n"
                   "  - {nodes: [late, a], subnet: 10.0.0.0/24}\n"
                   "  - {nodes: [late, c], subnet: 10.0.1.0/24}\n"
-                  "  - {nodes: [late, early], subnet: 10.0.2.0/24}\n");
-    assert_ranks(fixture, (const size_t[]){0, 3, 1, 2});
+                  "  - {nodes: [late, early], subnet: 10.0.2.0/24}\n"
+                  "  - {nodes: [held, a], subnet: 10.0.3.0/24}\n");
+    assert_ranks(fixture, (const size_t[]){0, 4, 1, 2, 3});
     for (size_t i = 0; i < 3; i++)
         assert_false(spec(fixture, 1)->nics[i].server);
     suite_case = &fixture->suite->cases[0];
@@ -238,6 +284,7 @@ static void who_starts_late_starts_behind_all_that_do_not(void **state)
     assert_true(plan_starts_late(&suite_case->nodes[1]));
     assert_false(plan_starts_late(&suite_case->nodes[2]));
     assert_false(plan_starts_late(&suite_case->nodes[3]));
+    assert_false(plan_starts_late(&suite_case->nodes[4]));
 }
 
 /* `first` waits for a, which waits for `second`: that one starts before it, wherever it stands. */
@@ -247,9 +294,9 @@ static void late_ones_start_in_the_order_of_what_they_wait_for(void **state)
 
     plan(fixture, "name: s\n"
                   "nodes:\n"
-                  "  first: {after: [a], " FOREIGN "}\n"
+                  "  first: {after: [a], " RAW "}\n"
                   "  a: {after: [second], run: one}\n"
-                  "  second: {after: [b], " FOREIGN "}\n"
+                  "  second: {after: [b], " RAW "}\n"
                   "  b: {run: one}\n"
                   "links:\n"
                   "  - {nodes: [first, a], subnet: 10.0.0.0/24}\n"
@@ -260,12 +307,12 @@ static void late_ones_start_in_the_order_of_what_they_wait_for(void **state)
 
 /* -- What does not fit ------------------------------------------------------------------------- */
 
-/* A node with a command line of `length` bytes, of which a sysctl's value makes up the rest. */
+/* A node with a command line of `length` bytes, of which a token's prefix makes up the rest. */
 static int try_length(struct fixture *fixture, size_t length, struct error *error)
 {
-    const char *const format = "name: s\nnodes:\n  n: {run: one, cmdline: \"%01000d\", sysctl: "
-                               "{kernel.modprobe: \"%0*d\"}}\n";
-    cleanup_free char *shortest = xasprintf(format, 0, 1, 0);
+    const char *const format = "name: s\ntokens: {ready: \"%0*d\"}\n"
+                               "nodes:\n  n: {run: one, cmdline: \"%01000d\"}\n";
+    cleanup_free char *shortest = xasprintf(format, 1, 0, 0);
     cleanup_free char *yaml = NULL;
     size_t rest;
 
@@ -276,7 +323,7 @@ static int try_length(struct fixture *fixture, size_t length, struct error *erro
     plan_free(&fixture->plan);
     suite_free(fixture->suite);
     fixture->suite = NULL;
-    yaml = xasprintf(format, 0, (int)rest + 1, 0);
+    yaml = xasprintf(format, (int)rest + 1, 0, 0);
     return try_plan(fixture, yaml, error);
 }
 
@@ -290,7 +337,7 @@ static void a_command_line_that_is_too_long_is_refused(void **state)
     assert_int_equal(try_length(fixture, PLAN_CMDLINE_MAX + 1, &error), -E2BIG);
     assert_string_equal(error.message,
                         "node n: its kernel command line has 2047 bytes and the kernel takes 2046: "
-                        "fewer links, routes, sysctls or `cmdline:` words are needed");
+                        "a shorter `cmdline:` is needed, or shorter `tokens:`");
     assert_null(fixture->plan.machines);
 }
 
@@ -315,7 +362,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(nodes_of_one_image_boot_alike),
         TEST(a_pair_is_told_its_link_and_its_peer),
+        TEST(forks_have_their_template_s_devices),
         TEST(a_machine_has_its_shape_and_its_sockets),
         TEST(who_starts_first_serves_the_link),
         TEST(a_chain_knows_all_its_nodes),

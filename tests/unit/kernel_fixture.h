@@ -1,22 +1,15 @@
-/* Kernels that are small and made up, and a directory to keep them in. */
+/* Kernels that are small and made up. */
 #ifndef TESTS_KERNEL_FIXTURE_H
 #define TESTS_KERNEL_FIXTURE_H
 
-#include "base/fs.h"
-#include "base/memory.h"
+#include "directory.h"
+
 #include "base/process.h"
 
 #include <elf.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define RELEASE "6.1.0-7-test"
 
@@ -114,23 +107,6 @@ static inline void run_shell(const char *command)
 
     if (process_run(argv, NULL, NULL, &error) < 0)
         fail_msg("%s: %s", command, error.message);
-}
-
-/* `state` is a directory of the test's own, removed by the teardown. */
-static inline int setup_directory(void **state)
-{
-    char *directory = xstrdup("/tmp/duet-test-kernel-XXXXXX");
-
-    *state = directory;
-    return mkdtemp(directory) ? 0 : -1;
-}
-
-static inline int teardown_directory(void **state)
-{
-    int code = fs_remove_tree(*state, NULL);
-
-    free(*state);
-    return code;
 }
 
 static inline void assert_says(const struct error *error, const char *part)

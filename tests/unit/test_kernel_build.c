@@ -1,27 +1,13 @@
 /* The kernel that duet builds, of a source of a few lines: apt, the compiler and its kin are played
  * by scripts, make and tar are the machine's. */
 #include "kernel/kernel.h"
+#include "tests/unit/apt_fixture.h"
 #include "tests/unit/http_server.h"
-#include "tests/unit/kernel_fixture.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <sys/wait.h>
 
-/* What a script plays is decided by files beside it. */
-static const char apt_cache[] = "#!/bin/sh\n"
-                                "cd \"${0%/*}\" && echo \"apt-cache $*\" >>log\n"
-                                "for package; do :; done\n"
-                                "case $* in *Dir::State::lists=*) lists=own ;; *) lists=machine ;; "
-                                "esac\n"
-                                "cat $lists/$package 2>/dev/null || { echo 'E: No packages found' "
-                                ">&2; exit 100; }\n";
-static const char apt_get[] = "#!/bin/sh\n"
-                              "fake=${0%/*}; echo \"apt-get $*\" >>$fake/log\n"
-                              "case $* in\n"
-                              "*update) cp -r $fake/mirror $fake/own ;;\n"
-                              "*download*) cp $fake/package.deb linux-source.deb ;;\n"
-                              "esac\n";
 static const char dpkg_deb[] = "#!/bin/sh\n"
                                "mkdir -p $3/usr/src && cp ${0%/*}/linux.tar "
                                "$3/usr/src/linux-source-6.1.tar\n";
@@ -48,67 +34,10 @@ static const char makefile[] =
     "\t@echo kernel/drivers/net/wireguard/wireguard.ko >modules.builtin\n"
     "\t@cp @/vmlinux vmlinux\n";
 
-struct world {
-    char *directory;
-    char *path; /* the process's $PATH before */
-    char *cache;
-    struct buffer said; /* what progress said, a line each */
-    struct kernel_build build;
-    struct kernel_options options;
-    struct kernel kernel;
-    struct error error;
-    atomic_bool cancel;
-};
-
-static char *in(const struct world *world, const char *name)
-{
-    return xasprintf("%s/%s", world->directory, name);
-}
-
-static void put(const struct world *world, const char *name, const char *text)
-{
-    cleanup_free char *path = in(world, name);
-
-    make_text(path, text);
-}
-
-static void drop(const struct world *world, const char *name)
-{
-    cleanup_free char *path = in(world, name);
-
-    assert_int_equal(unlink(path), 0);
-}
-
-static void put_program(const struct world *world, const char *name, const char *text)
-{
-    cleanup_free char *path = in(world, name);
-
-    put(world, name, text);
-    assert_int_equal(chmod(path, 0755), 0);
-}
-
-static void run_in(const struct world *world, const char *command)
-{
-    cleanup_free char *line = xasprintf("cd %s && %s", world->directory, command);
-
-    run_shell(line);
-}
-
-/* linux.tar, and a package of it that `lists` ("machine" or "mirror") know as `version`. */
+/* A package of linux.tar that `lists` ("machine" or "mirror") know as `version`. */
 static void publish(const struct world *world, const char *lists, const char *version)
 {
-    cleanup_free char *meta = xasprintf("%s/linux-source", lists);
-    cleanup_free char *name = xasprintf("%s/linux-source-6.1", lists);
-    cleanup_free char *deb = xasprintf("!<arch>\ndebian-binary %s", version);
-    cleanup_free char *stanza = NULL;
-    char digest[DIGEST_HEX_SIZE];
-
-    digest_bytes(deb, strlen(deb), digest);
-    stanza = xasprintf("Package: linux-source-6.1\nVersion: %s\nSize: 1000\nSHA256: %s\n", version,
-                       digest);
-    put(world, meta, "Package: linux-source\nDepends: linux-source-6.1 (= 1)\n");
-    put(world, name, stanza);
-    put(world, "package.deb", deb);
+    publish_package(world, lists, "linux-source", "linux-source-6.1", version);
 }
 
 static void make_source(const struct world *world)
@@ -116,76 +45,36 @@ static void make_source(const struct world *world)
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *vmlinux = make_vmlinux(RELEASE, EM_X86_64, true);
     cleanup_free char *vmlinux_path = in(world, "vmlinux");
+    cleanup_free char *directory = in(world, "linux-6.1");
 
     for (const char *c = makefile; *c; c++)
         if (*c == '@' && c[1] == '/')
             buffer_append_text(&text, world->directory);
         else
             buffer_append(&text, c, 1);
+    make_directory(directory);
     put(world, "linux-6.1/Makefile", text.data);
     put(world, "linux-6.1/Kconfig", "");
     make_file(vmlinux_path, vmlinux, VMLINUX_SIZE);
     run_in(world, "tar cf linux.tar linux-6.1");
 }
 
-static void on_progress(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    struct world *world = context;
-
-    (void)total;
-    buffer_printf(&world->said, "%llu %s\n", (unsigned long long)done, what);
-    if (strstr(what, "slow.o"))
-        atomic_store(&world->cancel, true);
-}
-
 static int setup(void **state)
 {
-    static const char *const directories[] = {"machine", "mirror", "linux-6.1"};
     static const char *const idle[] = {"flex", "bison", "bc", "xz"};
-    struct world *world = xcalloc(1, sizeof *world);
-    cleanup_free char *with_scripts = NULL;
+    struct world *world = make_world();
 
     *state = world;
-    if (setup_directory((void **)&world->directory) < 0)
-        return -1;
-    for (size_t i = 0; i < array_size(directories); i++) {
-        cleanup_free char *path = in(world, directories[i]);
-
-        make_directory(path);
-    }
+    world->cancel_at = "slow.o";
     for (size_t i = 0; i < array_size(idle); i++)
         put_program(world, idle[i], nothing);
-    put_program(world, "apt-cache", apt_cache);
-    put_program(world, "apt-get", apt_get);
     put_program(world, "dpkg-deb", dpkg_deb);
     put_program(world, "gcc", compiler);
     put_program(world, "ld", compiler);
     put_program(world, "strip", strip);
     put(world, "compiler-version", "gcc 12\n");
-    put(world, "log", "");
     make_source(world);
     publish(world, "machine", "6.1-1");
-    world->path = xstrdup(getenv("PATH"));
-    with_scripts = xasprintf("%s:%s", world->directory, world->path);
-    world->cache = in(world, "cache");
-    world->options = (struct kernel_options){.cache_dir = world->cache,
-                                             .progress = on_progress,
-                                             .progress_context = world,
-                                             .cancel = &world->cancel};
-    return setenv("PATH", with_scripts, 1);
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-
-    setenv("PATH", world->path, 1);
-    kernel_free(&world->kernel);
-    teardown_directory((void **)&world->directory);
-    buffer_free(&world->said);
-    free(world->path);
-    free(world->cache);
-    free(world);
     return 0;
 }
 
@@ -212,20 +101,7 @@ static int get(struct world *world, const char *name)
 /* How often a kernel was compiled; the log is empty afterwards. */
 static size_t count_builds(const struct world *world)
 {
-    cleanup_free char *path = in(world, "log");
-    cleanup_buffer struct buffer log = {0};
-    size_t count = 0;
-
-    assert_int_equal(fs_read(path, 1 << 20, &log, NULL), 0);
-    for (const char *at = log.data; at && (at = strstr(at, "vmlinux ")); at++)
-        count++;
-    put(world, "log", "");
-    return count;
-}
-
-static void assert_nothing_half_done(const struct world *world)
-{
-    run_in(world, "! ls cache/kernel/work | grep -v 'lock$'");
+    return count_calls(world, "vmlinux ");
 }
 
 static void assert_nothing_kept(const struct world *world)
@@ -244,7 +120,7 @@ static void test_built_once_and_kept(void **state)
     assert_true(world->kernel.no_acpi);
     assert_int_equal(kernel_find_driver(&world->kernel, "wireguard"), KERNEL_DRIVER_BUILTIN);
     assert_int_equal(kernel_find_driver(&world->kernel, "tun"), KERNEL_DRIVER_ABSENT);
-    assert_non_null(strstr(world->said.data, "1 building linux-source-6.1 6.1-1: kernel/fork.o"));
+    assert_non_null(strstr(world->said.data, "building linux-source-6.1 6.1-1: kernel/fork.o 1/0"));
     assert_nothing_half_done(world);
     assert_int_equal(count_builds(world), 1);
     image = xstrdup(world->kernel.image);
@@ -515,7 +391,7 @@ static void test_a_source_from_the_web(void **state)
     assert_nothing_half_done(world);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown_world)
 
 int main(void)
 {

@@ -2,39 +2,12 @@
 #include "kernel/apt.h"
 #include "kernel/command.h"
 #include "kernel/kernel.h"
-#include "tests/unit/kernel_fixture.h"
+#include "tests/unit/apt_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
-
-/* Each script logs its call. A file NAME-fails makes NAME fail; `mirror` is what an update with
- * lists of one's own brings, `machine` what the machine's lists know. */
-static const char apt_cache[] =
-    "#!/bin/sh\n"
-    "cd \"${0%/*}\" && echo \"apt-cache $*\" >>log\n"
-    "for package; do :; done\n"
-    "case $* in *Dir::State::lists=*) lists=own ;; *) lists=machine ;; esac\n"
-    "cat $lists/$package 2>/dev/null || { echo 'E: No packages found' >&2; exit 100; }\n";
-
-static const char apt_get[] =
-    "#!/bin/sh\n"
-    "fake=${0%/*}; echo \"apt-get $*\" >>$fake/log\n"
-    "case $* in *Dir::State::lists=*) lists=own ;; *) lists=machine ;; esac\n"
-    "case $* in\n"
-    "*update)\n"
-    "    echo 'W: Download is performed unsandboxed as root' >&2\n"
-    "    [ -e $fake/update-fails ] && echo 'W: Failed to fetch http://x/InRelease' >&2 && exit 0\n"
-    "    cp -r $fake/mirror $fake/own ;;\n"
-    "*download*)\n"
-    "    [ -e $fake/download-hangs ] && echo dlstatus:1:1.0:x && exec sleep 1000\n"
-    "    if [ -e $fake/$lists-download-fails ]; then\n"
-    "        echo 'E: Failed to fetch http://x/k.deb  404  Not Found' >&2; exit 100\n"
-    "    fi\n"
-    "    echo dlstatus:1:50.0000:Retrieving file 1 of 1\n"
-    "    cp $fake/package.deb linux-image_1_amd64.deb ;;\n"
-    "esac\n";
 
 static const char dpkg_deb[] =
     "#!/bin/sh\n"
@@ -43,112 +16,26 @@ static const char dpkg_deb[] =
     "[ -e $fake/unpack-fails ] && echo 'dpkg-deb: error: short read' >&2 && exit 2\n"
     "[ -e $fake/package-is-empty ] || cp $fake/tree/vmlinuz $3/boot/vmlinuz-" RELEASE "\n";
 
-struct world {
-    char *directory;
-    char *path; /* the process's $PATH before */
-    char *cache, *root, *lists;
-    struct buffer said; /* what progress said, a line each */
-    struct kernel_options options;
-    struct kernel kernel;
-    struct error error;
-};
-
-static char *in(const struct world *world, const char *name)
-{
-    return xasprintf("%s/%s", world->directory, name);
-}
-
-static void put(const struct world *world, const char *name, const char *text)
-{
-    cleanup_free char *path = in(world, name);
-
-    make_text(path, text);
-}
-
-static void put_program(const struct world *world, const char *name, const char *text)
-{
-    cleanup_free char *path = in(world, name);
-
-    put(world, name, text);
-    assert_int_equal(chmod(path, 0755), 0);
-}
-
 /* Makes `version` the one that `lists` ("machine" or "mirror") know, and its .deb. */
 static void publish(const struct world *world, const char *lists, const char *version)
 {
-    cleanup_free char *meta = xasprintf("%s/linux-image-cloud-amd64", lists);
-    cleanup_free char *image = xasprintf("%s/linux-image-" RELEASE, lists);
-    cleanup_free char *deb = xasprintf("!<arch>\ndebian-binary %s", version);
-    cleanup_free char *stanza = NULL;
-    char digest[DIGEST_HEX_SIZE];
-
-    digest_bytes(deb, strlen(deb), digest);
-    stanza = xasprintf("Package: linux-image-" RELEASE "\nVersion: %s\nSize: 1000\nSHA256: %s\n\n",
-                       version, digest);
-    put(world, meta,
-        "Package: linux-image-cloud-amd64\nDescription: x\n Depends: not this\n"
-        "Depends: base (>= 1), linux-image-" RELEASE " (= 1)\n\n");
-    put(world, image, stanza);
-    put(world, "package.deb", deb);
-}
-
-static void on_progress(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    buffer_printf(context, "%s %llu/%llu\n", what, (unsigned long long)done,
-                  (unsigned long long)total);
+    publish_package(world, lists, "linux-image-cloud-amd64", "linux-image-" RELEASE, version);
 }
 
 static int setup(void **state)
 {
-    static const char *const directories[] = {"machine", "mirror", "root/var/lib/apt/lists",
-                                              "tree"};
-    struct world *world = xcalloc(1, sizeof *world);
-    cleanup_free char *with_scripts = NULL;
     cleanup_free char *tree = NULL;
     cleanup_free char *image = NULL;
+    struct world *world = make_world();
 
     *state = world;
-    if (setup_directory((void **)&world->directory) < 0)
-        return -1;
-    for (size_t i = 0; i < array_size(directories); i++) {
-        cleanup_free char *path = in(world, directories[i]);
-
-        make_directory(path);
-    }
-    put_program(world, "apt-cache", apt_cache);
-    put_program(world, "apt-get", apt_get);
     put_program(world, "dpkg-deb", dpkg_deb);
-    put(world, "log", "");
     tree = in(world, "tree");
     image = in(world, "tree/vmlinuz");
+    make_directory(tree);
     make_bzimage_file(image, RELEASE, 'k');
     make_modules(tree);
     publish(world, "machine", "6.1-1");
-    world->path = xstrdup(getenv("PATH"));
-    with_scripts = xasprintf("%s:%s", world->directory, world->path);
-    world->cache = in(world, "cache");
-    world->root = in(world, "root");
-    world->lists = in(world, "root/var/lib/apt/lists");
-    world->options = (struct kernel_options){.cache_dir = world->cache,
-                                             .host_root = world->root,
-                                             .progress = on_progress,
-                                             .progress_context = &world->said};
-    return setenv("PATH", with_scripts, 1);
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-
-    setenv("PATH", world->path, 1);
-    kernel_free(&world->kernel);
-    teardown_directory((void **)&world->directory);
-    buffer_free(&world->said);
-    free(world->path);
-    free(world->cache);
-    free(world->root);
-    free(world->lists);
-    free(world);
     return 0;
 }
 
@@ -167,33 +54,13 @@ static void get_well(struct world *world)
     assert_int_equal(kernel_find_driver(&world->kernel, "virtio_mmio"), KERNEL_DRIVER_MODULE);
 }
 
-/* How often `call` is in the log of the scripts; the log is empty afterwards. */
-static size_t count_calls(const struct world *world, const char *call)
-{
-    cleanup_free char *path = in(world, "log");
-    cleanup_buffer struct buffer log = {0};
-    size_t count = 0;
-
-    assert_int_equal(fs_read(path, 1 << 20, &log, NULL), 0);
-    for (const char *at = log.data; (at = strstr(at, call)); at++)
-        count++;
-    put(world, "log", "");
-    return count;
-}
-
-static void assert_nothing_half_done(const struct world *world)
-{
-    cleanup_free char *command = xasprintf("! ls %s/kernel/work | grep -v 'lock$'", world->cache);
-
-    run_shell(command);
-}
-
 /* As `apt-get update` does where something is new. */
 static void touch_lists(const struct world *world)
 {
     const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+    cleanup_free char *lists = in(world, "root/var/lib/apt/lists");
 
-    assert_int_equal(utimensat(AT_FDCWD, world->lists, times, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, lists, times, 0), 0);
 }
 
 static void test_the_newest_is_fetched_and_kept(void **state)
@@ -229,7 +96,7 @@ static void test_new_lists_are_looked_at(void **state)
     publish(world, "machine", "6.1-2");
     get_well(world);
     assert_string_equal(world->kernel.image, first);
-    assert_int_equal(rmdir(world->lists), 0);
+    run_in(world, "rmdir root/var/lib/apt/lists");
     get_well(world);
     assert_string_not_equal(world->kernel.image, first);
 }
@@ -251,9 +118,8 @@ static void test_the_cached_one_where_apt_fails(void **state)
 static void test_empty_lists_get_lists_of_our_own(void **state)
 {
     struct world *world = *state;
-    cleanup_free char *meta = in(world, "machine/linux-image-cloud-amd64");
 
-    assert_int_equal(unlink(meta), 0);
+    drop(world, "machine/linux-image-cloud-amd64");
     publish(world, "mirror", "6.1-1");
     get_well(world);
     assert_int_equal(count_calls(world, "Dir::State::lists="), 4); /* update, 2 shows, download */
@@ -274,9 +140,8 @@ static void test_lists_that_name_what_is_gone(void **state)
 static void test_nothing_helps(void **state)
 {
     struct world *world = *state;
-    cleanup_free char *meta = in(world, "machine/linux-image-cloud-amd64");
 
-    assert_int_equal(unlink(meta), 0);
+    drop(world, "machine/linux-image-cloud-amd64");
     put(world, "update-fails", "");
     assert_int_equal(get(world), -EIO);
     assert_says(&world->error, "E: No packages found");
@@ -299,14 +164,13 @@ static void test_a_package_that_apt_did_not_promise(void **state)
 static void test_packages_that_do_not_unpack(void **state)
 {
     struct world *world = *state;
-    cleanup_free char *fails = in(world, "unpack-fails");
 
     put(world, "unpack-fails", "");
     put(world, "update-fails", "");
     assert_int_equal(get(world), -EIO);
     assert_says(&world->error, "dpkg-deb: error: short read");
     assert_nothing_half_done(world);
-    assert_int_equal(unlink(fails), 0);
+    drop(world, "unpack-fails");
     put(world, "package-is-empty", "");
     assert_int_equal(get(world), -EINVAL);
     assert_says(&world->error, "has no kernel in it");
@@ -339,22 +203,12 @@ static void test_offline(void **state)
     assert_int_equal(count_calls(world, "apt"), 0);
 }
 
-static void cancel_download(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    (void)what;
-    if (done > 0 && total > 0)
-        atomic_store((atomic_bool *)context, true);
-}
-
 static void test_cancelled_while_apt_runs(void **state)
 {
     struct world *world = *state;
-    atomic_bool cancel = false;
 
     put(world, "download-hangs", "");
-    world->options.progress = cancel_download;
-    world->options.progress_context = &cancel;
-    world->options.cancel = &cancel;
+    world->cancel_at = "downloading";
     assert_int_equal(get(world), -ECANCELED);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
     assert_nothing_half_done(world);
@@ -443,7 +297,7 @@ static void test_commands(void **state)
     assert_string_equal(out.data, "out\n");
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown_world)
 
 int main(void)
 {

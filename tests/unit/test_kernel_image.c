@@ -293,7 +293,7 @@ static void test_host(void **state)
 }
 
 #define DIRECTORY_TEST(test)                                                                       \
-    cmocka_unit_test_setup_teardown(test, setup_directory, teardown_directory)
+    cmocka_unit_test_setup_teardown(test, directory_set_up, directory_tear_down)
 
 int main(void)
 {

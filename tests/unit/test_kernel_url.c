@@ -27,8 +27,7 @@ static int setup(void **state)
     struct world *world = xcalloc(1, sizeof *world);
 
     *state = world;
-    if (setup_directory((void **)&world->cache) < 0)
-        return -1;
+    world->cache = directory_make();
     world->image = make_bzimage(RELEASE, 'k');
     digest_bytes(world->image, BZIMAGE_SIZE, world->digest);
     world->server = http_start(world->image, BZIMAGE_SIZE);
@@ -45,7 +44,7 @@ static int teardown(void **state)
 
     http_stop(world->server);
     kernel_free(&world->kernel);
-    teardown_directory((void **)&world->cache);
+    directory_remove(world->cache);
     free(world->image);
     free(world->partial);
     free(world->url);

@@ -48,7 +48,7 @@ _duet()
     '') words='run list doctor kernel version --help --usage' ;;
     run)
         words='--accel --cold --color --connect --debug --help --jobs --json --junit --keep --kernel
-            --only --results --seed --tap --usage --verbose'
+            --only --results --reuse-templates --seed --tap --usage --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;

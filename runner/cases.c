@@ -24,6 +24,8 @@ struct slot {
 
 struct cases {
     const struct cases_options *options;
+    struct templates *templates; /* NULL: nodes are booted */
+    bool templates_idle;         /* at the end: nothing of them goes on any more */
     struct slot *slots;
     struct schedule schedule; /* its cases are the slots' */
     struct timer *clock;      /* has the live view's seconds go on */
@@ -169,6 +171,8 @@ static void on_imaged(void *context)
     for (size_t i = 0; i < cases->options->count; i++)
         if (cases->slots[i].job)
             job_images(cases->slots[i].job, add_image, &list);
+    if (cases->templates)
+        templates_images(cases->templates, add_image, &list);
     image_keep_only(cases->options->session->rundir.path, list.paths, list.count);
     free(list.paths);
 }
@@ -182,6 +186,7 @@ static void make_job(struct slot *slot)
     slot->job = job_new(&(struct job_options){.session = options->session,
                                               .suite_case = slot->item->suite_case,
                                               .kernel = slot->item->kernel,
+                                              .templates = slot->cases->templates,
                                               .run_directory = options->run_directory,
                                               .case_directory = slot->item->result->directory,
                                               .seed = options->seed,
@@ -294,6 +299,25 @@ static size_t *make_order(const struct cases_options *options)
     return order;
 }
 
+static void on_idle(void *context)
+{
+    struct cases *cases = context;
+
+    cases->templates_idle = true;
+    loop_stop(cases->options->session->loop);
+}
+
+/* What boots at the end boots for cases that were cancelled. */
+static void end_templates(struct cases *cases)
+{
+    if (!cases->templates)
+        return;
+    templates_stop(cases->templates, on_idle, cases);
+    while (!cases->templates_idle)
+        loop_run(cases->options->session->loop);
+    templates_free(cases->templates);
+}
+
 size_t cases_run(const struct cases_options *options)
 {
     cleanup_free size_t *order = make_order(options);
@@ -305,6 +329,9 @@ size_t cases_run(const struct cases_options *options)
                                        .memory_bytes = options->memory_bytes}};
     struct session *session = options->session;
 
+    if (!options->cold)
+        cases.templates = templates_new(
+            &(struct templates_options){.session = session, .reuse = options->reuse_templates});
     make_slots(&cases);
     cases.clock = loop_timer(session->loop, on_clock, &cases);
     cases.advance = loop_timer(session->loop, advance, &cases);
@@ -314,6 +341,7 @@ size_t cases_run(const struct cases_options *options)
     timer_start(cases.advance, 0);
     timer_start(cases.clock, NS_PER_S);
     loop_run(session->loop);
+    end_templates(&cases);
     session_on_cancel(session, NULL, NULL);
     timer_free(cases.clock);
     timer_free(cases.advance);

@@ -20,6 +20,8 @@ struct cases_options {
     const struct cases_item *items; /* in the suite's order */
     size_t count;
     size_t jobs;               /* at once */
+    bool cold;                 /* nodes are booted, not forked */
+    bool reuse_templates;      /* of earlier runs, and leave them for later ones */
     size_t ahead;              /* that have their machines brought up meanwhile */
     uint64_t memory_bytes;     /* for all machines */
     const char *run_directory; /* absolute */

@@ -25,6 +25,7 @@ enum {
     KEY_JSON,
     KEY_KEEP,
     KEY_COLD,
+    KEY_REUSE_TEMPLATES,
     KEY_COLOR
 };
 
@@ -50,7 +51,10 @@ static const struct argp_option options[] = {
      "suite says, else debian). Each case runs on each of several",
      0},
     {"jobs", 'j', "N", 0, "Cases side by side (default: what cores and memory allow)", 0},
-    {"cold", KEY_COLD, NULL, 0, "Boot a case's guests when it begins, and none ahead of that", 0},
+    {"cold", KEY_COLD, NULL, 0,
+     "Boot each case's guests when it begins, instead of forking them from templates", 0},
+    {"reuse-templates", KEY_REUSE_TEMPLATES, NULL, 0,
+     "Keep templates in the cache, and take those that are there", 0},
     {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where results go (default: duet-results)", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
@@ -149,6 +153,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_COLD:
         arguments->run.cold = true;
+        return 0;
+    case KEY_REUSE_TEMPLATES:
+        arguments->run.reuse_templates = true;
         return 0;
     case 'j':
     case KEY_SEED:

@@ -14,11 +14,14 @@ struct job {
     size_t stage; /* the one that comes next */
     struct plan plan;
     bool has_images;
+    struct node_template **templates; /* one for each machine; NULL for one that is booted */
+    bool waits_for_templates;
     struct case_run *case_run; /* NULL until its machines may start */
     bool begun, started, cancelled;
     bool over;          /* there is a result */
     struct timer *tell; /* of its end */
-    bool failed;        /* with `error`, before there was a case_run */
+    bool failed;        /* with `verdict` and `error`, before there was a case_run */
+    enum verdict verdict;
     struct error error;
 };
 
@@ -50,6 +53,7 @@ static void make_plan(struct job *job)
                                    .kernel = kernel->image,
                                    .no_acpi = kernel->no_acpi,
                                    .accel = session->accel,
+                                   .forked = job->options.templates != NULL,
                                    .tsc_khz = session->tsc_khz};
     struct error error;
     int code = refuse_impairments(job->options.suite_case, &error);
@@ -115,6 +119,86 @@ void job_images(const struct job *job, void (*use)(void *context, const char *pa
             use(context, job->plan.machines[i].spec.initrd);
 }
 
+/* -- Templates --------------------------------------------------------------------------------- */
+
+static void stop_waiting(struct job *job, int code, const struct error *error)
+{
+    job->waits_for_templates = false;
+    stage_done(job, code, error);
+}
+
+static struct node_template *failed_template(const struct job *job)
+{
+    for (size_t i = 0; i < job->plan.machine_count && job->templates; i++)
+        if (job->templates[i] && template_state(job->templates[i]) == TEMPLATE_FAILED)
+            return job->templates[i];
+    return NULL;
+}
+
+/* The node that cannot be forked would not have booted either, and its case has the same verdict.
+ */
+static void fail_as_template(struct job *job, const struct node_template *template)
+{
+    job->failed = true;
+    job->verdict = template_verdict(template);
+    error_set(&job->error, EIO,
+              "the template of its nodes does not boot: %s (all of its console is "
+              "in %s/console.log.gz)",
+              template_reason(template), template_directory(template));
+}
+
+static void look_at_templates(void *context)
+{
+    struct job *job = context;
+    const struct node_template *failed = failed_template(job);
+
+    if (!job->waits_for_templates)
+        return;
+    for (size_t i = 0; i < job->plan.machine_count && !failed; i++) {
+        const struct node_template *template = job->templates[i];
+
+        if (template && template_state(template) == TEMPLATE_BOOTING)
+            return;
+        if (template && template_state(template) == TEMPLATE_READY)
+            job->plan.machines[i].spec.fork_of = template_snapshot(template);
+    }
+    if (failed)
+        fail_as_template(job, failed);
+    stop_waiting(job, 0, NULL);
+}
+
+static void take_templates(struct job *job)
+{
+    const struct suite_case *suite_case = job->options.suite_case;
+
+    if (!job->options.templates) {
+        stage_done(job, 0, NULL);
+        return;
+    }
+    job->templates = xcalloc(job->plan.machine_count, sizeof(struct node_template *));
+    for (size_t i = 0; i < job->plan.machine_count; i++) {
+        const struct template_request request = {.machine = &job->plan.machines[i].spec,
+                                                 .kernel_digest = job->options.kernel->digest,
+                                                 .suite_case = suite_case,
+                                                 .run_directory = job->options.run_directory};
+
+        if (!suite_case->nodes[i].init.raw)
+            job->templates[i] =
+                template_take(job->options.templates, &request, look_at_templates, job);
+    }
+    job->waits_for_templates = true;
+    job->options.activity(job->options.context, "waiting for its template");
+    look_at_templates(job);
+}
+
+static void release_templates(struct job *job)
+{
+    for (size_t i = 0; i < job->plan.machine_count && job->templates; i++)
+        if (job->templates[i])
+            template_release(job->templates[i], job);
+    free(job->templates);
+}
+
 /* -- Machines ---------------------------------------------------------------------------------- */
 
 static void on_activity(void *context, const char *text)
@@ -169,16 +253,18 @@ static void run_machines(struct job *job)
 /* -- From stage to stage ----------------------------------------------------------------------- */
 
 /* Each calls stage_done once, at once or later from the loop; the last one ends with the case. */
-static void (*const stages[])(struct job *job) = {make_plan, make_images, run_machines};
+static void (*const stages[])(struct job *job) = {make_plan, make_images, take_templates,
+                                                  run_machines};
 
 static void stage_done(struct job *job, int code, const struct error *error)
 {
+    if (code == 0 && job->cancelled)
+        code = error_set(&job->error, ECANCELED, "interrupted");
+    else if (code < 0)
+        job->error = *error;
     if (code < 0) {
         job->failed = true;
-        job->error = *error;
-    } else if (job->cancelled) {
-        job->failed = true;
-        error_set(&job->error, ECANCELED, "interrupted");
+        job->verdict = VERDICT_ERROR;
     }
     if (job->failed)
         finish(job);
@@ -221,6 +307,8 @@ void job_cancel(struct job *job)
         finish(job);
     else if (job->case_run)
         case_run_cancel(job->case_run);
+    else if (job->waits_for_templates)
+        stop_waiting(job, 0, NULL);
 }
 
 bool job_is_prepared(const struct job *job)
@@ -233,6 +321,7 @@ void job_free(struct job *job)
     if (!job)
         return;
     case_run_free(job->case_run);
+    release_templates(job);
     for (size_t i = 0; i < job->plan.machine_count; i++)
         free((void *)job->plan.machines[i].spec.initrd);
     plan_free(&job->plan);
@@ -245,7 +334,7 @@ void job_free(struct job *job)
 void job_result(struct job *job, struct case_result *result)
 {
     if (job->failed) {
-        result->verdict = VERDICT_ERROR;
+        result->verdict = job->verdict;
         result->reason = xstrdup(job->error.message);
     } else {
         case_run_result(job->case_run, result);
@@ -254,5 +343,13 @@ void job_result(struct job *job, struct case_result *result)
 
 const char *job_console_tail(const struct job *job, size_t lines, struct buffer *out)
 {
-    return job->case_run ? case_run_console_tail(job->case_run, lines, out) : NULL;
+    struct node_template *failed;
+
+    if (job->case_run)
+        return case_run_console_tail(job->case_run, lines, out);
+    failed = failed_template(job);
+    if (!failed || !template_is_news(failed))
+        return NULL;
+    buffer_append(out, template_console(failed)->data, template_console(failed)->length);
+    return "the template";
 }

@@ -1,10 +1,11 @@
-/* One case from its plan to its result, beside others: plan, images, machines. */
+/* One case from its plan to its result, beside others: plan, images, templates, machines. */
 #ifndef DUET_RUNNER_JOB_H
 #define DUET_RUNNER_JOB_H
 
 #include "results/results.h"
 #include "runner/session.h"
 #include "runner/suite.h"
+#include "runner/template.h"
 
 struct job;
 
@@ -12,6 +13,7 @@ struct job_options {
     struct session *session;
     const struct suite_case *suite_case;
     const struct kernel *kernel;
+    struct templates *templates; /* that its nodes are forked from; NULL: they are booted */
     const char *run_directory;  /* absolute */
     const char *case_directory; /* from the run's directory */
     uint64_t seed;

@@ -150,7 +150,7 @@ static void add_nics(const struct plan_options *options, struct plan *plan, size
         end = pod_end_at(&suite_case->links[i], index, &peer);
         if (!end)
             continue;
-        if (options->forked && !suite_node_is_raw(&suite_case->nodes[index]))
+        if (options->forked && !suite_case->nodes[index].init.raw)
             plan_device_mac(spec->nic_count, nics[spec->nic_count].mac);
         else
             pod_format_mac(end->mac, nics[spec->nic_count].mac);

@@ -248,6 +248,8 @@ static void run_cases(struct suite_run *run)
         .items = run->items,
         .count = run->count,
         .jobs = run->jobs,
+        .cold = run->options->cold,
+        .reuse_templates = run->options->reuse_templates,
         .ahead = run->options->cold ? 0 : run->jobs,
         .memory_bytes = run->memory_bytes,
         .run_directory = run->directory,

@@ -11,10 +11,11 @@ struct run_options {
     const char *junit;   /* a file, or NULL */
     const char *tap;     /* a file, or NULL */
     uint64_t seed;
-    size_t jobs; /* cases at once; 0: what cores and memory allow */
-    bool cold;   /* a case's machines boot when it begins */
-    bool keep;   /* each node's initrd and libvirt's log too */
-    bool json;   /* results.json on standard output instead of lines */
+    size_t jobs;          /* cases at once; 0: what cores and memory allow */
+    bool cold;            /* a case's machines boot when it begins, instead of being forked */
+    bool reuse_templates; /* take those of earlier runs, and leave them for later ones */
+    bool keep;            /* each node's initrd and libvirt's log too */
+    bool json;            /* results.json on standard output instead of lines */
 };
 
 /* Runs the suite's cases that `only` selects, one at least. *exit_status is the program's, for this

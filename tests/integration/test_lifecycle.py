@@ -41,6 +41,13 @@ STUBBORN = """\
              run: "trap '' INT; echo up; while :; do sleep 1; done"}
         run: "true"
     """
+MANY = """\
+    name: many
+    matrix: {n: [one, two, three, four, five, six]}
+    nodes:
+      a: {memory: 192M, run: sleep 1000}
+    timeout: 20m
+    """
 TWO_CASES = """\
     name: two
     matrix: {n: [one, two, three]}
@@ -137,6 +144,16 @@ class LifecycleTest(unittest.TestCase):
         running.wait_for("two: preparing its images")
         return running
 
+    def side_by_side(self):
+        """Four cases run, and the machines of the last two wait."""
+        running = self.start(MANY, "-j4")
+        for case in ("one", "two", "three", "four"):
+            running.wait_for(f'{case}: a: step "run"')
+        for case in ("five", "six"):
+            running.wait_for(f"{case}: a: waiting")
+        self.assertEqual(len(running.qemus()), 6)
+        return running
+
     # -- What must hold afterwards -----------------------------------------------------------------
 
     def assert_interrupted(self, run, number, cases=1, passed=0):
@@ -196,6 +213,12 @@ class Interrupted(LifecycleTest):
     def test_between_cases(self):
         self.interrupt(self.between_cases(), cases=3, passed=1)
 
+    def test_side_by_side(self):
+        running = self.side_by_side()
+        self.interrupt(running, cases=6)
+        # Two had not begun, and look so.
+        self.assertEqual(running.text("stdout").count("all of it: "), 4)
+
     def test_by_sigterm(self):
         self.interrupt(self.in_a_step(), signal.SIGTERM)
 
@@ -212,11 +235,11 @@ class Interrupted(LifecycleTest):
 
 
 class Killed(LifecycleTest):
-    def kill(self, running):
+    def kill(self, running, limit_s=duet.LEFT_LIMIT_S):
         self.assertTrue(self.place.processes())
         running.process.kill()
         self.assertEqual(running.wait().status, -signal.SIGKILL)
-        self.place.assert_nothing_left()
+        self.place.assert_nothing_left(limit_s)
 
     def test_while_getting_the_kernel(self):
         self.kill(self.getting_the_kernel())
@@ -238,6 +261,9 @@ class Killed(LifecycleTest):
 
     def test_in_a_step(self):
         self.kill(self.in_a_step())
+
+    def test_side_by_side(self):
+        self.kill(self.side_by_side(), limit_s=2)
 
     def test_with_its_whole_process_group(self):
         running = self.start(STEP, start_new_session=True)
@@ -289,6 +315,23 @@ class QemuKilled(LifecycleTest):
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertRegex(run.cases["step"]["reason"], r"signal 9 .*while step \"run\"")
         self.assertEqual(run.node("step")["qemu"]["signal"], 9)
+
+
+    def test_side_by_side_it_is_one_case_s_verdict(self):
+        running = self.start("""\
+            name: side-by-side
+            cases:
+              killed: {nodes: {a: {run: sleep 1000}}}
+              other: {nodes: {a: {run: sleep 5}}}
+              later: {nodes: {a: {run: "true"}}}
+            nodes: {a: {memory: 192M}}
+            """, "-j2")
+        running.wait_for('killed: a: step "run"')
+        os.kill(self.wait_for_qemu(running, b"guest=c1-0-a"), signal.SIGKILL)
+        run = running.wait()
+        self.place.assert_nothing_left()
+        self.assertEqual(run.verdicts, {"killed": "qemu_died", "other": "passed",
+                                        "later": "passed"}, run)
 
 
 class TwoAtOnce(LifecycleTest):

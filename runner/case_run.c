@@ -244,7 +244,7 @@ int case_run_new(const struct case_run_options *options, struct case_run **out, 
 bool case_run_can_wait(const struct suite_case *suite_case)
 {
     for (size_t i = 0; i < suite_case->node_count; i++)
-        if (suite_case->nodes[i].init.directory)
+        if (suite_case->nodes[i].init.directory && suite_case->nodes[i].init.raw)
             return false;
     return true;
 }

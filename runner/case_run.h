@@ -24,8 +24,8 @@ struct case_run_options {
     void *context;
 };
 
-/* Whether its machines can be brought up before the case begins: a foreign init, once it runs,
- * waits for nobody. */
+/* Whether its machines can be brought up before the case begins: an init that the kernel itself
+ * runs waits for nobody. */
 bool case_run_can_wait(const struct suite_case *suite_case);
 
 int case_run_new(const struct case_run_options *options, struct case_run **run,

@@ -551,18 +551,31 @@ static void a_machine_that_cannot_start_ahead_is_told_when_started(void **state)
     run(fixture, VERDICT_ERROR, "exit: libvirt cannot start the machine: no memory");
 }
 
-static void a_foreign_init_is_not_prepared_ahead(void **state)
+#define FOREIGN(init)                                                                              \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  foreign: {init: {directory: guest, run: /run.sh" init "}}\n"
+
+static void a_foreign_init_runs_when_its_case_is_started(void **state)
 {
     struct fixture *fixture = *state;
 
-    make(fixture, SHORT_PAIR);
+    fixture->scripts[0].prints = "DUET_RESULT: {\"verdict\":\"passed\"}\n";
+    make(fixture, FOREIGN(""));
     assert_true(case_run_can_wait(&fixture->suite->cases[0]));
-    tear_down(state);
-    set_up(state);
-    fixture = *state;
-    make(fixture, "name: s\n"
-                  "nodes:\n"
-                  "  foreign: {init: {directory: guest, run: /run.sh, raw: true}}\n");
+    case_run_prepare(fixture->run);
+    pass(fixture, 60 * NS_PER_S);
+    assert_true(case_run_is_prepared(fixture->run));
+    assert_string_equal(fixture->log.data, "foreign starts");
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_non_null(strstr(fixture->log.data, "foreign runs its init"));
+}
+
+static void a_raw_init_cannot_wait(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, FOREIGN(", raw: true"));
     assert_false(case_run_can_wait(&fixture->suite->cases[0]));
 }
 
@@ -719,7 +732,8 @@ int main(void)
         TEST(a_case_may_be_started_while_it_is_prepared),
         TEST(a_fault_while_prepared_is_the_verdict_once_started),
         TEST(a_machine_that_cannot_start_ahead_is_told_when_started),
-        TEST(a_foreign_init_is_not_prepared_ahead),
+        TEST(a_foreign_init_runs_when_its_case_is_started),
+        TEST(a_raw_init_cannot_wait),
         TEST(a_late_machine_keeps_nobody_waiting),
         TEST(a_foreign_init_waits_in_a_machine_that_is_up),
         TEST(a_foreign_init_may_be_waited_for),

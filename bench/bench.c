@@ -1,12 +1,22 @@
 #include "bench/bench.h"
 
-#include "base/memory.h"
+#include "base/base.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <regex.h>
-#include <stdbool.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SILENCE_MS = 180000 };
+
+/* -- Measures ---------------------------------------------------------------------------------- */
 
 static int compare_doubles(const void *a, const void *b)
 {
@@ -57,6 +67,121 @@ void bench_emit(const struct bench_measure *measure)
     cJSON_free(line);
     cJSON_Delete(object);
 }
+
+int bench_compare(struct bench_measure *measure, const struct bench_side *side,
+                  const struct bench_side *baseline, struct error *error)
+{
+    cleanup_free double *values = xcalloc(measure->n, sizeof *values);
+    cleanup_free double *baselines = xcalloc(measure->n, sizeof *baselines);
+    cleanup_free double *ratios = xcalloc(measure->n, sizeof *ratios);
+
+    for (size_t i = 0; i < measure->n; i++) {
+        int code = side->sample(side->context, &values[i], error);
+
+        if (code == 0)
+            code = baseline->sample(baseline->context, &baselines[i], error);
+        if (code < 0)
+            return code;
+        ratios[i] = values[i] / baselines[i];
+    }
+    measure->value = bench_median(values, measure->n);
+    measure->baseline_value = bench_median(baselines, measure->n);
+    measure->ratio = bench_median(ratios, measure->n);
+    bench_emit(measure);
+    return 0;
+}
+
+/* -- Guests and other programs ----------------------------------------------------------------- */
+
+bool bench_kvm(void)
+{
+    const char *accel = getenv("DUET_BENCH_ACCEL");
+
+    return accel && strcmp(accel, "kvm") == 0;
+}
+
+int bench_start(const char *const argv[], int fd, struct bench_process *process,
+                struct error *error)
+{
+    posix_spawn_file_actions_t actions;
+    int ends[2], code;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return error_errno(error, "cannot make a pipe");
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (fd != STDOUT_FILENO)
+        posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], fd);
+    code = posix_spawnp(&process->pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    if (code != 0) {
+        close(ends[0]);
+        return error_set(error, code, "cannot run %s", argv[0]);
+    }
+    process->output = ends[0];
+    return 0;
+}
+
+/* Reads once from each that has something; those that have shown `text` leave `polled`. */
+static int read_outputs(struct pollfd *polled, struct buffer *seen, size_t count, const char *text,
+                        struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        char chunk[4096];
+        ssize_t n;
+
+        if (!polled[i].revents)
+            continue;
+        n = read(polled[i].fd, chunk, sizeof chunk);
+        if (n <= 0)
+            return error_set(error, EPIPE, "it ended without \"%s\"; its last words: %s", text,
+                             seen[i].data ? seen[i].data : "none");
+        buffer_append(&seen[i], chunk, (size_t)n);
+        if (memmem(seen[i].data, seen[i].length, text, strlen(text)))
+            polled[i] = (struct pollfd){.fd = -1};
+    }
+    return 0;
+}
+
+int bench_wait_for(const struct bench_process *processes, size_t count, const char *text,
+                   struct error *error)
+{
+    cleanup_free struct pollfd *polled = xcalloc(count, sizeof *polled);
+    cleanup_free struct buffer *seen = xcalloc(count, sizeof *seen);
+    size_t left;
+    int code = 0;
+
+    for (size_t i = 0; i < count; i++)
+        polled[i] = (struct pollfd){.fd = processes[i].output, .events = POLLIN};
+    do {
+        if (poll(polled, count, SILENCE_MS) <= 0)
+            code = error_set(error, ETIMEDOUT, "\"%s\" was not printed in time", text);
+        else
+            code = read_outputs(polled, seen, count, text, error);
+        left = 0;
+        for (size_t i = 0; i < count; i++)
+            left += polled[i].fd >= 0;
+    } while (code == 0 && left > 0);
+    for (size_t i = 0; i < count; i++)
+        buffer_free(&seen[i]);
+    return code;
+}
+
+void bench_end(struct bench_process *process, int signal_number)
+{
+    char chunk[4096];
+
+    kill(process->pid, signal_number);
+    while (read(process->output, chunk, sizeof chunk) > 0)
+        ;
+    close(process->output);
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* -- The program ------------------------------------------------------------------------------- */
 
 static int run_matching(const regex_t *regex, const struct bench_entry *entries, size_t count)
 {

@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct bench_measure {
     const char *name;
@@ -36,5 +38,40 @@ int bench_main(int argc, char **argv, const struct bench_entry *entries, size_t 
 void bench_emit(const struct bench_measure *measure);
 /* Sorts the `count` (at least 1) values. */
 double bench_median(double *values, size_t count);
+
+/* -- Against a baseline ------------------------------------------------------------------------ */
+
+struct bench_side {
+    /* Takes one sample; `value` is in the measure's unit. */
+    int (*sample)(void *context, double *value, struct error *error);
+    void *context;
+};
+
+/* Takes measure->n samples of each side in turns, so that what else the machine does meets both
+ * alike, fills in the values and the ratio, and emits the measure. */
+int bench_compare(struct bench_measure *measure, const struct bench_side *side,
+                  const struct bench_side *baseline, struct error *error);
+
+/* -- Guests and other programs ----------------------------------------------------------------- */
+
+/* What $DUET_BENCH_ACCEL says of guests: "kvm", else TCG. */
+bool bench_kvm(void);
+
+struct bench_process {
+    pid_t pid;
+    int output; /* the end of a pipe */
+};
+
+/* Starts argv, found in $PATH, with `fd`, its standard output (1) or error (2), into a pipe. What
+ * it prints on standard output is never mixed with the measures; nothing is on its standard input.
+ * On success the caller ends it with bench_end. */
+int bench_start(const char *const argv[], int fd, struct bench_process *process,
+                struct error *error);
+/* Waits until each has printed `text`. EPIPE where one ended before, ETIMEDOUT where none said
+ * anything for three minutes. */
+int bench_wait_for(const struct bench_process *processes, size_t count, const char *text,
+                   struct error *error);
+/* Sends the signal (0: none), reads on until it ends, and reaps it. */
+void bench_end(struct bench_process *process, int signal_number);
 
 #endif

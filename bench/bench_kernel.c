@@ -7,16 +7,12 @@
 #include "vm/vm.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { SAMPLES = 10, WAIT_MS = 180000 };
+enum { SAMPLES = 10 };
 
 /* What the kernel prints before it runs PID 1 (init/main.c). */
 static const char pid_1[] = "Run /init as init process";
@@ -64,52 +60,14 @@ static int prepare(const char *name, struct guest *guest, struct error *error)
                        &guest->initrd, NULL, error);
 }
 
-static int start(const char *const argv[], int *output, pid_t *pid, struct error *error)
+static int sample(void *context, double *seconds, struct error *error)
 {
-    posix_spawn_file_actions_t actions;
-    int ends[2], code;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(error, "cannot make a pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    code = posix_spawn(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (code == 0) {
-        *output = ends[0];
-        return 0;
-    }
-    close(ends[0]);
-    return error_set(error, code, "cannot run %s", argv[0]);
-}
-
-static int wait_for_pid_1(int output, struct error *error)
-{
-    cleanup_buffer struct buffer seen = {0};
-    struct pollfd polled = {.fd = output, .events = POLLIN};
-
-    while (!seen.data || !memmem(seen.data, seen.length, pid_1, sizeof pid_1 - 1)) {
-        char chunk[4096];
-        ssize_t n = poll(&polled, 1, WAIT_MS) > 0 ? read(output, chunk, sizeof chunk) : 0;
-
-        if (n <= 0)
-            return error_set(error, ETIMEDOUT, "the guest did not come to PID 1; it printed: %s",
-                             seen.data ? seen.data : "nothing");
-        buffer_append(&seen, chunk, (size_t)n);
-    }
-    return 0;
-}
-
-static int sample(const struct guest *guest, double *seconds, struct error *error)
-{
-    bool kvm = getenv("DUET_BENCH_ACCEL") && strcmp(getenv("DUET_BENCH_ACCEL"), "kvm") == 0;
+    const struct guest *guest = context;
+    bool kvm = bench_kvm();
     cleanup_free char *emulator = vm_emulator();
     cleanup_buffer struct buffer cmdline = {0};
-    cleanup_fd int output = -1;
+    struct bench_process process;
     uint64_t started_ns;
-    pid_t pid;
     int code;
 
     if (!emulator)
@@ -142,63 +100,48 @@ static int sample(const struct guest *guest, double *seconds, struct error *erro
                                 NULL};
 
     started_ns = clock_ns();
-    code = start(argv, &output, &pid, error);
+    code = bench_start(argv, STDOUT_FILENO, &process, error);
     if (code < 0)
         return code;
-    code = wait_for_pid_1(output, error);
+    code = bench_wait_for(&process, 1, pid_1, error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
-    kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    bench_end(&process, SIGKILL);
     return code < 0 ? error_context(error, "kernel %s", guest->kernel.name) : 0;
 }
 
 /* The first of each warms the host's page cache and is not counted. */
-static int take_samples(const struct guest *small, const struct guest *debian, double *values,
-                        double *baselines, double *ratios, struct error *error)
+static int measure(struct guest *small, struct guest *debian, struct error *error)
 {
     double cold;
     int code = sample(small, &cold, error);
 
     if (code == 0)
         code = sample(debian, &cold, error);
-    for (int i = 0; i < SAMPLES && code == 0; i++) {
-        code = sample(small, &values[i], error);
-        if (code == 0)
-            code = sample(debian, &baselines[i], error);
-        if (code == 0)
-            ratios[i] = values[i] / baselines[i];
-    }
-    return code;
+    if (code < 0)
+        return code;
+    return bench_compare(&(struct bench_measure){.name = "kernel.small_vs_debian",
+                                                 .unit = "s",
+                                                 .n = SAMPLES,
+                                                 .baseline = "Debian's cloud kernel to PID 1",
+                                                 .better = "lower"},
+                         &(struct bench_side){sample, small}, &(struct bench_side){sample, debian},
+                         error);
 }
 
 static int measure_small(struct error *error)
 {
-    double values[SAMPLES], baselines[SAMPLES], ratios[SAMPLES];
     struct guest small = {0}, debian = {0};
     int code = prepare(KERNEL_SMALL, &small, error);
 
     if (code == 0)
         code = prepare(KERNEL_DEFAULT, &debian, error);
     if (code == 0)
-        code = take_samples(&small, &debian, values, baselines, ratios, error);
+        code = measure(&small, &debian, error);
     kernel_free(&small.kernel);
     kernel_free(&debian.kernel);
     free(small.initrd);
     free(debian.initrd);
-    if (code < 0)
-        return code;
-    bench_emit(&(struct bench_measure){
-        .name = "kernel.small_vs_debian",
-        .value = bench_median(values, SAMPLES),
-        .unit = "s",
-        .n = SAMPLES,
-        .baseline = "Debian's cloud kernel to PID 1",
-        .baseline_value = bench_median(baselines, SAMPLES),
-        .ratio = bench_median(ratios, SAMPLES),
-        .better = "lower",
-    });
-    return 0;
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -5,19 +5,12 @@
 #include "vm/vm.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { SAMPLES = 10, NODES = 2, WAIT_MS = 180000 };
+enum { SAMPLES = 10, NODES = 2 };
 
 /* The step's name tells in --verbose output that both nodes are ready: none runs before. */
 static const char suite_text[] = "name: pair\n"
@@ -34,98 +27,26 @@ struct pair {
     char *directory; /* temporary */
     char *duet, *suite, *results;
     char *kernel[NODES], *initrd[NODES], *cmdline[NODES];
-    bool kvm;
 };
-
-/* -- Processes --------------------------------------------------------------------------------- */
-
-/* Starts argv with `fd` (1 or 2) into a pipe and the other of the two into /dev/null. */
-static int start(const char *const argv[], int fd, int *output, pid_t *pid, struct error *error)
-{
-    posix_spawn_file_actions_t actions;
-    int ends[2], code;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(error, "cannot make a pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 3 - fd, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], fd);
-    code = posix_spawnp(pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (code != 0) {
-        close(ends[0]);
-        return error_set(error, code, "cannot run %s", argv[0]);
-    }
-    *output = ends[0];
-    return 0;
-}
-
-/* Reads all outputs until each has shown `text`. */
-static int wait_for(const int outputs[], size_t count, const char *text, struct error *error)
-{
-    struct buffer seen[NODES] = {0};
-    struct pollfd polled[NODES];
-    size_t left = count;
-    int code = 0;
-
-    for (size_t i = 0; i < count; i++)
-        polled[i] = (struct pollfd){.fd = outputs[i], .events = POLLIN};
-    while (left > 0 && code == 0) {
-        if (poll(polled, count, WAIT_MS) <= 0)
-            code = error_set(error, ETIMEDOUT, "\"%s\" was not printed in time", text);
-        for (size_t i = 0; i < count && code == 0; i++) {
-            char chunk[4096];
-            ssize_t n = polled[i].revents ? read(polled[i].fd, chunk, sizeof chunk) : 0;
-
-            if (!polled[i].revents)
-                continue;
-            if (n <= 0) {
-                code = error_set(error, EPIPE, "it ended without \"%s\"; its last words: %s", text,
-                                 seen[i].data ? seen[i].data : "none");
-                continue;
-            }
-            buffer_append(&seen[i], chunk, (size_t)n);
-            if (memmem(seen[i].data, seen[i].length, text, strlen(text))) {
-                polled[i].fd = -1;
-                left--;
-            }
-        }
-    }
-    for (size_t i = 0; i < count; i++)
-        buffer_free(&seen[i]);
-    return code;
-}
-
-static void drain_and_reap(int output, pid_t pid)
-{
-    char chunk[4096];
-
-    while (read(output, chunk, sizeof chunk) > 0)
-        ;
-    close(output);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
 
 /* -- By duet ----------------------------------------------------------------------------------- */
 
-static int sample_duet(const struct pair *pair, double *seconds, struct error *error)
+static int sample_duet(void *context, double *seconds, struct error *error)
 {
-    const char *const argv[] = {pair->duet,  "run",         "--verbose", "--keep",
-                                "--results", pair->results, "--accel",   pair->kvm ? "kvm" : "tcg",
-                                pair->suite, NULL};
+    const struct pair *pair = context;
+    const char *const argv[] = {pair->duet,    "run",     "--verbose",
+                                "--keep",      "--cold",  "--results",
+                                pair->results, "--accel", bench_kvm() ? "kvm" : "tcg",
+                                pair->suite,   NULL};
     uint64_t started_ns = clock_ns();
-    int output, code;
-    pid_t pid;
+    struct bench_process process;
+    int code = bench_start(argv, STDERR_FILENO, &process, error);
 
-    code = start(argv, STDERR_FILENO, &output, &pid, error);
     if (code < 0)
         return code;
-    code = wait_for(&output, 1, "step \"both-are-ready\"", error);
+    code = bench_wait_for(&process, 1, "step \"both-are-ready\"", error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
-    drain_and_reap(output, pid);
+    bench_end(&process, 0);
     return code;
 }
 
@@ -167,9 +88,10 @@ static int learn(struct pair *pair, struct error *error)
     return 0;
 }
 
-static int start_qemu(const struct pair *pair, int node, int *output, pid_t *pid,
+static int start_qemu(const struct pair *pair, int node, struct bench_process *process,
                       struct error *error)
 {
+    bool kvm = bench_kvm();
     cleanup_free char *ctl =
         xasprintf("socket,id=ctl,server=on,wait=off,path=%s/%d.ctl", pair->directory, node);
     cleanup_free char *io =
@@ -177,15 +99,13 @@ static int start_qemu(const struct pair *pair, int node, int *output, pid_t *pid
     cleanup_free char *link =
         xasprintf("stream,id=link0,server=%s,addr.type=unix,addr.path=%s/link",
                   node == 0 ? "on" : "off", pair->directory);
-    const char *mac = strstr(pair->cmdline[node], "mac=");
-    cleanup_free char *nic = xasprintf("virtio-net-device,netdev=link0,mac=%.17s", mac + 4);
     const char *const argv[] = {"qemu-system-x86_64",
                                 "-M",
                                 "microvm,acpi=on",
                                 "-accel",
-                                pair->kvm ? "kvm" : "tcg",
+                                kvm ? "kvm" : "tcg",
                                 "-cpu",
-                                pair->kvm ? "host" : "max,la57=off",
+                                kvm ? "host" : "max,la57=off",
                                 "-m",
                                 "256",
                                 "-nodefaults",
@@ -218,44 +138,41 @@ static int start_qemu(const struct pair *pair, int node, int *output, pid_t *pid
                                 "-netdev",
                                 link,
                                 "-device",
-                                nic,
+                                "virtio-net-device,netdev=link0",
                                 NULL};
 
-    return start(argv, STDOUT_FILENO, output, pid, error);
+    return bench_start(argv, STDOUT_FILENO, process, error);
 }
 
 /* The second QEMU connects to a socket that the first must have made. */
 static void wait_for_link(const struct pair *pair)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     cleanup_free char *path = xasprintf("%s/link", pair->directory);
 
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     while (access(path, F_OK) < 0)
         usleep(1000);
 }
 
-static int sample_hand(const struct pair *pair, double *seconds, struct error *error)
+static int sample_hand(void *context, double *seconds, struct error *error)
 {
+    const struct pair *pair = context;
     uint64_t started_ns = clock_ns();
-    int outputs[NODES], started = 0, code = 0;
+    struct bench_process processes[NODES];
+    int started = 0, code = 0;
     cleanup_free char *link = xasprintf("%s/link", pair->directory);
-    pid_t pids[NODES];
 
     for (int i = 0; i < NODES && code == 0; i++) {
-        code = start_qemu(pair, i, &outputs[i], &pids[i], error);
+        code = start_qemu(pair, i, &processes[i], error);
         if (code == 0)
             started++;
         if (code == 0 && i == 0)
             wait_for_link(pair);
     }
     if (code == 0)
-        code = wait_for(outputs, NODES, "DUET_READY: ", error);
+        code = bench_wait_for(processes, NODES, "DUET_READY: ", error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
-    for (int i = 0; i < started; i++) {
-        kill(pids[i], SIGKILL);
-        drain_and_reap(outputs[i], pids[i]);
-    }
+    for (int i = 0; i < started; i++)
+        bench_end(&processes[i], SIGKILL);
     unlink(link);
     return code;
 }
@@ -276,7 +193,6 @@ static int prepare(struct pair *pair, struct error *error)
     pair->directory = xstrdup(template);
     pair->suite = xasprintf("%s/pair.yaml", template);
     pair->results = xasprintf("%s/results", template);
-    pair->kvm = getenv("DUET_BENCH_ACCEL") && strcmp(getenv("DUET_BENCH_ACCEL"), "kvm") == 0;
     return fs_write(pair->suite, suite_text, strlen(suite_text), 0644, error);
 }
 
@@ -295,46 +211,34 @@ static void release(struct pair *pair)
     free(pair->results);
 }
 
-static int take_samples(struct pair *pair, double *duet, double *hand, double *ratios,
-                        struct error *error)
+/* The first run of duet gets what the cache lacks, and leaves what is started by hand. */
+static int measure(struct pair *pair, struct error *error)
 {
-    double warm_up;
-    int code = sample_duet(pair, &warm_up, error);
+    double first;
+    int code = sample_duet(pair, &first, error);
 
     if (code == 0)
         code = learn(pair, error);
-    for (int i = 0; i < SAMPLES && code == 0; i++) {
-        code = sample_duet(pair, &duet[i], error);
-        if (code == 0)
-            code = sample_hand(pair, &hand[i], error);
-        if (code == 0)
-            ratios[i] = duet[i] / hand[i];
-    }
-    return code;
+    if (code < 0)
+        return code;
+    return bench_compare(&(struct bench_measure){.name = "start.cold_vs_hand",
+                                                 .unit = "s",
+                                                 .n = SAMPLES,
+                                                 .baseline = "the same two QEMUs by hand",
+                                                 .better = "lower"},
+                         &(struct bench_side){sample_duet, pair},
+                         &(struct bench_side){sample_hand, pair}, error);
 }
 
 static int measure_cold(struct error *error)
 {
-    double duet[SAMPLES], hand[SAMPLES], ratios[SAMPLES];
     struct pair pair = {0};
     int code = prepare(&pair, error);
 
     if (code == 0)
-        code = take_samples(&pair, duet, hand, ratios, error);
+        code = measure(&pair, error);
     release(&pair);
-    if (code < 0)
-        return code;
-    bench_emit(&(struct bench_measure){
-        .name = "start.cold_vs_hand",
-        .value = bench_median(duet, SAMPLES),
-        .unit = "s",
-        .n = SAMPLES,
-        .baseline = "the same two QEMUs by hand",
-        .baseline_value = bench_median(hand, SAMPLES),
-        .ratio = bench_median(ratios, SAMPLES),
-        .better = "lower",
-    });
-    return 0;
+    return code;
 }
 
 int main(int argc, char **argv)

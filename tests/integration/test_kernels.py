@@ -104,7 +104,7 @@ class Several(KernelTest):
     SUITE = """
         name: boot
         nodes: {a: {run: uname -r}}
-        cases: {one: {kernel: host}, two: {kernels: [debian, none]}}
+        cases: {one: {kernel: host}, two: {kernels: [none, debian]}}
         """
 
     def releases(self, run):
@@ -151,7 +151,7 @@ class Several(KernelTest):
     def test_list_shows_them(self):
         self.place.write("s.yaml", self.SUITE)
         run = self.place.command("list", "s.yaml", "--only", "kernel=*")
-        self.assertEqual(run.stdout.split(), ["boot", "two,kernel=debian", "two,kernel=none"], run)
+        self.assertEqual(run.stdout.split(), ["boot", "two,kernel=none", "two,kernel=debian"], run)
         run = self.place.command("list", "--json", "--kernel", "/x/k,small", "s.yaml")
         (listed,) = json.loads(run.stdout)
         self.assertEqual({case["name"]: case["kernel"] for case in listed["cases"]},

@@ -55,10 +55,18 @@ struct step_result {
     char *found;    /* … and what there was */
 };
 
+/* Where a node's machine came from. */
+enum node_start {
+    START_NONE, /* there was none: its case ended before */
+    START_BOOTED,
+    START_FORKED, /* from a template that had booted */
+};
+
 struct node_result {
     char *name;
     enum verdict verdict;
     char *reason;
+    enum node_start start;
     bool ready;     /* the node has told that it is */
     double ready_s; /* from its start */
     struct {

@@ -143,12 +143,20 @@ static void fill_token(cJSON *object, const struct result_token *token)
         token->details ? cJSON_Duplicate(token->details, true) : cJSON_CreateNull());
 }
 
+static const char *start_name(enum node_start start)
+{
+    static const char *const names[] = {[START_BOOTED] = "booted", [START_FORKED] = "forked"};
+
+    return names[start];
+}
+
 static void fill_node(cJSON *object, const struct node_result *node)
 {
     cJSON *console, *qemu, *steps, *tokens;
 
     put_text(object, "name", node->name);
     put_verdict(object, node->verdict, node->reason);
+    put_text(object, "start", start_name(node->start));
     if (node->ready)
         put_seconds(object, "ready_s", node->ready_s);
     else

@@ -74,6 +74,8 @@ void node_result(struct node *node, struct node_result *result)
         result->reason = xstrdup(node->fault_reason);
     else if (!node->said_passed)
         result->reason = xstrdup("it was stopped before it could say that it passed");
+    if (node->started_ns > 0)
+        result->start = node->options.machine->fork_of ? START_FORKED : START_BOOTED;
     result->ready = node->ready_ns > 0;
     result->ready_s = result->ready ? (double)(node->ready_ns - node->started_ns) / NS_PER_S : 0;
     add_console(node, result);

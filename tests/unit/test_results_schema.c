@@ -233,6 +233,7 @@ static void fill_node(struct node_result *node)
     node->name = xstrdup("entry");
     node->verdict = VERDICT_FAILED;
     node->reason = xstrdup("the guest wrote \x1b[31m and \xff\xfe");
+    node->start = START_FORKED;
     node->ready = true;
     node->ready_s = 1.23456;
     node->console.path = xstrdup("tcp/entry/console.log.gz");
@@ -384,6 +385,7 @@ static void values_survive_the_file(void **state)
     assert_string_equal(member(member(first, "kernel"), "name")->valuestring, "small");
     assert_string_equal(member(member(first, "kernel"), "release")->valuestring, "6.1.150");
     assert_true(cJSON_IsNull(member(member(first, "kernel"), "digest")));
+    assert_string_equal(member(node, "start")->valuestring, "forked");
     assert_true(member(node, "ready_s")->valuedouble == 1.235);
     assert_true(member(member(node, "console"), "bytes")->valuedouble == 1099511627776.0);
     assert_string_equal(member(node, "reason")->valuestring,

@@ -31,7 +31,7 @@ struct host_info {
     char *qemu;                      /* version */
     char *libvirt;                   /* version */
     char *accel;                     /* "kvm" or "tcg" */
-    struct kernel_info guest_kernel; /* of the first case: the accelerator was chosen with it */
+    struct kernel_info guest_kernel; /* the first that could be had: the accelerator is by it */
 };
 
 struct output_result {

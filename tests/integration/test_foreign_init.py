@@ -1,5 +1,6 @@
 """Somebody else's guest side: their PID 1 or script, their tokens, their kernel parameters."""
 
+import re
 import shutil
 import subprocess
 import unittest
@@ -8,22 +9,50 @@ import duet
 
 INIT_C = r"""
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* What a program can find of the one whose place it took. */
+static void describe_world(char *out, size_t size)
+{
+    FILE *text = fmemopen(out, size, "w");
+    struct sigaction action;
+    sigset_t blocked;
+    char directory[64] = "";
+
+    fputs("world: open", text);
+    for (int fd = 0; fd < 1024; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            fprintf(text, " %d", fd);
+    fputs(", signals", text);
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    for (int number = 1; number < NSIG; number++)
+        if (sigaction(number, NULL, &action) == 0 &&
+            (action.sa_handler != SIG_DFL || sigismember(&blocked, number)))
+            fprintf(text, " %d", number);
+    fprintf(text, ", children %s", waitpid(-1, NULL, WNOHANG) < 0 ? "none" : "some");
+    fprintf(text, ", umask %03o, in %s", umask(022), getcwd(directory, sizeof directory));
+    fclose(text);
+}
 
 /* As a harness's PID 1: finds its parameter, runs its "test", says what came of it. */
 int main(void)
 {
-    char line[4096] = "";
-    int fd = open("/dev/console", O_RDWR);
+    char world[1024], line[4096] = "";
     ssize_t length;
+    int fd;
 
+    describe_world(world, sizeof world);
+    fd = open("/dev/console", O_RDWR);
     dup2(fd, 1);
     setvbuf(stdout, NULL, _IONBF, 0);
+    puts(world);
     mkdir("/proc", 0755);
     mount("proc", "/proc", "proc", 0, NULL);
     length = read(open("/proc/cmdline", O_RDONLY), line, sizeof line - 1);
@@ -199,6 +228,12 @@ class Compiled(duet.SuiteTest):
                 self.assertEqual(self.result.verdicts[case], "passed", self.result)
                 self.assertEqual(self.result.node(case)["tokens"][0]["details"], {"checks": 3})
                 self.assertIn(b"pid 1, ", self.result.console(case))
+
+    def test_world_is_as_the_kernel_gives_it(self):
+        worlds = [re.search(rb"world: .*", self.result.console(f"quick,{raw}"))[0].strip()
+                  for raw in ("true", "false")]
+        self.assertEqual(worlds[0], worlds[1])
+        self.assertIn(b"signals, children none, umask 022, in /", worlds[0])
 
     def test_parameter_that_it_misses(self):
         for raw in ("true", "false"):

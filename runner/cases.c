@@ -79,7 +79,7 @@ static void on_clock(void *context)
 {
     struct cases *cases = context;
 
-    redraw(cases);
+    timer_start(cases->advance, 0);
     timer_start(cases->clock, NS_PER_S);
 }
 
@@ -87,9 +87,9 @@ static void on_activity(void *context, const char *text)
 {
     struct slot *slot = context;
 
-    timer_start(slot->cases->advance, 0);
     if (slot->activity && strcmp(slot->activity, text) == 0)
         return;
+    timer_start(slot->cases->advance, 0);
     if (*text)
         terminal_detail(slot->cases->options->session->options.terminal, "%s: %s",
                         slot->item->suite_case->name, text);

@@ -13,10 +13,14 @@
  * reset. printk.time=1 is what tells the kernel's own lines from a program's.
  *
  * Under TCG the calibration of the TSC races against the emulated timer and can hang for ever when
- * the host is busy: the frequency is given instead, and nothing is left to calibrate. */
+ * the host is busy: the frequency is given instead, and nothing is left to calibrate. And what TCG
+ * has translated serves a program that is run again only where it has the same addresses: with
+ * norandmaps an exec takes a third of the time. */
 void vm_cmdline_base(enum vm_accel accel, uint64_t tsc_khz, struct buffer *cmdline)
 {
     buffer_append_text(cmdline, "console=ttyS0 printk.time=1 panic=-1 reboot=t ");
+    if (accel == VM_ACCEL_TCG)
+        buffer_append_text(cmdline, "norandmaps ");
     if (accel == VM_ACCEL_TCG && tsc_khz > 0)
         buffer_printf(cmdline, "tsc_early_khz=%" PRIu64 " tsc=reliable no_timer_check ", tsc_khz);
 }

@@ -15,8 +15,8 @@ enum {
 };
 
 #define EXCLUDE "exclude"
-/* The run's own file stands beside the directories of its cases. */
-#define RESERVED_SLUG "results.json"
+/* What is the run's own stands beside the directories of its cases. */
+static const char *const reserved_slugs[] = {"results.json", "libvirt.log", "templates"};
 
 static bool is_axis(const struct yaml_pair *pair)
 {
@@ -310,6 +310,14 @@ static int by_slug(const void *a, const void *b)
     return order ? order : (left > right) - (left < right);
 }
 
+static bool is_reserved(const char *slug)
+{
+    for (size_t i = 0; i < array_size(reserved_slugs); i++)
+        if (!strcmp(slug, reserved_slugs[i]))
+            return true;
+    return false;
+}
+
 int matrix_name_cases(struct reader *reader, const struct yaml_node *at, struct suite_case *cases,
                       size_t count)
 {
@@ -331,7 +339,7 @@ int matrix_name_cases(struct reader *reader, const struct yaml_node *at, struct 
 
         same = last && !strcmp(last, slug) ? same + 1 : 0;
         last = slug;
-        if (!same && strcmp(slug, RESERVED_SLUG))
+        if (!same && !is_reserved(slug))
             continue;
         /* "~" is in no slug but for this. */
         sorted[i]->slug = arena_printf(reader->memory, "%s~%zu", slug, same + 1);

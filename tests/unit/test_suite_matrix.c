@@ -75,8 +75,10 @@ static void values_without_a_name_get_the_variables(void **state)
 static void slugs_are_names_of_files(void **state)
 {
     cleanup_suite struct suite *suite =
-        load("matrix: {v: [a b, a/b, '../x', results.json, '%%%', a-b]}\nnodes: {x: {run: x}}\n");
-    static const char *const slugs[] = {"a-b", "a-b~2", "v=..-x", "results.json~1", "v=", "a-b~3"};
+        load("matrix: {v: [a b, a/b, '../x', results.json, '%%%', a-b, templates, libvirt.log]}\n"
+             "nodes: {x: {run: x}}\n");
+    static const char *const slugs[] = {"a-b", "a-b~2", "v=..-x",      "results.json~1",
+                                        "v=",  "a-b~3", "templates~1", "libvirt.log~1"};
 
     (void)state;
     assert_int_equal(suite->case_count, array_size(slugs));

@@ -349,6 +349,17 @@ void case_run_result(struct case_run *run, struct case_result *result)
     }
 }
 
+/* What the others met came of the first fault. */
+const char *case_run_refusal(const struct case_run *run)
+{
+    size_t first = 0;
+
+    for (size_t i = 1; i < run->node_count; i++)
+        if (node_fault_ns(run->nodes[i]) < node_fault_ns(run->nodes[first]))
+            first = i;
+    return node_refusal(run->nodes[first]);
+}
+
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out)
 {
     const struct node *decides = run->nodes[deciding_node(run)];

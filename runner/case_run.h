@@ -41,6 +41,9 @@ void case_run_start(struct case_run *run);
 void case_run_cancel(struct case_run *run);
 /* Fills `result` (but for name, slug and directory), once, when it has ended. */
 void case_run_result(struct case_run *run, struct case_result *result);
+/* When it has ended because a node could not be forked, whose machine may well boot: why. Else
+ * NULL. */
+const char *case_run_refusal(const struct case_run *run);
 /* The last `lines` console lines of the node that decided the verdict, whose name is the return
  * value, or NULL where none did. */
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out);

@@ -149,7 +149,7 @@ static void on_started(void *context)
     if (node->options.machine->fork_of)
         node_booted(node);
     else if (node->state == NODE_BOOTING)
-        timer_start(node->deadline, BOOT_NS);
+        timer_start(node->deadline, NODE_BOOT_NS);
     node_changed(node);
 }
 
@@ -205,9 +205,7 @@ static void judge_end(struct node *node, const struct vm_gone *gone)
     node_activity(node, activity, sizeof activity);
     switch (gone->end) {
     case VM_END_START_FAILED:
-        if (node->options.machine->saves_to) /* it may start where it need not be saved */
-            node->refusal = xstrdup(gone->message);
-        else
+        if (!node_refuses_start(node, gone->message))
             node_fault(node, VERDICT_ERROR, true, "libvirt cannot start the machine: %s",
                        gone->message);
         break;
@@ -339,6 +337,8 @@ void node_start(struct node *node)
 
     node->state = NODE_STARTING;
     node->started_ns = clock_ns();
+    if (node->options.machine->saves_to)
+        timer_start(node->deadline, NODE_BOOT_NS);
     if (vm_start(node->options.host, node->options.machine, log, &calls, node, &node->vm, &error) ==
         0)
         return;

@@ -31,6 +31,9 @@ enum node_state {
     NODE_GONE,        /* nothing of it is left */
 };
 
+/* From QEMU's start to READY. A template has as much for QEMU's start, and to be saved. */
+#define NODE_BOOT_NS (120 * NS_PER_S)
+
 struct node;
 
 struct node_options {
@@ -72,7 +75,8 @@ enum verdict node_verdict(const struct node *node);
 uint64_t node_fault_ns(const struct node *node);
 /* A fault after which the case cannot go on. */
 bool node_is_lost(const struct node *node);
-/* Of a template that is GONE without a fault: why it could not be saved; NULL where it was. */
+/* When GONE, why the machine could not be saved, or could not be forked, though it may well boot;
+ * else NULL. That is no fault of a template. */
 const char *node_refusal(const struct node *node);
 /* What it is at, for progress: "booting", "step 2/3 transfer". */
 void node_activity(const struct node *node, char *text, size_t size);

@@ -5,8 +5,7 @@
 #include "runner/command.h"
 #include "runner/node.h"
 
-#define BOOT_NS      (120 * NS_PER_S) /* from QEMU's start to READY */
-#define CONFIGURE_NS (30 * NS_PER_S)  /* from STARTPOD to its ACK */
+#define CONFIGURE_NS (30 * NS_PER_S) /* from STARTPOD to its ACK */
 #define PING_NS      (2 * NS_PER_S)
 #define SILENCE_NS   (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
 #define BACKSTOP_NS  (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
@@ -37,7 +36,7 @@ struct node {
     uint64_t answered_ns, cpu_at_answer_ms;
     uint64_t next_id;
     uint64_t startpod_id;
-    char *refusal; /* of a template: why it is not saved */
+    char *refusal; /* why it is not saved, or not forked */
 
     struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
     struct suite_pairs env;
@@ -64,6 +63,14 @@ void node_fault(struct node *node, enum verdict verdict, bool lost, const char *
 void node_changed(struct node *node);
 bool node_is_foreign(const struct node *node); /* raw or not */
 bool node_is_raw(const struct node *node);
+
+/* node_save.c, for templates and forks */
+/* The guest of a template is up. */
+void node_save(struct node *node);
+/* A template is at `activity`, which is libvirt's or QEMU's to end, for too long. */
+void node_give_up(struct node *node, const char *activity);
+/* Its machine did not start; whether that is no fault of the node. */
+bool node_refuses_start(struct node *node, const char *message);
 
 /* node_talk.c */
 void node_on_ctl(void *context, const struct wire_ctl *frame);

@@ -205,22 +205,12 @@ void node_configure(struct node *node)
                                 (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec, entropy));
 }
 
-static void on_saved(void *context, const struct error *error)
-{
-    struct node *node = context;
-
-    if (error && node->state == NODE_SAVING)
-        node->refusal = xstrdup(error->message);
-    node_stop(node, true);
-}
-
 /* A foreign init runs as soon as its node is configured, and that it is not before its time. */
 void node_booted(struct node *node)
 {
     timer_stop(node->deadline);
     if (node->options.machine->saves_to) {
-        node->state = NODE_SAVING;
-        vm_save(node->vm, on_saved);
+        node_save(node);
     } else if (node_is_foreign(node)) {
         node->state = NODE_WAITING;
     } else {
@@ -464,9 +454,12 @@ void node_on_deadline(void *context)
     }
     if (node->state == NODE_STOPPING)
         vm_stop(node->vm);
+    else if (node->state == NODE_STARTING || node->state == NODE_SAVING)
+        node_give_up(node, activity);
     else if (node->state == NODE_BOOTING)
         node_fault(node, VERDICT_NO_PROGRESS, true,
-                   "the guest was not ready %.0f s after its start", (double)BOOT_NS / NS_PER_S);
+                   "the guest was not ready %.0f s after its start",
+                   (double)NODE_BOOT_NS / NS_PER_S);
     else if (node->state == NODE_CONFIGURING)
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "the guest was not configured %.0f s after it was told how",

@@ -59,6 +59,27 @@ static void a_fork_that_boots_is_a_fault(void **state)
     fixture_is_lost(fixture, VERDICT_FAILED, "the guest said READY twice: its init started anew");
 }
 
+/* What its case makes of that is not the node's business. */
+static void a_fork_that_cannot_start_is_a_fault_that_booting_may_not_have(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int forked = 0; forked < 2; forked++) {
+        fixture->machine.fork_of = forked ? &snapshot : NULL;
+        fixture_use(fixture, NODE_YAML);
+        fixture_reach(fixture, NODE_STARTING);
+        fixture->vm->gone.message = (char *)"-incoming is not known";
+        machine_ends(fixture->vm, VM_END_START_FAILED, -1, 0);
+        fixture_judge(fixture, VERDICT_ERROR,
+                      "libvirt cannot start the machine: -incoming is not known");
+        assert_true(node_is_lost(fixture->node));
+        if (forked)
+            assert_string_equal(node_refusal(fixture->node), "-incoming is not known");
+        else
+            assert_null(node_refusal(fixture->node));
+    }
+}
+
 static void the_result_says_where_the_machine_came_from(void **state)
 {
     struct fixture *fixture = *state;
@@ -100,7 +121,7 @@ static void a_template_is_saved_when_its_guest_is_up(void **state)
     assert_null(fixture->vm->saved);
     guest_is_ready(fixture->vm);
     assert_int_equal(node_state(fixture->node), NODE_SAVING);
-    fixture_wait(fixture, 1000 * NS_PER_S);
+    fixture_wait(fixture, 100 * NS_PER_S);
     assert_int_equal(fixture->vm->request_count, 0);
     assert_int_equal(fixture->vm->stops, 0);
     fixture->vm->saved(fixture->vm->context, NULL);
@@ -175,6 +196,7 @@ int main(void)
         TEST(a_fork_is_told_who_it_is_when_it_runs),
         TEST(a_forked_foreign_init_is_held_back),
         TEST(a_fork_that_boots_is_a_fault),
+        TEST(a_fork_that_cannot_start_is_a_fault_that_booting_may_not_have),
         TEST(the_result_says_where_the_machine_came_from),
         TEST(a_template_is_saved_when_its_guest_is_up),
         TEST(a_template_that_cannot_be_saved_is_no_fault),

@@ -38,7 +38,8 @@ struct session {
     char libvirt_version[32], qemu_version[32];
     uint64_t tsc_khz;
     struct session_kernel *kernels;
-    size_t case_count; /* of all suites: libvirt may know a machine's name for a while yet */
+    /* Of all suites: libvirt may know a machine's name for a while yet. */
+    size_t case_count, template_count;
     struct session_work *works, **works_end; /* the first one runs */
     void (*cancel)(void *context);           /* session_on_cancel */
     void *cancel_context;

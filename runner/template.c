@@ -23,6 +23,15 @@ void template_known(struct node_template *template)
     }
 }
 
+void templates_say_refused(struct templates *templates, const char *reason)
+{
+    if (templates->refused)
+        return;
+    templates->refused = xstrdup(reason);
+    terminal_say(templates->session->options.terminal, "nodes are booted instead of forked: %s",
+                 reason);
+}
+
 void templates_check_idle(struct templates *templates)
 {
     if (!templates->idle)
@@ -134,6 +143,7 @@ struct templates *templates_new(const struct templates_options *options)
 
     templates->session = options->session;
     templates->reuse = options->reuse;
+    templates->root = options->root ? options->root : "";
     templates->cache.cache_dir = options->session->cache_dir;
     templates->cache.libvirt_version = options->session->libvirt_version;
     return templates;
@@ -141,12 +151,24 @@ struct templates *templates_new(const struct templates_options *options)
 
 void templates_stop(struct templates *templates, void (*idle)(void *context), void *context)
 {
+    templates->stopped = true;
     templates->idle = idle;
     templates->idle_context = context;
     for (struct node_template *at = templates->first; at; at = at->next)
         if (at->node)
             node_stop(at->node, true);
     templates_check_idle(templates);
+}
+
+void templates_refuse(struct templates *templates, const char *reason)
+{
+    for (struct node_template *at = templates->first; at; at = at->next) {
+        if (at->state != TEMPLATE_READY)
+            continue;
+        at->state = TEMPLATE_REFUSED;
+        at->reason = xstrdup(reason);
+    }
+    templates_say_refused(templates, reason);
 }
 
 void templates_free(struct templates *templates)
@@ -185,8 +207,18 @@ const char *template_reason(const struct node_template *template)
     return template->reason;
 }
 
-const struct buffer *template_console(const struct node_template *template)
+bool template_activity(const struct node_template *template, char *text, size_t size)
 {
+    if (!template->node || node_state(template->node) > NODE_BOOTING)
+        return false;
+    node_activity(template->node, text, size);
+    return true;
+}
+
+const struct buffer *template_console(struct node_template *template)
+{
+    if (template->node)
+        template_read_console(template);
     return &template->console;
 }
 

@@ -25,11 +25,14 @@ enum template_state {
 struct templates_options {
     struct session *session; /* its host is open */
     bool reuse;              /* those of earlier runs are taken, and left for later ones */
+    const char *root;        /* as in capacity_read; NULL: "" */
 };
 
 struct templates *templates_new(const struct templates_options *options);
 /* Ends what boots; `idle` is called, from the loop or at once, when nothing goes on any more. */
 void templates_stop(struct templates *templates, void (*idle)(void *context), void *context);
+/* A node could not be forked: those that come now are booted, and the user is told why, once. */
+void templates_refuse(struct templates *templates, const char *reason);
 /* Every template must have been released, and templates_stop have come to its end. NULL is fine. */
 void templates_free(struct templates *templates);
 
@@ -54,8 +57,12 @@ const struct vm_snapshot *template_snapshot(const struct node_template *template
 /* Of a FAILED one; the reason of a REFUSED one, too. */
 enum verdict template_verdict(const struct node_template *template);
 const char *template_reason(const struct node_template *template);
-/* The end of a FAILED one's console, and where all of it is, from the run's directory. */
-const struct buffer *template_console(const struct node_template *template);
+/* What the guest of a BOOTING one is at; false where it is not the guest that is waited for: it is
+ * looked for in the cache, or saved. */
+bool template_activity(const struct node_template *template, char *text, size_t size);
+/* The end of the console of a FAILED one, or of a BOOTING one up to now, and where all of it is,
+ * from the run's directory. */
+const struct buffer *template_console(struct node_template *template);
 const char *template_directory(const struct node_template *template);
 /* True the first time: the others that fail with it need not show the same again. */
 bool template_is_news(struct node_template *template);

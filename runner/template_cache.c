@@ -142,21 +142,24 @@ static void drop_oldest(const char *parent)
 /* -- Loading and storing ----------------------------------------------------------------------- */
 
 int template_cache_load(struct template_cache *cache, const struct template_shape *shape,
-                        struct vm_snapshot **snapshot, struct error *error)
+                        const char *ram_directory, struct vm_snapshot **snapshot,
+                        struct error *error)
 {
     cleanup_free char *path = NULL;
     int code = cached_path(cache, shape, &path, error);
 
     if (code < 0)
         return code;
-    code = vm_snapshot_load(path, shape->machine->memory_bytes, snapshot, error);
+    code = vm_snapshot_load(path, shape->machine->memory_bytes, ram_directory, snapshot, error);
     if (code == 0)
         utimensat(AT_FDCWD, path, NULL, 0);
-    if (code < 0 && fs_exists(path)) {
+    if (code == -ENOENT && !fs_exists(path))
+        return code;
+    if (code == -EBADMSG || code == -ENOENT) {
         fs_remove_tree(path, NULL);
-        return error_context(error, "a template that was kept is not used");
+        error->code = EBADMSG;
     }
-    return code;
+    return code < 0 ? error_context(error, "a template that was kept is not used") : 0;
 }
 
 int template_cache_store(struct template_cache *cache, const struct template_shape *shape,

@@ -25,10 +25,11 @@ struct template_cache {
     char emulator[DIGEST_HEX_SIZE]; /* digest of QEMU's program; empty until it is known */
 };
 
-/* ENOENT where there is none; EBADMSG for one that is not what was stored, which is then removed,
- * with a message that says so. */
+/* `ram_directory` as in vm_snapshot_load. ENOENT where there is none; EBADMSG for one that is not
+ * what was stored, which is then removed, with a message that says so. */
 int template_cache_load(struct template_cache *cache, const struct template_shape *shape,
-                        struct vm_snapshot **snapshot, struct error *error);
+                        const char *ram_directory, struct vm_snapshot **snapshot,
+                        struct error *error);
 /* Removes the ones that were not used for the longest when there are too many. */
 int template_cache_store(struct template_cache *cache, const struct template_shape *shape,
                          const struct vm_snapshot *snapshot, struct error *error);

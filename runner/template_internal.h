@@ -31,6 +31,7 @@ struct node_template {
     bool working;                    /* on a thread, for the cache */
 
     struct vm_snapshot *snapshot;
+    const char *ram_directory; /* of the snapshot, as in vm_snapshot_new */
     enum verdict verdict;
     char *reason;
     struct buffer console;
@@ -39,7 +40,8 @@ struct node_template {
 
 struct templates {
     struct session *session;
-    bool reuse;
+    bool reuse, stopped;
+    const char *root;
     struct template_cache cache; /* for the thread that works */
     struct node_template *first;
     size_t count; /* ever */
@@ -54,8 +56,12 @@ struct templates {
 void template_make(struct node_template *template, const struct template_request *request);
 /* Its machine is gone and nothing works on it. */
 void template_free(struct node_template *template);
+/* Has `console` hold what its node's ends with. */
+void template_read_console(struct node_template *template);
 /* template.c: tells those that wait for it. */
 void template_known(struct node_template *template);
+/* Forks cannot be made, and the user is told so, once. */
+void templates_say_refused(struct templates *templates, const char *reason);
 /* One more machine or work has come to its end. */
 void templates_check_idle(struct templates *templates);
 

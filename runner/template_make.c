@@ -56,17 +56,24 @@ static void become_ready(struct node_template *template)
 
 /* -- Its end ----------------------------------------------------------------------------------- */
 
+/* Nobody needs it any more, which is no news. */
+static void abandon(struct node_template *template)
+{
+    template->state = TEMPLATE_REFUSED;
+    template->reason = xstrdup("interrupted");
+}
+
 static void refuse(struct node_template *template, const char *reason)
 {
-    struct templates *templates = template->templates;
-
     template->state = TEMPLATE_REFUSED;
     template->reason = xstrdup(reason);
-    if (templates->refused)
-        return;
-    templates->refused = xstrdup(reason);
-    terminal_say(templates->session->options.terminal, "nodes are booted instead of forked: %s",
-                 reason);
+    templates_say_refused(template->templates, reason);
+}
+
+void template_read_console(struct node_template *template)
+{
+    buffer_free(&template->console);
+    node_console_tail(template->node, CONSOLE_LINES, &template->console);
 }
 
 static void fail(struct node_template *template)
@@ -77,8 +84,31 @@ static void fail(struct node_template *template)
     template->state = TEMPLATE_FAILED;
     template->verdict = result.verdict;
     template->reason = xstrdup(result.reason);
-    node_console_tail(template->node, CONSOLE_LINES, &template->console);
+    template_read_console(template);
     node_result_free(&result);
+}
+
+/* A machine that was ended by duet has left no whole snapshot. */
+static void judge(struct node_template *template)
+{
+    const struct templates *templates = template->templates;
+    const struct node *node = template->node;
+
+    if (verdict_is_bad(node_verdict(node)))
+        fail(template);
+    else if (templates->stopped)
+        abandon(template);
+    else if (node_refusal(node))
+        refuse(template, node_refusal(node));
+    else if (templates->refused)
+        refuse(template, templates->refused);
+    else
+        become_ready(template);
+}
+
+static void drop_snapshot(struct node_template *template)
+{
+    vm_snapshot_free(steal_pointer(&template->snapshot));
 }
 
 static void look(void *context)
@@ -90,13 +120,10 @@ static void look(void *context)
         node_stop(node, false);
     if (node_state(node) != NODE_GONE)
         return;
-    if (verdict_is_bad(node_verdict(node)))
-        fail(template);
-    else if (node_refusal(node))
-        refuse(template, node_refusal(node));
-    else
-        become_ready(template);
+    judge(template);
     node_free(steal_pointer(&template->node));
+    if (template->state != TEMPLATE_READY)
+        drop_snapshot(template);
     template_known(template);
     templates_check_idle(template->templates);
 }
@@ -121,7 +148,7 @@ static void copy_machine(struct node_template *template, const struct vm_spec *m
 {
     const char *directory = template->templates->session->rundir.path;
     struct vm_spec *copy = &template->machine;
-    size_t number = template->number;
+    size_t number = ++template->templates->session->template_count;
 
     *copy = *machine;
     copy_nics(template, machine);
@@ -136,22 +163,20 @@ static void copy_machine(struct node_template *template, const struct vm_spec *m
     copy->io_path = xasprintf("%s/t%zu.io", directory, number);
 }
 
-static int make_snapshot(struct node_template *template, struct error *error)
+static void choose_place(struct node_template *template)
 {
     const struct session *session = template->templates->session;
     uint64_t memory_bytes = template->machine.memory_bytes;
-    const char *directory = NULL;
     struct capacity capacity;
 
-    capacity_read("", &capacity);
-    if (capacity.memory_bytes < memory_bytes) {
-        directory = session->cache_dir;
-        terminal_say(session->options.terminal,
-                     "the memory of a template goes to the disk, in %s: it wants %" PRIu64
-                     " MiB, and there are %" PRIu64 " MiB that may be used",
-                     directory, memory_bytes >> 20, capacity.memory_bytes >> 20);
-    }
-    return vm_snapshot_new(memory_bytes, directory, &template->snapshot, error);
+    capacity_read(template->templates->root, &capacity);
+    if (capacity.memory_bytes >= memory_bytes)
+        return;
+    template->ram_directory = session->cache_dir;
+    terminal_say(session->options.terminal,
+                 "the memory of a template goes to the disk, in %s: it wants %" PRIu64
+                 " MiB, and there are %" PRIu64 " MiB that may be used",
+                 session->cache_dir, memory_bytes >> 20, capacity.memory_bytes >> 20);
 }
 
 static int write_xml(const struct node_template *template, const char *directory,
@@ -187,13 +212,15 @@ static int make_node(struct node_template *template, struct error *error)
 static void boot(struct node_template *template)
 {
     struct error error;
-    int code = make_snapshot(template, &error);
+    int code = vm_snapshot_new(template->machine.memory_bytes, template->ram_directory,
+                               &template->snapshot, &error);
 
     template->machine.saves_to = template->snapshot;
     if (code == 0)
         code = make_node(template, &error);
     if (code < 0) {
         refuse(template, error.message);
+        drop_snapshot(template);
         return;
     }
     node_start(template->node);
@@ -206,7 +233,8 @@ static int load(void *context, struct error *error)
     struct node_template *template = context;
     const struct template_shape shape = shape_of(template);
 
-    return template_cache_load(&template->templates->cache, &shape, &template->snapshot, error);
+    return template_cache_load(&template->templates->cache, &shape, template->ram_directory,
+                               &template->snapshot, error);
 }
 
 static void loaded(void *context, int code, const struct error *error)
@@ -217,10 +245,12 @@ static void loaded(void *context, int code, const struct error *error)
     template->working = false;
     if (code < 0 && code != -ENOENT && code != -ECANCELED)
         terminal_say(session->options.terminal, "%s; it is made anew", error->message);
-    if (code == 0)
+    if (template->templates->refused)
+        refuse(template, template->templates->refused);
+    else if (code == 0)
         template->state = TEMPLATE_READY;
-    else if (session->cancel_seen)
-        refuse(template, "interrupted");
+    else if (session->cancel_seen || template->templates->stopped)
+        abandon(template);
     else
         boot(template);
     if (template->state != TEMPLATE_BOOTING)
@@ -271,9 +301,11 @@ void template_make(struct node_template *template, const struct template_request
     if (templates->refused) {
         template->state = TEMPLATE_REFUSED;
         template->reason = xstrdup(templates->refused);
-    } else if (templates->reuse) {
-        work(template, load, loaded);
-    } else {
-        boot(template);
+        return;
     }
+    choose_place(template);
+    if (templates->reuse)
+        work(template, load, loaded);
+    else
+        boot(template);
 }

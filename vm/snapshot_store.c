@@ -183,11 +183,11 @@ static int load(const char *directory, struct vm_snapshot *snapshot, struct erro
     return fs_write_all(snapshot->state, state.data, state.length, error);
 }
 
-int vm_snapshot_load(const char *directory, uint64_t memory_bytes, struct vm_snapshot **out,
-                     struct error *error)
+int vm_snapshot_load(const char *directory, uint64_t memory_bytes, const char *ram_directory,
+                     struct vm_snapshot **out, struct error *error)
 {
     struct vm_snapshot *snapshot = NULL;
-    int code = vm_snapshot_new(memory_bytes, NULL, &snapshot, error);
+    int code = vm_snapshot_new(memory_bytes, ram_directory, &snapshot, error);
 
     if (code == 0)
         code = load(directory, snapshot, error);

@@ -73,10 +73,10 @@ void vm_snapshot_free(struct vm_snapshot *snapshot);
  * holes where there are zeros), `state`, and `digest` of both. EEXIST where `directory` is. */
 int vm_snapshot_store(const struct vm_snapshot *snapshot, const char *directory,
                       struct error *error);
-/* Copies one into memory, out of reach of who writes to the files. EBADMSG for files that are not
- * what was stored or not of `memory_bytes`; ENOENT. */
-int vm_snapshot_load(const char *directory, uint64_t memory_bytes, struct vm_snapshot **snapshot,
-                     struct error *error);
+/* Copies one, out of reach of who writes to the files, with its RAM where vm_snapshot_new has it.
+ * EBADMSG for files that are not what was stored or not of `memory_bytes`; ENOENT. */
+int vm_snapshot_load(const char *directory, uint64_t memory_bytes, const char *ram_directory,
+                     struct vm_snapshot **snapshot, struct error *error);
 
 struct vm_spec {
     const char *name;     /* unique in the host; at most 40 characters of [a-z0-9-] */

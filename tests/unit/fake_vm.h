@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { FAKE_MACHINES_MAX = 8, FAKE_REQUESTS_MAX = 64 };
+enum { FAKE_MACHINES_MAX = 32, FAKE_REQUESTS_MAX = 64 };
 
 struct fake_request {
     uint32_t code;
@@ -27,6 +27,8 @@ struct fake_request {
 struct vm {
     struct vm_host *host;
     char *name;
+    struct vm_snapshot *saves_to; /* the spec's, as the next */
+    const struct vm_snapshot *fork_of;
     struct vm_calls calls;
     void *context;
     struct ring ring;
@@ -66,6 +68,8 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
     vm = xcalloc(1, sizeof *vm);
     *vm = (struct vm){.host = host, .calls = *calls, .context = context, .gone.status = -1};
     vm->name = xstrdup(spec->name);
+    vm->saves_to = spec->saves_to;
+    vm->fork_of = spec->fork_of;
     ring_init(&vm->ring, 1 << 16);
     host->machines[host->count++] = vm;
     *out = vm;

@@ -151,23 +151,32 @@ static void stored_free(struct stored *stored)
     free(stored->path);
 }
 
+/* Into memory, and on to a disk. */
 static void what_is_stored_is_loaded(void **state)
 {
     struct vm_snapshot *before = saved_snapshot(), *after = NULL;
     cleanup_free char *a = xmalloc(RAM_SIZE), *b = xmalloc(RAM_SIZE);
     struct stored stored;
-    char text[8] = {0};
+    struct stat info;
 
     (void)state;
     store(&stored);
-    assert_int_equal(vm_snapshot_load(stored.path, RAM_SIZE, &after, NULL), 0);
     assert_int_equal(pread(before->ram, a, RAM_SIZE, 0), RAM_SIZE);
-    assert_int_equal(pread(after->ram, b, RAM_SIZE, 0), RAM_SIZE);
-    assert_memory_equal(a, b, RAM_SIZE);
-    assert_int_equal(pread(after->state, text, sizeof text, 0), 5);
-    assert_string_equal(text, "state");
+    for (int on_disk = 0; on_disk < 2; on_disk++) {
+        char text[8] = {0};
+
+        assert_int_equal(
+            vm_snapshot_load(stored.path, RAM_SIZE, on_disk ? stored.parent : NULL, &after, NULL),
+            0);
+        assert_int_equal(pread(after->ram, b, RAM_SIZE, 0), RAM_SIZE);
+        assert_memory_equal(a, b, RAM_SIZE);
+        assert_int_equal(pread(after->state, text, sizeof text, 0), 5);
+        assert_string_equal(text, "state");
+        assert_int_equal(fstat(after->ram, &info), 0);
+        assert_int_equal(info.st_blocks * 512 >= RAM_SIZE, on_disk);
+        vm_snapshot_free(after);
+    }
     vm_snapshot_free(before);
-    vm_snapshot_free(after);
     stored_free(&stored);
 }
 
@@ -225,7 +234,8 @@ static void what_was_damaged_is_noticed(void **state)
 
         store(&stored);
         damage(&stored, damages[i].name, damages[i].at, damages[i].bytes, damages[i].length);
-        assert_int_equal(vm_snapshot_load(stored.path, RAM_SIZE, &snapshot, &error), -EBADMSG);
+        assert_int_equal(vm_snapshot_load(stored.path, RAM_SIZE, NULL, &snapshot, &error),
+                         -EBADMSG);
         assert_non_null(strstr(error.message, stored.path));
         assert_null(snapshot);
         stored_free(&stored);
@@ -239,8 +249,8 @@ static void one_that_is_not_there_or_of_another_size_is_said(void **state)
 
     (void)state;
     store(&stored);
-    assert_int_equal(vm_snapshot_load(stored.path, RAM_SIZE / 2, &snapshot, NULL), -EBADMSG);
-    assert_int_equal(vm_snapshot_load(stored.parent, RAM_SIZE, &snapshot, NULL), -ENOENT);
+    assert_int_equal(vm_snapshot_load(stored.path, RAM_SIZE / 2, NULL, &snapshot, NULL), -EBADMSG);
+    assert_int_equal(vm_snapshot_load(stored.parent, RAM_SIZE, NULL, &snapshot, NULL), -ENOENT);
     stored_free(&stored);
 }
 

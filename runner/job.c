@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "runner/case_run.h"
 #include "runner/image.h"
+#include "runner/node.h"
 #include "runner/rundata.h"
 
 #include <errno.h>
@@ -16,9 +17,12 @@ struct job {
     bool has_images;
     struct node_template **templates; /* one for each machine; NULL for one that is booted */
     bool waits_for_templates;
-    struct case_run *case_run; /* NULL until its machines may start */
+    struct timer *timeout;        /* of that */
+    struct node_template *blamed; /* for its end; or NULL */
+    struct case_run *case_run;    /* NULL until its machines may start */
     bool begun, started, cancelled;
-    bool over;          /* there is a result */
+    bool over; /* there is a result */
+    uint64_t started_ns, over_ns;
     struct timer *tell; /* of its end */
     bool failed;        /* with `verdict` and `error`, before there was a case_run */
     enum verdict verdict;
@@ -121,39 +125,78 @@ void job_images(const struct job *job, void (*use)(void *context, const char *pa
 
 /* -- Templates --------------------------------------------------------------------------------- */
 
-static void stop_waiting(struct job *job, int code, const struct error *error)
+static void stop_waiting(struct job *job)
 {
     job->waits_for_templates = false;
-    stage_done(job, code, error);
+    timer_stop(job->timeout);
+    stage_done(job, 0, NULL);
 }
 
-static struct node_template *failed_template(const struct job *job)
+static struct node_template *template_in(const struct job *job, enum template_state state)
 {
-    for (size_t i = 0; i < job->plan.machine_count && job->templates; i++)
-        if (job->templates[i] && template_state(job->templates[i]) == TEMPLATE_FAILED)
+    for (size_t i = 0; i < job->plan.machine_count; i++)
+        if (job->templates[i] && template_state(job->templates[i]) == state)
             return job->templates[i];
     return NULL;
 }
 
-/* The node that cannot be forked would not have booted either, and its case has the same verdict.
- */
-static void fail_as_template(struct job *job, const struct node_template *template)
+static void blame(struct job *job, struct node_template *template, enum verdict verdict,
+                  const char *what)
 {
     job->failed = true;
-    job->verdict = template_verdict(template);
+    job->blamed = template;
+    job->verdict = verdict;
     error_set(&job->error, EIO,
-              "the template of its nodes does not boot: %s (all of its console is "
-              "in %s/console.log.gz)",
-              template_reason(template), template_directory(template));
+              "the template of its nodes does not boot: %s (all of its console is in "
+              "%s/console.log.gz)",
+              what, template_directory(template));
+}
+
+static void start_timeout(struct job *job)
+{
+    if (job->waits_for_templates && job->started)
+        timer_start(job->timeout, job->options.suite_case->timeout_ns);
+}
+
+/* The node that cannot be forked would not have booted either, and its case has the same verdict:
+ * so it has the same time for that, too. */
+static void on_timeout(void *context)
+{
+    struct job *job = context;
+    struct node_template *template = template_in(job, TEMPLATE_BOOTING);
+    cleanup_free char *what = NULL;
+    char activity[128];
+
+    if (!template_activity(template, activity, sizeof activity))
+        return;
+    what = xasprintf("the case's %g s ended while %s",
+                     (double)job->options.suite_case->timeout_ns / NS_PER_S, activity);
+    blame(job, template, VERDICT_TIMEOUT, what);
+    stop_waiting(job);
+}
+
+static void fail_as_template(struct job *job, struct node_template *template)
+{
+    uint64_t timeout_ns = job->options.suite_case->timeout_ns;
+    cleanup_free char *what = NULL;
+
+    if (template_verdict(template) != VERDICT_NO_PROGRESS || timeout_ns >= NODE_BOOT_NS) {
+        blame(job, template, template_verdict(template), template_reason(template));
+        return;
+    }
+    what = xasprintf("%s, and the case has %g s", template_reason(template),
+                     (double)timeout_ns / NS_PER_S);
+    blame(job, template, VERDICT_TIMEOUT, what);
 }
 
 static void look_at_templates(void *context)
 {
     struct job *job = context;
-    const struct node_template *failed = failed_template(job);
+    struct node_template *failed;
 
     if (!job->waits_for_templates)
         return;
+    failed = template_in(job, TEMPLATE_FAILED);
     for (size_t i = 0; i < job->plan.machine_count && !failed; i++) {
         const struct node_template *template = job->templates[i];
 
@@ -164,7 +207,7 @@ static void look_at_templates(void *context)
     }
     if (failed)
         fail_as_template(job, failed);
-    stop_waiting(job, 0, NULL);
+    stop_waiting(job);
 }
 
 static void take_templates(struct job *job)
@@ -187,6 +230,7 @@ static void take_templates(struct job *job)
                 template_take(job->options.templates, &request, look_at_templates, job);
     }
     job->waits_for_templates = true;
+    start_timeout(job);
     job->options.activity(job->options.context, "waiting for its template");
     look_at_templates(job);
 }
@@ -197,6 +241,7 @@ static void release_templates(struct job *job)
         if (job->templates[i])
             template_release(job->templates[i], job);
     free(job->templates);
+    job->templates = NULL;
 }
 
 /* -- Machines ---------------------------------------------------------------------------------- */
@@ -211,6 +256,7 @@ static void on_activity(void *context, const char *text)
 static void finish(struct job *job)
 {
     job->over = true;
+    job->over_ns = clock_ns();
     if (job->started || job->cancelled)
         timer_start(job->tell, 0);
 }
@@ -222,9 +268,35 @@ static void on_tell(void *context)
     job->options.ended(job->options.context);
 }
 
+static void drop_machines(struct job *job)
+{
+    case_run_free(steal_pointer(&job->case_run));
+    release_templates(job);
+    for (size_t i = 0; i < job->plan.machine_count; i++)
+        free((void *)job->plan.machines[i].spec.initrd);
+    plan_free(&job->plan);
+    job->has_images = false;
+}
+
+/* A node that could not be forked says nothing of the test: the case begins anew. */
+static void boot_instead(struct job *job, const char *reason)
+{
+    templates_refuse(job->options.templates, reason);
+    drop_machines(job);
+    job->options.templates = NULL;
+    job->stage = 0;
+    stage_done(job, 0, NULL);
+}
+
 static void on_ended(void *context)
 {
-    finish(context);
+    struct job *job = context;
+    const char *refusal = case_run_refusal(job->case_run);
+
+    if (refusal && !job->cancelled)
+        boot_instead(job, refusal);
+    else
+        finish(job);
 }
 
 static void run_machines(struct job *job)
@@ -278,6 +350,7 @@ struct job *job_new(const struct job_options *options)
 
     job->options = *options;
     job->tell = loop_timer(options->session->loop, on_tell, job);
+    job->timeout = loop_timer(options->session->loop, on_timeout, job);
     return job;
 }
 
@@ -292,10 +365,13 @@ void job_prepare(struct job *job)
 void job_start(struct job *job)
 {
     job->started = true;
+    job->started_ns = clock_ns();
     if (job->over)
         finish(job);
     else if (job->case_run)
         case_run_start(job->case_run);
+    else if (job->begun)
+        start_timeout(job);
     else
         job_prepare(job);
 }
@@ -308,7 +384,7 @@ void job_cancel(struct job *job)
     else if (job->case_run)
         case_run_cancel(job->case_run);
     else if (job->waits_for_templates)
-        stop_waiting(job, 0, NULL);
+        stop_waiting(job);
 }
 
 bool job_is_prepared(const struct job *job)
@@ -320,12 +396,9 @@ void job_free(struct job *job)
 {
     if (!job)
         return;
-    case_run_free(job->case_run);
-    release_templates(job);
-    for (size_t i = 0; i < job->plan.machine_count; i++)
-        free((void *)job->plan.machines[i].spec.initrd);
-    plan_free(&job->plan);
+    drop_machines(job);
     timer_free(job->tell);
+    timer_free(job->timeout);
     free(job);
 }
 
@@ -336,6 +409,8 @@ void job_result(struct job *job, struct case_result *result)
     if (job->failed) {
         result->verdict = job->verdict;
         result->reason = xstrdup(job->error.message);
+        if (job->started && job->over_ns > job->started_ns)
+            result->duration_s = (double)(job->over_ns - job->started_ns) / NS_PER_S;
     } else {
         case_run_result(job->case_run, result);
     }
@@ -343,13 +418,13 @@ void job_result(struct job *job, struct case_result *result)
 
 const char *job_console_tail(const struct job *job, size_t lines, struct buffer *out)
 {
-    struct node_template *failed;
+    const struct buffer *console;
 
     if (job->case_run)
         return case_run_console_tail(job->case_run, lines, out);
-    failed = failed_template(job);
-    if (!failed || !template_is_news(failed))
+    if (!job->blamed || !template_is_news(job->blamed))
         return NULL;
-    buffer_append(out, template_console(failed)->data, template_console(failed)->length);
+    console = template_console(job->blamed);
+    buffer_append(out, console->data, console->length);
     return "the template";
 }

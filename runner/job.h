@@ -14,8 +14,8 @@ struct job_options {
     const struct suite_case *suite_case;
     const struct kernel *kernel;
     struct templates *templates; /* that its nodes are forked from; NULL: they are booted */
-    const char *run_directory;  /* absolute */
-    const char *case_directory; /* from the run's directory */
+    const char *run_directory;   /* absolute */
+    const char *case_directory;  /* from the run's directory */
     uint64_t seed;
     bool keep; /* each node's initrd, with the results */
     /* What it is at, whenever that may have changed. */
@@ -30,7 +30,8 @@ struct job_options {
 struct job *job_new(const struct job_options *options);
 /* Brings it to where case_run_start would follow. Trouble on the way is kept until job_start. */
 void job_prepare(struct job *job);
-/* The case's time begins as soon as its machines may start; `ended` follows. */
+/* The case's time begins as soon as its machines may start; `ended` follows. A template has as much
+ * time to boot, from here on. */
 void job_start(struct job *job);
 /* Ends it soon: prepared or started, `ended` follows. */
 void job_cancel(struct job *job);

@@ -10,7 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { FILES_WANTED = 1 << 16 };
 
 /* -- Signals ----------------------------------------------------------------------------------- */
 
@@ -190,6 +193,18 @@ void session_on_cancel(struct session *session, void (*cancel)(void *context), v
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
 
+/* Many cases side by side have more sockets than the 1024 files of the usual soft limit, which is
+ * for programs that use select(2). */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= FILES_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int session_open(struct session *session, const struct session_options *options,
                  struct error *error)
 {
@@ -197,6 +212,7 @@ int session_open(struct session *session, const struct session_options *options,
 
     *session = (struct session){.options = *options, .rundir = {.lock = -1, .lifeline = -1}};
     session->works_end = &session->works;
+    raise_file_limit();
     code = rundir_make(&session->rundir, error);
     if (code == 0)
         code = loop_new(&session->loop, error);

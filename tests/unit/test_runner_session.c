@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 
 enum { WORKS = 5 };
 
@@ -141,6 +141,19 @@ static void blocking_returns_what_came_of_it(void **state)
     assert_string_equal(error.message, "no luck with 0");
 }
 
+static void many_files_may_be_open(void **state)
+{
+    struct rlimit limit;
+
+    tear_down(state);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 256;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    set_up(state);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, limit.rlim_max < 65536 ? limit.rlim_max : 65536);
+}
+
 /* -- Signals ----------------------------------------------------------------------------------- */
 
 /* Ends when the loop has seen the signal. */
@@ -191,8 +204,11 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(works_are_done_one_after_another), TEST(one_may_be_asked_for_when_another_is_done),
-        TEST(blocking_returns_what_came_of_it), TEST(a_signal_goes_to_who_takes_it),
+        TEST(works_are_done_one_after_another),
+        TEST(many_files_may_be_open),
+        TEST(one_may_be_asked_for_when_another_is_done),
+        TEST(blocking_returns_what_came_of_it),
+        TEST(a_signal_goes_to_who_takes_it),
         TEST(blocking_work_is_interrupted),
     };
 

@@ -109,7 +109,7 @@ init_tests := $(filter $(BUILD)/tests/test_init_% $(BUILD)/fuzz/fuzz_init_%,\
 $(init_tests): $(init_pure)
 $(init_tests): LDLIBS = $(LIBRARY) -ljansson
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(LIBRARY)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -139,7 +139,7 @@ BENCH ?= .
 .PHONY: bench bench-programs
 bench-programs: $(BUILD)/bench/run $(benches)
 bench: ## measure duet; BENCH='start.*' only the measures that this matches
-	$(Q).ci/packages build run bench kernel
+	$(Q).ci/packages build run smoke bench kernel
 	$(submake) SANITIZE= build bench-programs
 	$(Q)build/$(notdir $(CC))/bench/run bench/out/results.json '$(BENCH)' \
 	    $(patsubst bench/%.c,build/$(notdir $(CC))/bench/%,$(wildcard bench/bench_*.c))

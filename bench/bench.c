@@ -1,10 +1,12 @@
 #include "bench/bench.h"
 
 #include "base/base.h"
+#include "kernel/kernel.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <regex.h>
 #include <signal.h>
@@ -98,6 +100,33 @@ bool bench_kvm(void)
     const char *accel = getenv("DUET_BENCH_ACCEL");
 
     return accel && strcmp(accel, "kvm") == 0;
+}
+
+char *bench_duet(void)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    program[length < 0 ? 0 : length] = '\0';
+    return xasprintf("%.*s../duet", (int)(basename(program) - program), program);
+}
+
+static void on_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    (void)context;
+    if (total == 0 && done == 0)
+        fprintf(stderr, "%s\n", what);
+}
+
+int bench_kernel(const char *name, const char *cache_dir, struct kernel *kernel,
+                 struct error *error)
+{
+    struct kernel_options options = {.cache_dir = cache_dir, .progress = on_progress};
+    int code = kernel_get(name, &options, kernel, error);
+
+    if (strcmp(name, KERNEL_SMALL) == 0 && (code == -ENOENT || code == -ESTALE))
+        code = kernel_build(&(struct kernel_build){0}, &options, kernel, error);
+    return code;
 }
 
 int bench_start(const char *const argv[], int fd, struct bench_process *process,

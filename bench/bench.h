@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct kernel;
+
 struct bench_measure {
     const char *name;
     double value; /* in `unit`; the median where n > 1 */
@@ -56,6 +58,11 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
 
 /* What $DUET_BENCH_ACCEL says of guests: "kvm", else TCG. */
 bool bench_kvm(void);
+/* The path of the duet that was built with this program. The caller frees it. */
+char *bench_duet(void);
+/* The kernel `name`. A first `make bench` builds the small one. The caller frees *kernel. */
+int bench_kernel(const char *name, const char *cache_dir, struct kernel *kernel,
+                 struct error *error);
 
 struct bench_process {
     pid_t pid;

@@ -22,25 +22,6 @@ struct guest {
     char *initrd;
 };
 
-static void on_progress(void *context, const char *what, uint64_t done, uint64_t total)
-{
-    (void)context;
-    if (total == 0 && done == 0)
-        fprintf(stderr, "%s\n", what);
-}
-
-/* A first `make bench` builds the small kernel. */
-static int get_kernel(const char *name, const char *cache_dir, struct kernel *kernel,
-                      struct error *error)
-{
-    struct kernel_options options = {.cache_dir = cache_dir, .progress = on_progress};
-    int code = kernel_get(name, &options, kernel, error);
-
-    if (strcmp(name, KERNEL_SMALL) == 0 && (code == -ENOENT || code == -ESTALE))
-        code = kernel_build(&(struct kernel_build){0}, &options, kernel, error);
-    return code;
-}
-
 static int prepare(const char *name, struct guest *guest, struct error *error)
 {
     static const char *const modules[] = {"virtio_mmio", "virtio_net", "virtio_console"};
@@ -48,7 +29,7 @@ static int prepare(const char *name, struct guest *guest, struct error *error)
     int code = fs_cache_dir(&cache_dir, error);
 
     if (code == 0)
-        code = get_kernel(name, cache_dir, &guest->kernel, error);
+        code = bench_kernel(name, cache_dir, &guest->kernel, error);
     if (code < 0)
         return code;
     return initrd_base(&(struct initrd_base_options){.module_root = guest->kernel.module_root,

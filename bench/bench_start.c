@@ -182,14 +182,10 @@ static int sample_hand(void *context, double *seconds, struct error *error)
 static int prepare(struct pair *pair, struct error *error)
 {
     char template[] = "/tmp/duet-bench-XXXXXX";
-    char program[4096];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 
-    if (length < 0 || !mkdtemp(template))
-        return error_errno(error, "cannot prepare");
-    program[length] = '\0';
-    *strrchr(program, '/') = '\0';
-    pair->duet = xasprintf("%s/../duet", program);
+    if (!mkdtemp(template))
+        return error_errno(error, "cannot make a directory like %s", template);
+    pair->duet = bench_duet();
     pair->directory = xstrdup(template);
     pair->suite = xasprintf("%s/pair.yaml", template);
     pair->results = xasprintf("%s/results", template);

@@ -119,8 +119,13 @@ class LifecycleTest(unittest.TestCase):
         running.wait_for("a: starting")
         return running
 
-    def booting(self):
+    def booting_a_template(self):
         running = self.start(PAIR)
+        running.wait_for("pair: waiting for its template")
+        return running
+
+    def booting(self):
+        running = self.start(PAIR, "--cold")
         running.wait_for("a: booting, b: booting")
         return running
 
@@ -193,6 +198,9 @@ class Interrupted(LifecycleTest):
     def test_while_booting(self):
         self.interrupt(self.booting())
 
+    def test_while_a_template_boots(self):
+        self.interrupt(self.booting_a_template())
+
     def test_while_waiting_for_a_background_process(self):
         self.interrupt(self.waiting_for_background())
 
@@ -258,6 +266,9 @@ class Killed(LifecycleTest):
 
     def test_while_booting(self):
         self.kill(self.booting())
+
+    def test_while_a_template_boots(self):
+        self.kill(self.booting_a_template())
 
     def test_in_a_step(self):
         self.kill(self.in_a_step())

@@ -203,6 +203,21 @@ class Files(duet.SuiteTest):
                          ".\n./a\n./a/b\n./a/b/c\n./link\n./run\na/b/c\n755\n")
 
 
+class NoSuchSysctl(duet.SuiteTest):
+    """A guest that cannot become the node that it should be."""
+
+    SUITE = """
+        nodes: {box: {sysctl: {net.ipv4.no_such_thing: 1}, run: echo alive}}
+        timeout: 120s
+        """
+
+    def test_what_the_guest_cannot_do_is_an_error(self):
+        self.expect("suite", "error", "box: while being configured, the guest's init refused: "
+                    "cannot open /proc/sys/net/ipv4/no_such_thing: No such file")
+        self.assertEqual(self.result.status, duet.TROUBLE)
+        self.assertFalse(self.result.node("suite")["steps"])
+
+
 class SeveralSuites(unittest.TestCase):
     def setUp(self):
         self.work = duet.Workplace()

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -16,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NIC_WAIT_MS = 5000, LOOPBACK_INDEX = 1 };
+enum { LINK_WAIT_MS = 5000, LOOPBACK_INDEX = 1 };
 
 static size_t address_size(const struct address *address)
 {
@@ -28,14 +29,15 @@ static const char *address_text(const struct address *address, char text[static 
     return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
 }
 
-/* Searching a dump of links: by the MAC address that the device has now. */
+/* Searching a dump of links: by the MAC address that the device has now, until it has `flags`. */
 struct search {
     const uint8_t *mac;
+    unsigned flags;
     int index; /* 0: not found */
     char name[IFNAMSIZ];
 };
 
-static int match_mac(void *context, const struct nlmsghdr *header)
+static int match_link(void *context, const struct nlmsghdr *header)
 {
     struct search *search = context;
     const struct ifinfomsg *info = NLMSG_DATA(header);
@@ -47,7 +49,8 @@ static int match_mac(void *context, const struct nlmsghdr *header)
         return 0;
     mac = netlink_attribute(header, sizeof *info, IFLA_ADDRESS, &mac_size);
     name = netlink_attribute(header, sizeof *info, IFLA_IFNAME, &name_size);
-    if (!mac || mac_size != MAC_SIZE || memcmp(mac, search->mac, MAC_SIZE) != 0)
+    if (!mac || mac_size != MAC_SIZE || memcmp(mac, search->mac, MAC_SIZE) != 0 ||
+        (info->ifi_flags & search->flags) != search->flags)
         return 0;
     search->index = info->ifi_index;
     if (name && name_size > 0 && name_size <= sizeof search->name)
@@ -61,34 +64,55 @@ static int find_link(int netlink, struct search *search, struct error *error)
     struct netlink_message message;
 
     netlink_begin(&message, RTM_GETLINK, 0, &any, sizeof any);
-    return netlink_dump(netlink, &message, match_mac, search, error);
+    return netlink_dump(netlink, &message, match_link, search, error);
 }
 
-/* The NIC of a link. Most often it is there at the first look, and no event is asked for. */
-static int await_link(int netlink, const struct pod_interface *link, struct search *search,
-                      struct error *error)
+/* Most often it is there at the first look, and no event is asked for. When it is not there in
+ * time, search->index stays 0. */
+static int await_link(int netlink, struct search *search, struct error *error)
 {
-    uint64_t deadline_ns = clock_ns() + NIC_WAIT_MS * NS_PER_MS;
+    uint64_t deadline_ns = clock_ns() + LINK_WAIT_MS * NS_PER_MS;
     cleanup_fd int events = -1;
-    const uint8_t *mac = link->device;
-    int code;
+    int code = find_link(netlink, search, error);
 
-    *search = (struct search){.mac = mac};
-    code = find_link(netlink, search, error);
     if (code < 0 || search->index)
         return code;
     code = netlink_open(NETLINK_ROUTE, RTMGRP_LINK, &events, error);
     while (code == 0) {
         code = find_link(netlink, search, error);
-        if (code < 0 || search->index)
+        if (code < 0 || search->index || !netlink_wait(events, deadline_ns))
             return code;
-        if (!netlink_wait(events, deadline_ns))
-            return error_set(error, ENODEV,
-                             "link %s: no NIC with the MAC address "
-                             "%02x:%02x:%02x:%02x:%02x:%02x appeared within %d s",
-                             link->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-                             NIC_WAIT_MS / 1000);
     }
+    return code;
+}
+
+static int await_nic(int netlink, const struct pod_interface *link, struct search *search,
+                     struct error *error)
+{
+    const uint8_t *mac = link->device;
+    int code;
+
+    *search = (struct search){.mac = mac};
+    code = await_link(netlink, search, error);
+    if (code == 0 && !search->index)
+        code = error_set(error, ENODEV,
+                         "link %s: no NIC with the MAC address %02x:%02x:%02x:%02x:%02x:%02x "
+                         "appeared within %d s",
+                         link->name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
+                         LINK_WAIT_MS / 1000);
+    return code;
+}
+
+/* A NIC that was just raised drops what it is to send, and has no link-local address, until the
+ * kernel has heard of its carrier, which its driver tells it when it likes. */
+static int await_carrier(int netlink, const struct pod_interface *link, struct error *error)
+{
+    struct search search = {.mac = link->mac, .flags = IFF_RUNNING | IFF_LOWER_UP};
+    int code = await_link(netlink, &search, error);
+
+    if (code == 0 && !search.index)
+        code = error_set(error, ENETDOWN, "link %s: its NIC is up, but had no carrier within %d s",
+                         link->name, LINK_WAIT_MS / 1000);
     return code;
 }
 
@@ -114,7 +138,7 @@ static int name_links(int netlink, const struct pod *pod, int indexes[], struct 
     for (size_t i = 0; code == 0 && i < pod->interface_count; i++) {
         cleanup_free char *passing = xasprintf("duet-%zu", i);
 
-        code = await_link(netlink, &pod->interfaces[i], &found[i], error);
+        code = await_nic(netlink, &pod->interfaces[i], &found[i], error);
         if (code == 0 && strcmp(found[i].name, pod->interfaces[i].name) != 0)
             code = rename_link(netlink, found[i].index, passing, error);
     }
@@ -205,15 +229,20 @@ static int add_address(int netlink, int index, const char *name, const struct ad
     return 0;
 }
 
-static int set_up_link(int netlink, const struct pod_interface *link, int index,
-                       struct error *error)
+static int start_link(int netlink, const struct pod_interface *link, int index, struct error *error)
 {
     int code = change_mac(netlink, index, link, error);
 
     if (code == 0)
         code = quieten_ipv6(link->name, error);
-    if (code == 0)
-        code = raise_link(netlink, index, link->name, link->mtu, error);
+    return code < 0 ? code : raise_link(netlink, index, link->name, link->mtu, error);
+}
+
+static int finish_link(int netlink, const struct pod_interface *link, int index,
+                       struct error *error)
+{
+    int code = await_carrier(netlink, link, error);
+
     for (size_t i = 0; code == 0 && i < link->addresses.count; i++)
         code = add_address(netlink, index, link->name, &link->addresses.items[i], error);
     return code;
@@ -288,7 +317,9 @@ static int set_up_links(int netlink, const struct pod *pod, struct error *error)
     int code = name_links(netlink, pod, indexes, error);
 
     for (size_t i = 0; code == 0 && i < pod->interface_count; i++)
-        code = set_up_link(netlink, &pod->interfaces[i], indexes[i], error);
+        code = start_link(netlink, &pod->interfaces[i], indexes[i], error);
+    for (size_t i = 0; code == 0 && i < pod->interface_count; i++)
+        code = finish_link(netlink, &pod->interfaces[i], indexes[i], error);
     return code;
 }
 

@@ -4,8 +4,8 @@
 
 #include "initrd/init/pod.h"
 
-/* Returns when everything can be used: addresses skip duplicate detection. Waits up to 5 s for a
- * NIC that is not there yet. */
+/* Returns when everything can be used: links have their carrier, addresses skip duplicate
+ * detection. Waits up to 5 s for a NIC that is not there yet, and as long for its carrier. */
 int network_set_up(const struct pod *pod, struct error *error);
 
 #endif

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How long libvirt may take to call a domain ended whose QEMU is no more. */
+#define DOMAINS_END_S 5
+
 struct job {
     void (*work)(void *context);
     void (*done)(void *context);
@@ -27,7 +30,7 @@ static void *run_worker(void *context)
     for (;;) {
         struct job *job;
 
-        while (!host->jobs && !host->closing)
+        while (!host->jobs && !host->no_more_jobs)
             pthread_cond_wait(&host->changed, &host->lock);
         if (!host->jobs)
             break;
@@ -63,14 +66,14 @@ void host_run(struct vm_host *host, void (*work)(void *context), void (*done)(vo
 static void *run_events(void *context)
 {
     struct vm_host *host = context;
-    bool closing;
+    bool ends;
 
     do {
         virEventRunDefaultImpl();
         pthread_mutex_lock(&host->lock);
-        closing = host->closing;
+        ends = host->no_more_events;
         pthread_mutex_unlock(&host->lock);
-    } while (!closing);
+    } while (!ends);
     return NULL;
 }
 
@@ -78,6 +81,21 @@ static void ignore_timeout(int timer, void *context)
 {
     (void)timer;
     (void)context;
+}
+
+void host_domain_started(struct vm_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    host->domains++;
+    pthread_mutex_unlock(&host->lock);
+}
+
+static void domain_ended(struct vm_host *host)
+{
+    pthread_mutex_lock(&host->lock);
+    host->domains--;
+    pthread_cond_signal(&host->domain_ended);
+    pthread_mutex_unlock(&host->lock);
 }
 
 struct lifecycle_event {
@@ -105,6 +123,8 @@ static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event
                                      .name = xstrdup(virDomainGetName(domain)),
                                      .event = event,
                                      .detail = detail};
+    if (event == VIR_DOMAIN_EVENT_STOPPED)
+        domain_ended(copy->host);
     loop_post(copy->host->loop, deliver_event, copy);
     return 0;
 }
@@ -224,6 +244,7 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     host->jobs_end = &host->jobs;
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->changed, NULL);
+    pthread_cond_init(&host->domain_ended, NULL);
     quiet_libvirt(host, options->debug);
     if (host->embedded) {
         /* Not all of a user's driver stays below its root: PCI devices are managed, though there
@@ -247,21 +268,44 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     return 0;
 }
 
-static void close_threads(struct vm_host *host)
+/* libvirt's threads write files about a domain until they call it ended, after duet has seen that
+ * its QEMU is no more: who removes the run's directory must not meet them. */
+static void await_domains(struct vm_host *host)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += DOMAINS_END_S;
+    pthread_mutex_lock(&host->lock);
+    while (host->lifecycle >= 0 && host->domains > 0 &&
+           pthread_cond_clockwait(&host->domain_ended, &host->lock, CLOCK_MONOTONIC, &deadline) ==
+               0)
+        ;
+    pthread_mutex_unlock(&host->lock);
+}
+
+static void set_flag(struct vm_host *host, bool *flag)
 {
     pthread_mutex_lock(&host->lock);
-    host->closing = true;
+    *flag = true;
     pthread_cond_broadcast(&host->changed);
     pthread_mutex_unlock(&host->lock);
+}
+
+static void close_threads(struct vm_host *host)
+{
+    set_flag(host, &host->no_more_jobs);
     while (host->worker_count > 0)
         pthread_join(host->workers[--host->worker_count], NULL);
+    await_domains(host);
     if (host->connection) {
         if (host->lifecycle >= 0)
             virConnectDomainEventDeregisterAny(host->connection, host->lifecycle);
         virConnectClose(host->connection);
     }
     if (host->events_running) {
-        /* A timeout that is due at once wakes the thread, which then sees `closing`. */
+        set_flag(host, &host->no_more_events);
+        /* A timeout that is due at once wakes the thread, which then sees it. */
         virEventAddTimeout(0, ignore_timeout, NULL, NULL);
         pthread_join(host->events, NULL);
     }
@@ -273,6 +317,7 @@ void vm_host_close(struct vm_host *host)
         return;
     close_threads(host);
     reaper_free(host->reaper);
+    pthread_cond_destroy(&host->domain_ended);
     pthread_cond_destroy(&host->changed);
     pthread_mutex_destroy(&host->lock);
     free(host->root);

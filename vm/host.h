@@ -24,16 +24,20 @@ struct vm_host {
     pthread_t events, workers[HOST_WORKERS_MAX];
     bool events_running;
     size_t worker_count;
-    pthread_mutex_t lock; /* guards the jobs and `closing` */
-    pthread_cond_t changed;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t changed, domain_ended;
+    long domains; /* that libvirt has not yet called ended; below 0 while it is ahead of us */
     struct job *jobs, **jobs_end;
-    bool closing;
+    bool no_more_jobs, no_more_events;
 };
 
 /* Runs `work(context)` on a worker's thread, then `done(context)` on the loop's. Jobs begin in the
  * order in which they came. */
 void host_run(struct vm_host *host, void (*work)(void *context), void (*done)(void *context),
               void *context);
+
+/* libvirt started a domain. Called on a worker's thread. */
+void host_domain_started(struct vm_host *host);
 
 /* What libvirt says of a domain: virDomainEventType with its detail. Called on the loop's thread;
  * machine.c implements it. */

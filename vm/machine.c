@@ -322,9 +322,12 @@ static void create(void *context)
 
     vm->domain = virDomainCreateXML(vm->host->connection, vm->xml,
                                     vm->fork_of ? VIR_DOMAIN_START_PAUSED : 0);
-    if (!vm->domain)
+    if (!vm->domain) {
         vm->create_error = explain(vm, virGetLastErrorMessage());
-    else if (vm->fork_of)
+        return;
+    }
+    host_domain_started(vm->host);
+    if (vm->fork_of)
         restore(vm);
 }
 

@@ -23,14 +23,14 @@ static int number(const cJSON *object, const char *key, double *value, struct er
 
 static int emit(const cJSON *summary, struct error *error)
 {
-    double pairs = 0, passed = 0;
+    double pairs = 0, right = 0;
     int code;
 
     if ((code = number(summary, "pairs", &pairs, error)) < 0 ||
-        (code = number(summary, "passed", &passed, error)) < 0)
+        (code = number(summary, "right", &right, error)) < 0)
         return code;
     bench_emit(&(struct bench_measure){.name = "soak.not_passed",
-                                       .value = pairs - passed,
+                                       .value = pairs - right,
                                        .unit = "pairs",
                                        .n = (size_t)pairs,
                                        .better = "lower"});
@@ -42,7 +42,7 @@ static int emit(const cJSON *summary, struct error *error)
 static int soak(struct error *error)
 {
     char path[] = "/tmp/duet-soak-XXXXXX";
-    const char *const argv[] = {"tests/soak", "--json", path, NULL};
+    const char *const argv[] = {"tests/soak", "--cold", "--json", path, NULL};
     cleanup_fd int fd = mkostemp(path, O_CLOEXEC);
     cleanup_buffer struct buffer text = {0};
     struct error failed;

@@ -139,7 +139,7 @@ static void append_ram(struct buffer *xml, const struct vm_spec *spec)
 
     if (!snapshot)
         return;
-    snapshot_ram_path(snapshot, path);
+    snapshot_fd_path(snapshot->ram, path);
     buffer_printf(&object, "memory-backend-file,id=ram,size=%" PRIu64 ",mem-path=%s,share=%s",
                   spec->memory_bytes, path, spec->fork_of ? "off" : "on");
     append_argument(xml, "-object");

@@ -9,9 +9,11 @@
 #include "base/memory.h"
 #include "vm/console.h"
 #include "vm/host.h"
+#include "vm/kernel_head.h"
 #include "vm/monitor.h"
 #include "vm/port.h"
 #include "vm/qemu_log.h"
+#include "vm/snapshot.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>
@@ -51,6 +53,7 @@ struct vm {
     char *create_error;
     struct vm_snapshot *saves_to;      /* the spec's */
     const struct vm_snapshot *fork_of; /* the spec's; not read once it was started */
+    int kernel_head;                   /* what a fork has for its kernel, or -1 */
     struct save *save;                 /* while a worker saves it */
     bool told_started;
     bool spoke; /* a byte came from the guest */
@@ -374,6 +377,20 @@ static void created(void *context)
         begin_save(vm);
 }
 
+static int describe(struct vm *vm, const struct vm_spec *spec, struct error *error)
+{
+    struct vm_spec own = *spec;
+    char path[SNAPSHOT_PATH_SIZE];
+    int code = spec->fork_of ? kernel_head_open(spec->kernel, &vm->kernel_head, error) : 0;
+
+    if (vm->kernel_head >= 0) {
+        snapshot_fd_path(vm->kernel_head, path);
+        own.kernel = path;
+    }
+    vm->xml = vm_domain_xml(&own);
+    return code;
+}
+
 int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *console_log,
              const struct vm_calls *calls, void *context, struct vm **out, struct error *error)
 {
@@ -383,12 +400,13 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
     struct vm *vm = xcalloc(1, sizeof *vm);
     int code;
 
-    *vm = (struct vm){.host = host, .calls = *calls, .context = context, .gone.status = -1};
+    *vm = (struct vm){
+        .host = host, .calls = *calls, .context = context, .kernel_head = -1, .gone.status = -1};
     vm->name = xstrdup(spec->name);
     vm->saves_to = spec->saves_to;
     vm->fork_of = spec->fork_of;
-    vm->xml = vm_domain_xml(spec);
-    if ((code = port_listen(host->loop, spec->console_path, &console_calls, vm, &vm->console_port,
+    if ((code = describe(vm, spec, error)) < 0 ||
+        (code = port_listen(host->loop, spec->console_path, &console_calls, vm, &vm->console_port,
                             error)) < 0 ||
         (code = port_listen(host->loop, spec->ctl_path, &ctl_calls, vm, &vm->ctl_port, error)) <
             0 ||
@@ -470,6 +488,8 @@ void vm_free(struct vm *vm)
     if (vm->domain)
         virDomainFree(vm->domain);
     timer_free(vm->ending);
+    if (vm->kernel_head >= 0)
+        close(vm->kernel_head);
     port_free(vm->console_port);
     port_free(vm->ctl_port);
     port_free(vm->io_port);

@@ -77,9 +77,9 @@ void vm_snapshot_free(struct vm_snapshot *snapshot)
     free(snapshot);
 }
 
-void snapshot_ram_path(const struct vm_snapshot *snapshot, char path[static SNAPSHOT_PATH_SIZE])
+void snapshot_fd_path(int fd, char path[static SNAPSHOT_PATH_SIZE])
 {
-    snprintf(path, SNAPSHOT_PATH_SIZE, "/proc/%d/fd/%d", (int)getpid(), snapshot->ram);
+    snprintf(path, SNAPSHOT_PATH_SIZE, "/proc/%d/fd/%d", (int)getpid(), fd);
 }
 
 /* Opened anew, since forks that start at once must not share one position. */

@@ -15,8 +15,8 @@ struct vm_snapshot {
     int state; /* QEMU's migration stream; empty until it was saved */
 };
 
-/* Where another process of this user finds the RAM (proc_pid_fd(5)) while this one lives. */
-void snapshot_ram_path(const struct vm_snapshot *snapshot, char path[static SNAPSHOT_PATH_SIZE]);
+/* Where another process of this user finds an open file (proc_pid_fd(5)) while this one lives. */
+void snapshot_fd_path(int fd, char path[static SNAPSHOT_PATH_SIZE]);
 /* The state from its beginning; the caller closes *fd. */
 int snapshot_open_state(const struct vm_snapshot *snapshot, int *fd, struct error *error);
 /* Nobody can write to it any more (fcntl(2), F_ADD_SEALS), where it is in memory. Its machine must

@@ -172,7 +172,7 @@ static void a_template_shares_its_ram_and_a_fork_copies_it(void **state)
 
     (void)state;
     assert_int_equal(vm_snapshot_new(spec.memory_bytes, NULL, &snapshot, NULL), 0);
-    snapshot_ram_path(snapshot, path);
+    snapshot_fd_path(snapshot->ram, path);
     spec.nics = &nic;
     spec.nic_count = 1;
     spec.saves_to = snapshot;

@@ -18,7 +18,7 @@ static int open_ram(const struct vm_snapshot *snapshot)
 {
     char path[SNAPSHOT_PATH_SIZE];
 
-    snapshot_ram_path(snapshot, path);
+    snapshot_fd_path(snapshot->ram, path);
     return open(path, O_RDWR | O_CLOEXEC);
 }
 

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A pair of samples takes minutes: $DUET_BENCH_SAMPLES may ask for more of them. */
-enum { SAMPLES = 3, SAMPLES_MAX = 1000 };
+/* A pair of samples takes two minutes under emulation: $DUET_BENCH_SAMPLES may ask for fewer. */
+enum { SAMPLES = 10, SAMPLES_MAX = 1000 };
 
 struct suite_side {
     const char *duet, *results;

@@ -45,7 +45,6 @@ int kernel_head_open(const char *kernel, int *fd, struct error *error)
     to = memfd_create("duet-kernel", MFD_CLOEXEC);
     if (to < 0 || write(to, image, size) != (ssize_t)size)
         return error_errno(error, "cannot make a file in memory (memfd_create)");
-    *fd = to;
-    to = -1;
+    *fd = steal_fd(&to);
     return 0;
 }

@@ -173,7 +173,9 @@ class Mixed(unittest.TestCase):
         name: mixed
         defaults: {memory: 192M}
         nodes:
-          own: {run: ping -c 1 foreign && ping -c 1 -w 60 raw, after: [foreign]}
+          own:
+            after: [foreign]
+            run: ping -c 1 foreign && until ping -c 1 -W 1 raw; do :; done
           foreign: {init: {directory: foreign, run: /start}}
           raw: {init: {directory: raw, run: /start, raw: true}}
         links:

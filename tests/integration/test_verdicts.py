@@ -16,11 +16,13 @@ class FourVerdicts(duet.SuiteTest):
 
     SUITE = r"""
         cases:
-          fails: {nodes: {box: {run: "echo seen; echo complaint >&2; exit 3"}}}
-          panics: {nodes: {box: {run: echo c > /proc/sysrq-trigger}}}
-          hangs: {nodes: {box: {steps: [{name: forever, run: sleep 1000000, timeout: 2s}]}}}
+          fails: {nodes: {box: {run: "${chatter}; echo seen; echo complaint >&2; exit 3"}}}
+          panics: {nodes: {box: {run: "${chatter}; echo c > /proc/sysrq-trigger"}}}
+          hangs:
+            nodes: {box: {steps: [{name: forever, run: "${chatter}; sleep 1000000", timeout: 5s}]}}
           passes: {nodes: {box: {run: "echo fine"}}}
         nodes: {box: }
+        vars: {chatter: seq 200 > /dev/console}
     """
 
     def test_exit_status_says_that_a_case_failed(self):

@@ -19,23 +19,41 @@ enum {
     WIRE_IO_HEADER = 12,
     WIRE_CTL_MAX = 1 << 20, /* bytes of one ctl frame, header included */
     WIRE_IO_MAX = 1 << 16,  /* bytes of one io frame, header included */
+    WIRE_WINDOW = 1 << 18,  /* bytes that may be on their way on a stream from the guest at first */
+    WIRE_PROTOCOL = 2,      /* the version of docs/control-channel.md */
 };
+
+/* Ids and stream numbers: every JSON library holds these exactly. */
+#define WIRE_ID_MAX   (UINT64_C(1) << 53)
 
 #define WIRE_CTL_PORT "duet.ctl"
 #define WIRE_IO_PORT  "duet.io"
 
-/* hyperstart's codes that duet uses; codes of duet's own start at 64. */
+/* hyperstart's codes; those of duet's own start at 64. */
 enum wire_code {
+    WIRE_VERSION = 0,
     WIRE_STARTPOD = 1,
     WIRE_DESTROYPOD = 4,
+    WIRE_RESTARTCONTAINER = 5,
     WIRE_EXECCMD = 6,
     WIRE_CMDFINISHED = 7,
     WIRE_READY = 8,
     WIRE_ACK = 9,
     WIRE_ERROR = 10,
+    WIRE_WINSIZE = 11,
     WIRE_PING = 12,
+    WIRE_FINISHPOD = 13,
+    WIRE_NEXT = 14,
+    WIRE_WRITEFILE = 15,
+    WIRE_READFILE = 16,
+    WIRE_NEWCONTAINER = 17,
     WIRE_KILLCONTAINER = 18,
+    WIRE_ONLINECPUMEM = 19,
+    WIRE_SETUPINTERFACE = 20,
+    WIRE_SETUPROUTE = 21,
+    WIRE_REMOVECONTAINER = 22,
     WIRE_CMDREADY = 64, /* guest to host: a background process is ready */
+    WIRE_FAILED = 65,   /* guest to host: init itself has failed */
 };
 
 struct wire_ctl {

@@ -43,6 +43,31 @@ uint64_t ring_lost(const struct ring *ring)
     return ring->written - ring_length(ring);
 }
 
+static void append(const struct ring *ring, uint64_t position, size_t count, struct buffer *out)
+{
+    size_t start = (size_t)(position % ring->capacity);
+    size_t first = ring->capacity - start < count ? ring->capacity - start : count;
+
+    buffer_append(out, ring->data + start, first);
+    buffer_append(out, ring->data, count - first);
+}
+
+uint64_t ring_read(const struct ring *ring, uint64_t *position, size_t max, struct buffer *out)
+{
+    uint64_t oldest = ring_lost(ring);
+    uint64_t lost = *position < oldest ? oldest - *position : 0;
+    uint64_t left;
+
+    *position += lost;
+    left = ring->written - *position;
+    if (left < max)
+        max = (size_t)left;
+    if (max > 0)
+        append(ring, *position, max, out);
+    *position += max;
+    return lost;
+}
+
 static char byte_from_end(const struct ring *ring, size_t distance)
 {
     return ring->data[(ring->written - distance) % ring->capacity];
@@ -52,7 +77,6 @@ void ring_tail(const struct ring *ring, size_t lines, struct buffer *out)
 {
     size_t length = ring_length(ring);
     size_t take = 0;
-    size_t start, first;
 
     if (length == 0)
         return;
@@ -62,8 +86,5 @@ void ring_tail(const struct ring *ring, size_t lines, struct buffer *out)
         if (take < length && byte_from_end(ring, take + 1) == '\n')
             lines--;
     }
-    start = (size_t)((ring->written - take) % ring->capacity);
-    first = ring->capacity - start < take ? ring->capacity - start : take;
-    buffer_append(out, ring->data + start, first);
-    buffer_append(out, ring->data, take - first);
+    append(ring, ring->written - take, take, out);
 }

@@ -21,6 +21,10 @@ void ring_write(struct ring *ring, const void *bytes, size_t count);
 size_t ring_length(const struct ring *ring);
 /* Bytes that were overwritten. */
 uint64_t ring_lost(const struct ring *ring);
+/* Appends at most `max` of the bytes that were written after the first *position, and moves that
+ * behind them. Returns how many bytes before these were overwritten already, and are passed over.
+ */
+uint64_t ring_read(const struct ring *ring, uint64_t *position, size_t max, struct buffer *out);
 /* Appends the last `lines` lines that the ring holds (all of it where it holds fewer). */
 void ring_tail(const struct ring *ring, size_t lines, struct buffer *out);
 

@@ -47,6 +47,8 @@ struct vm {
     struct console *console;
     struct port *console_port, *ctl_port, *io_port;
     struct buffer ctl_input, io_input;
+    void (*drained)(void *context); /* vm_on_drained; or NULL */
+    void *drained_context;
 
     enum state state;
     virDomainPtr domain; /* a worker's until `created` ran, then the loop's */
@@ -135,6 +137,14 @@ static void on_io(void *context, const char *bytes, size_t count)
     buffer_consume(&vm->io_input, taken);
     if (n < 0)
         lied(vm, vm->io_port, &error);
+}
+
+static void on_drained(void *context)
+{
+    struct vm *vm = context;
+
+    if (vm->drained)
+        vm->drained(vm->drained_context);
 }
 
 /* -- The end ----------------------------------------------------------------------------------- */
@@ -395,8 +405,8 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
              const struct vm_calls *calls, void *context, struct vm **out, struct error *error)
 {
     static const struct port_calls console_calls = {.data = on_console};
-    static const struct port_calls ctl_calls = {.data = on_ctl};
-    static const struct port_calls io_calls = {.data = on_io};
+    static const struct port_calls ctl_calls = {.data = on_ctl, .drained = on_drained};
+    static const struct port_calls io_calls = {.data = on_io, .drained = on_drained};
     struct vm *vm = xcalloc(1, sizeof *vm);
     int code;
 
@@ -521,12 +531,20 @@ uint64_t vm_cpu_ms(const struct vm *vm)
     return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
-int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error)
+int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, struct error *error)
 {
     cleanup_buffer struct buffer frame = {0};
-    int result = wire_ctl_write(&frame, code, payload, strlen(payload), error);
+    int result = wire_ctl_write(&frame, code, payload, count, error);
 
     return result < 0 ? result : port_send(vm->ctl_port, frame.data, frame.length, error);
+}
+
+int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count, struct error *error)
+{
+    cleanup_buffer struct buffer frame = {0};
+    int result = wire_io_write(&frame, stream, bytes, count, error);
+
+    return result < 0 ? result : port_send(vm->io_port, frame.data, frame.length, error);
 }
 
 void vm_console_state(const struct vm *vm, struct vm_console_state *state)

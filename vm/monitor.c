@@ -152,3 +152,22 @@ int monitor_restore(virDomainPtr domain, const struct vm_snapshot *snapshot, str
         code = error_set(error, EIO, "libvirt cannot resume a fork: %s", virGetLastErrorMessage());
     return code;
 }
+
+/* QMP has no command for it. In QEMU's option syntax a comma inside a value is written twice. */
+int monitor_debug(virDomainPtr domain, const char *path, struct error *error)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_free char *answer = NULL;
+
+    buffer_append_text(&text, "gdbserver unix:");
+    for (; *path; path++)
+        buffer_append(&text, *path == ',' ? ",," : path, *path == ',' ? 2 : 1);
+    buffer_append_text(&text, ",server=on,wait=off");
+    if (virDomainQemuMonitorCommand(domain, text.data, &answer,
+                                    VIR_DOMAIN_QEMU_MONITOR_COMMAND_HMP) < 0)
+        return error_set(error, EIO, "QEMU's monitor: %s", virGetLastErrorMessage());
+    if (strncmp(answer, "Waiting for gdb connection", 26) == 0)
+        return 0;
+    return error_set(error, EIO, "QEMU cannot open its gdb stub: %.*s",
+                     (int)strcspn(answer, "\r\n"), answer);
+}

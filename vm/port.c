@@ -88,8 +88,13 @@ static void on_connection(void *context, uint32_t events)
 {
     struct port *port = context;
 
-    if (events & EPOLLOUT)
+    if (events & EPOLLOUT) {
         flush(port);
+        if (port->queue.length == 0 && port->calls.drained)
+            port->calls.drained(port->context);
+        if (port->closed)
+            return;
+    }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return;
     for (int i = 0; i < READS_PER_EVENT; i++)
@@ -179,6 +184,11 @@ int port_send(struct port *port, const void *bytes, size_t count, struct error *
     if (port->fd >= 0)
         flush(port);
     return 0;
+}
+
+size_t port_waiting(const struct port *port)
+{
+    return port->queue.length;
 }
 
 /* A peer that is not dead after all can add nothing once the socket is shut down for reading: what

@@ -154,8 +154,31 @@ void vm_free(struct vm *vm);
 
 /* CPU time that QEMU has used, in ms; 0 where it is not known. */
 uint64_t vm_cpu_ms(const struct vm *vm);
-/* Queues a ctl frame. Errors: EPIPE after the port closed, EMSGSIZE. */
-int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error);
+/* Each queues a frame. Errors: EPIPE after the port closed, EMSGSIZE, ENOBUFS where the guest does
+ * not read. */
+int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, struct error *error);
+int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count,
+               struct error *error);
+
+/* Bytes of ctl or of io, whichever are more, that wait until the guest reads. */
+size_t vm_waiting(const struct vm *vm);
+/* Has `drained` called whenever nothing of one of them waits any more; NULL ends it. */
+void vm_on_drained(struct vm *vm, void (*drained)(void *context), void *context);
+/* Sends bytes to the serial console. Errors as vm_send. */
+int vm_type(struct vm *vm, const void *bytes, size_t count, struct error *error);
+
+/* -- For a person who looks at a machine ------------------------------------------------------- */
+
+/* How it went; NULL: well. Once, from the loop, unless libvirt hangs, and whatever becomes of the
+ * machine. */
+typedef void (*vm_done_fn)(void *context, const struct error *error);
+
+/* Stops the guest's CPUs; lets them go on. */
+void vm_pause(struct vm *vm, vm_done_fn done, void *context);
+void vm_resume(struct vm *vm, vm_done_fn done, void *context);
+/* Has QEMU's gdb stub listen on the unix socket `path`, until the machine is gone. A gdb that
+ * connects stops the guest. */
+void vm_debug(struct vm *vm, const char *path, vm_done_fn done, void *context);
 
 struct vm_console_state {
     const struct ring *ring; /* the newest bytes */

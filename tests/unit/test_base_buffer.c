@@ -160,6 +160,37 @@ static void ring_is_the_end_of_the_stream(void **state)
     }
 }
 
+static void assert_read(const struct ring *ring, uint64_t *position, size_t max, uint64_t lost,
+                        const char *expected)
+{
+    cleanup_buffer struct buffer out = {0};
+
+    buffer_append_text(&out, "|");
+    assert_int_equal(ring_read(ring, position, max, &out), lost);
+    assert_string_equal(out.data + 1, expected);
+}
+
+static void a_reader_of_a_ring_goes_on_where_it_was(void **state)
+{
+    uint64_t position = 0;
+    struct ring ring;
+    (void)state;
+
+    ring_init(&ring, 8);
+    assert_read(&ring, &position, 100, 0, "");
+    ring_write_text(&ring, "abcdef");
+    assert_read(&ring, &position, 2, 0, "ab");
+    ring_write_text(&ring, "ghij");
+    assert_read(&ring, &position, 5, 0, "cdefg");
+    assert_read(&ring, &position, 100, 0, "hij");
+    assert_read(&ring, &position, 100, 0, "");
+    ring_write_text(&ring, "0123456789");
+    assert_read(&ring, &position, 3, 2, "234");
+    assert_read(&ring, &position, 100, 0, "56789");
+    assert_int_equal(position, ring.written);
+    ring_free(&ring);
+}
+
 static void ring_tail_counts_lines(void **state)
 {
     struct ring ring;
@@ -258,6 +289,7 @@ int main(void)
         cmocka_unit_test(ring_keeps_the_newest),
         cmocka_unit_test(ring_takes_more_than_it_holds),
         cmocka_unit_test(ring_is_the_end_of_the_stream),
+        cmocka_unit_test(a_reader_of_a_ring_goes_on_where_it_was),
         cmocka_unit_test(ring_tail_counts_lines),
         cmocka_unit_test(ring_tail_across_the_seam),
         cmocka_unit_test(error_says_code_and_message),

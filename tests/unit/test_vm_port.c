@@ -21,6 +21,7 @@ struct fixture {
     struct buffer received;
     size_t wanted; /* the loop stops when so much has come */
     bool close_in_data;
+    size_t drains;
 };
 
 static void on_data(void *context, const char *bytes, size_t count)
@@ -34,13 +35,22 @@ static void on_data(void *context, const char *bytes, size_t count)
         loop_stop(fixture->loop);
 }
 
+static void on_drained(void *context)
+{
+    struct fixture *fixture = context;
+
+    assert_int_equal(port_waiting(fixture->port), 0);
+    fixture->drains++;
+    loop_stop(fixture->loop);
+}
+
 static void on_patience(void *context)
 {
     (void)context;
     fail_msg("nothing happened for a minute");
 }
 
-static const struct port_calls calls = {.data = on_data};
+static const struct port_calls calls = {.data = on_data, .drained = on_drained};
 
 static int set_up(void **state)
 {
@@ -384,6 +394,48 @@ static void a_path_that_is_there_stays_there(void **state)
     free(text);
 }
 
+/* Reads `count` bytes, each of which must be 'x'. */
+static void read_xs(int fd, size_t count)
+{
+    char chunk[4096];
+
+    while (count > 0) {
+        ssize_t n = recv(fd, chunk, count < sizeof chunk ? count : sizeof chunk, MSG_DONTWAIT);
+
+        assert_true(n > 0);
+        for (ssize_t i = 0; i < n; i++)
+            assert_int_equal(chunk[i], 'x');
+        count -= (size_t)n;
+    }
+}
+
+static void what_had_to_wait_is_told_when_it_is_gone(void **state)
+{
+    enum { TOTAL = 1 << 20 };
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer much = {0};
+
+    buffer_reserve(&much, TOTAL);
+    memset(much.data, 'x', TOTAL);
+    connect_peer(fixture);
+    run_once(fixture);
+    assert_int_equal(port_send(fixture->port, much.data, TOTAL, NULL), 0);
+    assert_true(port_waiting(fixture->port) > 0);
+    for (size_t had = 0; had < TOTAL;) {
+        size_t sent = TOTAL - port_waiting(fixture->port);
+
+        assert_int_equal(fixture->drains, sent == TOTAL);
+        read_xs(fixture->peer, sent - had);
+        had = sent;
+        run_once(fixture);
+    }
+    assert_int_equal(fixture->drains, 1);
+    /* What does not have to wait is not worth telling. */
+    assert_int_equal(port_send(fixture->port, "x", 1, NULL), 0);
+    run_once(fixture);
+    assert_int_equal(fixture->drains, 1);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -395,6 +447,7 @@ int main(void)
         TEST(a_closed_port_takes_nothing),
         TEST(a_peer_that_leaves_closes_the_port),
         TEST(a_peer_that_does_not_read_fills_the_queue_and_no_more),
+        TEST(what_had_to_wait_is_told_when_it_is_gone),
         TEST(finish_delivers_all_that_a_dead_peer_said),
         TEST(finish_without_a_peer_is_fine),
         TEST(closing_in_the_middle_of_data_ends_it),

@@ -235,19 +235,59 @@ static bool is_plain(const char *path)
                              "/._-+@")] == '\0';
 }
 
-static int make_directory(struct rundir *rundir, struct error *error)
+/* $XDG_RUNTIME_DIR where a run can have its directory below, else NULL. */
+static const char *usable_runtime(void)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+    if (!runtime || runtime[0] != '/' || !is_plain(runtime) || !is_private(runtime) ||
+        access(runtime, W_OK) < 0 || strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
+        return NULL;
+    return runtime;
+}
+
+static int make_directory(struct rundir *rundir, struct error *error)
+{
+    const char *runtime = usable_runtime();
     cleanup_free char *parent = NULL;
     cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
     int code;
 
-    if (!runtime || runtime[0] != '/' || !is_plain(runtime) || !is_private(runtime) ||
-        access(runtime, W_OK) < 0 || strlen(runtime) + strlen("/duet/XXXXXX") > PATH_MAX_BYTES)
+    if (!runtime)
         return make_in("/tmp", prefix, rundir, error);
     parent = xasprintf("%s/duet", runtime);
     code = fs_mkdirs(parent, 0700, error);
     return code < 0 ? code : make_in(parent, "", rundir, error);
+}
+
+static void each_in(const char *parent, const char *prefix,
+                    void (*use)(void *context, const char *path), void *context)
+{
+    DIR *directory = opendir(parent);
+    struct dirent *entry;
+
+    if (!directory)
+        return;
+    while ((entry = readdir(directory))) {
+        cleanup_free char *path = xasprintf("%s/%s", parent, entry->d_name);
+        struct stat info;
+
+        if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+            is_own_directory(path, &info))
+            use(context, path);
+    }
+    closedir(directory);
+}
+
+void rundir_each(void (*use)(void *context, const char *path), void *context)
+{
+    const char *runtime = usable_runtime();
+    cleanup_free char *parent = runtime ? xasprintf("%s/duet", runtime) : NULL;
+    cleanup_free char *prefix = xasprintf("duet-%u-", (unsigned int)geteuid());
+
+    if (parent)
+        each_in(parent, "", use, context);
+    each_in("/tmp", prefix, use, context);
 }
 
 int rundir_make(struct rundir *rundir, struct error *error)

@@ -1,0 +1,23 @@
+/* What of the typed bytes is for duet and not for the guest, as in ssh(1): behind a newline "~."
+ * leaves, "~?" asks for help and "~~" is one "~". Pure. */
+#ifndef DUET_RUNNER_ESCAPE_H
+#define DUET_RUNNER_ESCAPE_H
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+
+enum escape_action { ESCAPE_NONE, ESCAPE_LEAVE, ESCAPE_HELP };
+
+/* Zero-initialised is the beginning of a line. */
+struct escape {
+    bool mid_line;
+    bool pending; /* a "~" came that may be one */
+};
+
+/* Appends to `out` what is the guest's, up to an action at most. Returns how many of the bytes were
+ * looked at; all of them where the action is none. */
+size_t escape_feed(struct escape *escape, const char *bytes, size_t count, struct buffer *out,
+                   enum escape_action *action);
+
+#endif

@@ -53,7 +53,8 @@ init_sources := $(wildcard initrd/init/*.c) \
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 # What of init touches nothing is built for the host, too, where tests reach it.
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
-    address cmdline field hex matcher moddep pod reply request sockets)
+    address cmdline field framing hex ids matcher moddep pod reply request request_exec \
+    sockets)
 
 unit_tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

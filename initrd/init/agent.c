@@ -121,10 +121,12 @@ static int serve(struct agent *agent, struct request **request, struct error *er
             reply_ack(out, WIRE_KILLCONTAINER, id);
         return code;
     case WIRE_PING:
-        reply_pong(out, id, clock_ns());
+        reply_ack_with(out, WIRE_PING, id, &(const struct reply_field){"clock_ns", clock_ns()}, 1);
         return 0;
-    default: /* DESTROYPOD: the ACK is the last thing sent */
+    case WIRE_DESTROYPOD: /* the ACK is the last thing sent */
         return power_off_begin(agent, *request, error);
+    default:
+        return error_set(error, ENOTSUP, "code %" PRIu32 " does nothing yet", (*request)->code);
     }
 }
 

@@ -93,7 +93,7 @@ void fail(const struct error *error)
     reply_failure_line(&line, fate.result_prefix, fate.node, reason);
     console_write(line.data);
     if (ctl) {
-        reply_error(channel_out(ctl), 0, 0, reason);
+        reply_failed(channel_out(ctl), reason);
         channel_finish(ctl);
     }
     power_off();

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -85,6 +86,63 @@ int field_string(const json_t *object, const char *key, char **out, struct error
     const char *text;
     int code = field_text(object, key, &text, error);
 
+    if (code == 0)
+        *out = xstrdup(text);
+    return code;
+}
+
+int field_option(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out,
+                 struct error *error)
+{
+    return json_object_get(object, key) ? field_integer(object, key, least, most, out, error) : 0;
+}
+
+int field_boolean(const json_t *object, const char *key, bool *out, struct error *error)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!value)
+        return 0;
+    if (!json_is_boolean(value))
+        return field_wrong(key, value, "a boolean", error);
+    *out = json_is_true(value);
+    return 0;
+}
+
+int field_check_name(const char *text, const char *what, struct error *error)
+{
+    size_t length = strlen(text);
+    bool valid = length > 0 && length <= FIELD_NAME_LONGEST;
+
+    for (const char *at = text; valid && *at; at++)
+        valid = isalnum((unsigned char)*at) || strchr("-._", *at);
+    if (!valid)
+        return error_set(error, EINVAL,
+                         "\"%s\" is not %s: 1 to %d letters, digits, '-', '.' and '_'", text, what,
+                         FIELD_NAME_LONGEST);
+    return 0;
+}
+
+int field_name(const json_t *object, const char *key, const char *what, char **out,
+               struct error *error)
+{
+    const char *text;
+    int code = field_text(object, key, &text, error);
+
+    if (code == 0)
+        code = field_check_name(text, what, error);
+    if (code == 0)
+        *out = xstrdup(text);
+    return code;
+}
+
+int field_path(const json_t *object, const char *key, char **out, struct error *error)
+{
+    const char *text;
+    int code = field_text(object, key, &text, error);
+
+    if (code == 0 && text[0] != '/')
+        code = error_set(error, EINVAL, "\"%s\" is \"%s\"; expected an absolute path", key, text);
     if (code == 0)
         *out = xstrdup(text);
     return code;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "an object", "a string", … */
@@ -21,6 +22,19 @@ int field_integer(const json_t *object, const char *key, int64_t least, int64_t 
 int field_text(const json_t *object, const char *key, const char **out, struct error *error);
 /* The same as a copy that the caller frees. */
 int field_string(const json_t *object, const char *key, char **out, struct error *error);
+
+/* The same of a member that may be left out; *out then stays as it is. */
+int field_option(const json_t *object, const char *key, int64_t least, int64_t most, int64_t *out,
+                 struct error *error);
+int field_boolean(const json_t *object, const char *key, bool *out, struct error *error);
+
+/* 1 to FIELD_NAME_LONGEST letters, digits, '-', '.' and '_', copied; "… is not WHAT". */
+enum { FIELD_NAME_LONGEST = 64 };
+int field_name(const json_t *object, const char *key, const char *what, char **out,
+               struct error *error);
+int field_check_name(const char *text, const char *what, struct error *error);
+/* A copy of an absolute path. */
+int field_path(const json_t *object, const char *key, char **out, struct error *error);
 
 /* Calls `each` for the items of the array `key`, until it returns something negative, which is
  * returned. An array that is not there has none. */

@@ -4,12 +4,11 @@
 #include "initrd/init/field.h"
 #include "initrd/init/hex.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { HOST_NAME_LONGEST = 64, MTU_LEAST = 68, MTU_MOST = 65535, TIME_DIGITS_MOST = 19 };
+enum { MTU_LEAST = 68, MTU_MOST = 65535, TIME_DIGITS_MOST = 19 };
 
 void pod_free(struct pod *pod)
 {
@@ -24,6 +23,10 @@ void pod_free(struct pod *pod)
         free(pod->sysctls[i].key);
         free(pod->sysctls[i].value);
     }
+    for (size_t i = 0; i < pod->dns.search_count; i++)
+        free(pod->dns.search[i]);
+    free(pod->dns.search);
+    free(pod->dns.nameservers.items);
     free(pod->hostname);
     free(pod->interfaces);
     free(pod->routes);
@@ -51,20 +54,7 @@ static int parse_link_name(const char *text, char name[static IFNAMSIZ], struct 
 
 static int get_host_name(const json_t *json, const char *key, char **name, struct error *error)
 {
-    const char *text;
-    bool valid = true;
-    int code = field_text(json, key, &text, error);
-
-    if (code < 0)
-        return code;
-    for (const char *at = text; *at; at++)
-        valid = valid && (isalnum((unsigned char)*at) || strchr("-._", *at));
-    if (!valid || strlen(text) > HOST_NAME_LONGEST)
-        return error_set(error, EINVAL,
-                         "\"%s\" is not a host name: 1 to %d letters, digits, '-', '.' and '_'",
-                         text, HOST_NAME_LONGEST);
-    *name = xstrdup(text);
-    return 0;
+    return field_name(json, key, "a host name", name, error);
 }
 
 static int get_mac(const json_t *json, const char *key, uint8_t mac[static MAC_SIZE],
@@ -182,15 +172,12 @@ static int check_new_interface(const struct pod *pod, const struct pod_interface
     return 0;
 }
 
-static int parse_interface(json_t *json, struct pod_interface *interface, struct error *error)
+static int parse_interface(const json_t *json, struct pod_interface *interface, struct error *error)
 {
-    static const char *const known[] = {"device", "mac", "name", "mtu", "addresses", NULL};
     struct address_reading reading = {&interface->addresses, address_parse};
     const char *name = NULL;
-    int code = field_check_known(json, known, error);
+    int code = get_mac(json, "device", interface->device, error);
 
-    if (code == 0)
-        code = get_mac(json, "device", interface->device, error);
     if (code == 0)
         code = get_mac(json, "mac", interface->mac, error);
     if (code == 0)
@@ -202,11 +189,10 @@ static int parse_interface(json_t *json, struct pod_interface *interface, struct
     return code < 0 ? code : field_each(json, "addresses", add_address, &reading, error);
 }
 
-static int add_interface(void *context, json_t *item, struct error *error)
+static int take_interface(struct pod *pod, const json_t *json, struct error *error)
 {
-    struct pod *pod = context;
     struct pod_interface interface = {0};
-    int code = parse_interface(item, &interface, error);
+    int code = parse_interface(json, &interface, error);
 
     if (code == 0)
         code = check_new_interface(pod, &interface, error);
@@ -218,6 +204,22 @@ static int add_interface(void *context, json_t *item, struct error *error)
         xreallocarray(pod->interfaces, pod->interface_count + 1, sizeof *pod->interfaces);
     pod->interfaces[pod->interface_count++] = interface;
     return 0;
+}
+
+static int add_interface(void *context, json_t *item, struct error *error)
+{
+    static const char *const known[] = {"device", "mac", "name", "mtu", "addresses", NULL};
+    int code = field_check_known(item, known, error);
+
+    return code < 0 ? code : take_interface(context, item, error);
+}
+
+int pod_parse_interface(json_t *json, struct pod *pod, struct error *error)
+{
+    static const char *const known[] = {"id", "device", "mac", "name", "mtu", "addresses", NULL};
+    int code = field_check_known(json, known, error);
+
+    return code < 0 ? code : take_interface(pod, json, error);
 }
 
 /* `default` is of the family of `via`, IPv4 without. */
@@ -280,6 +282,16 @@ static int add_route(void *context, json_t *item, struct error *error)
     return 0;
 }
 
+int pod_parse_routes(json_t *json, struct pod *pod, struct error *error)
+{
+    static const char *const known[] = {"id", "routes", NULL};
+    int code = field_check_known(json, known, error);
+
+    if (code == 0 && !json_object_get(json, "routes"))
+        code = field_wrong("routes", NULL, "an array", error);
+    return code < 0 ? code : field_each(json, "routes", add_route, pod, error);
+}
+
 static int add_host(void *context, json_t *item, struct error *error)
 {
     static const char *const known[] = {"name", "addresses", NULL};
@@ -339,11 +351,44 @@ static int add_sysctl(void *context, json_t *item, struct error *error)
     return 0;
 }
 
+static int add_search(void *context, json_t *item, struct error *error)
+{
+    struct pod_dns *dns = context;
+    int code;
+
+    if (!json_is_string(item))
+        return error_set(error, EINVAL, "it is %s; expected a string", field_type(item));
+    code = field_check_name(json_string_value(item), "a domain name", error);
+    if (code < 0)
+        return code;
+    dns->search = xreallocarray(dns->search, dns->search_count + 1, sizeof *dns->search);
+    dns->search[dns->search_count++] = xstrdup(json_string_value(item));
+    return 0;
+}
+
+static int parse_dns(const json_t *json, struct pod_dns *dns, struct error *error)
+{
+    static const char *const known[] = {"nameservers", "search", NULL};
+    struct address_reading reading = {&dns->nameservers, address_parse_host};
+    json_t *object = json_object_get(json, "dns");
+    int code;
+
+    if (!object)
+        return 0;
+    dns->given = true;
+    code = field_check_known(object, known, error);
+    if (code == 0)
+        code = field_each(object, "nameservers", add_address, &reading, error);
+    if (code == 0)
+        code = field_each(object, "search", add_search, dns, error);
+    return code < 0 ? error_context(error, "\"dns\"") : 0;
+}
+
 int pod_parse(json_t *json, struct pod *pod, struct error *error)
 {
-    static const char *const known[] = {"id",         "hostname",   "time_ns", "entropy",
-                                        "machine_id", "interfaces", "routes",  "hosts",
-                                        "sysctls",    NULL};
+    static const char *const known[] = {"id",         "hostname",   "time_ns",    "entropy",
+                                        "machine_id", "interfaces", "routes",     "hosts",
+                                        "sysctls",    "dns",        "containers", NULL};
     int code = field_check_known(json, known, error);
 
     if (code == 0)
@@ -360,5 +405,7 @@ int pod_parse(json_t *json, struct pod *pod, struct error *error)
         code = field_each(json, "routes", add_route, pod, error);
     if (code == 0)
         code = field_each(json, "hosts", add_host, pod, error);
-    return code < 0 ? code : field_each(json, "sysctls", add_sysctl, pod, error);
+    if (code == 0)
+        code = field_each(json, "sysctls", add_sysctl, pod, error);
+    return code < 0 ? code : parse_dns(json, &pod->dns, error);
 }

@@ -43,6 +43,13 @@ struct pod_sysctl {
     char *value;
 };
 
+struct pod_dns {
+    bool given;
+    struct pod_addresses nameservers;
+    char **search;
+    size_t search_count;
+};
+
 struct pod {
     char *hostname;   /* and the node's name in reports */
     uint64_t time_ns; /* CLOCK_REALTIME of the host */
@@ -58,12 +65,17 @@ struct pod {
     size_t host_count;
     struct pod_sysctl *sysctls;
     size_t sysctl_count;
+    struct pod_dns dns;
 };
 
-/* Fills `pod`, which is zero, from the payload's object; `id` in it is somebody else's. EINVAL for
+/* Fills `pod`, which is zero, from the payload's object; `id` and `containers` in it are somebody
+ * else's. EINVAL for
  * a field that is unknown, missing, of another type or impossible, with what came before it in
  * `pod`. Either way the caller calls pod_free. */
 int pod_parse(json_t *json, struct pod *pod, struct error *error);
 void pod_free(struct pod *pod);
+/* The same of the payloads of SETUPINTERFACE (one interface) and SETUPROUTE (the routes). */
+int pod_parse_interface(json_t *json, struct pod *pod, struct error *error);
+int pod_parse_routes(json_t *json, struct pod *pod, struct error *error);
 
 #endif

@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PROTOCOL_VERSION = 1 };
-
 /* Length of the UTF-8 sequence at `at` (RFC 3629: no overlong forms, surrogates or > U+10FFFF), or
  * 0. Reads no further than the first byte that does not fit, so a NUL ends it. */
 static size_t utf8_length(const unsigned char *at)
@@ -68,7 +66,7 @@ void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uin
 {
     struct buffer json = {0};
 
-    buffer_printf(&json, "{\"version\":%d,\"kernel\":", PROTOCOL_VERSION);
+    buffer_printf(&json, "{\"version\":%d,\"kernel\":", WIRE_PROTOCOL);
     reply_string(&json, kernel);
     buffer_printf(&json, ",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", uptime_ms,
                   clock_ns);
@@ -77,33 +75,66 @@ void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uin
 
 void reply_ack(struct buffer *out, uint32_t code, uint64_t id)
 {
-    struct buffer json = {0};
-
-    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 "}", code, id);
-    append_frame(out, WIRE_ACK, &json);
+    reply_ack_with(out, code, id, NULL, 0);
 }
 
-void reply_pong(struct buffer *out, uint64_t id, uint64_t clock_ns)
+void reply_ack_with(struct buffer *out, uint32_t code, uint64_t id,
+                    const struct reply_field fields[], size_t count)
 {
     struct buffer json = {0};
 
-    buffer_printf(&json, "{\"code\":%d,\"id\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", WIRE_PING, id,
-                  clock_ns);
+    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64, code, id);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&json, ",\"%s\":%" PRIu64, fields[i].name, fields[i].value);
+    buffer_append_text(&json, "}");
     append_frame(out, WIRE_ACK, &json);
 }
 
-void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason)
+static void append_reason(struct buffer *json, const char *reason)
 {
     char cut[ERROR_MESSAGE_MAX];
-    struct buffer json = {0};
     size_t length = strnlen(reason, sizeof cut - 1);
 
     memcpy(cut, reason, length);
     cut[length] = '\0';
-    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 ",\"reason\":", code, id);
-    reply_string(&json, cut);
-    buffer_append_text(&json, "}");
+    buffer_append_text(json, "\"reason\":");
+    reply_string(json, cut);
+    buffer_append_text(json, "}");
+}
+
+void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 ",", code, id);
+    append_reason(&json, reason);
     append_frame(out, WIRE_ERROR, &json);
+}
+
+void reply_stream_error(struct buffer *out, uint64_t stream, const char *reason)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"code\":%d,\"id\":0,\"stream\":%" PRIu64 ",", WIRE_NEXT, stream);
+    append_reason(&json, reason);
+    append_frame(out, WIRE_ERROR, &json);
+}
+
+void reply_next(struct buffer *out, uint64_t stream, uint64_t bytes)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"stream\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", stream, bytes);
+    append_frame(out, WIRE_NEXT, &json);
+}
+
+void reply_failed(struct buffer *out, const char *reason)
+{
+    struct buffer json = {0};
+
+    buffer_append_text(&json, "{");
+    append_reason(&json, reason);
+    append_frame(out, WIRE_FAILED, &json);
 }
 
 void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms)

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* How a command ended. */
@@ -24,10 +25,20 @@ void reply_string(struct buffer *out, const char *text);
 /* One whole ctl frame each. A reason is cut to what a frame holds. */
 void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns);
 void reply_ack(struct buffer *out, uint32_t code, uint64_t id);
-void reply_pong(struct buffer *out, uint64_t id, uint64_t clock_ns);
+/* An ACK that says more. */
+struct reply_field {
+    const char *name;
+    uint64_t value;
+};
+void reply_ack_with(struct buffer *out, uint32_t code, uint64_t id,
+                    const struct reply_field fields[], size_t count);
 void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason);
+/* About what came on a stream of io. */
+void reply_stream_error(struct buffer *out, uint64_t stream, const char *reason);
+void reply_next(struct buffer *out, uint64_t stream, uint64_t bytes);
 void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms);
 void reply_finished(struct buffer *out, uint64_t id, const struct finish *finish);
+void reply_failed(struct buffer *out, const char *reason);
 
 /* The lines of the console, each with a newline before it: whatever was being printed there, the
  * token starts a line. `node` is NULL where the node has no name yet. */

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/wire.h"
 #include "initrd/init/field.h"
-#include "initrd/init/matcher.h"
+#include "initrd/init/request_exec.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,9 +11,12 @@
 #include <signal.h>
 #include <string.h>
 
-#define ID_MAX (INT64_C(1) << 53) /* what every JSON library holds exactly */
+enum { MODE_MAX = 07777 };
 
-enum { TIMEOUT_MAX_MS = 24 * 3600 * 1000 };
+/* What EXECCMD and NEWCONTAINER have in common. */
+#define EXEC_FIELDS                                                                                \
+    "name", "argv", "env", "cwd", "stdin", "stdout", "stderr", "timeout_ms", "background",         \
+        "ready", "terminal"
 
 static void json_free(json_t **json)
 {
@@ -22,205 +25,287 @@ static void json_free(json_t **json)
 
 #define cleanup_json __attribute__((cleanup(json_free)))
 
-static void list_free(char **list)
+struct request *request_share(struct request *request)
 {
-    for (char **at = list; at && *at; at++)
-        free(*at);
-    free(list);
+    request->references++;
+    return request;
 }
 
 void request_free(struct request *request)
 {
-    if (!request)
+    if (!request || --request->references > 0)
         return;
-    free(request->exec.name);
-    list_free(request->exec.argv);
-    list_free(request->exec.env);
-    free(request->exec.cwd);
-    free(request->exec.ready_text);
+    for (size_t i = 0; i < request->container_count; i++)
+        request_free(request->containers[i]);
+    free(request->containers);
+    request_exec_free(&request->exec);
     pod_free(&request->pod);
+    free(request->container);
+    free(request->root);
+    free(request->hostname);
+    free(request->path);
     free(request);
 }
 
-static int parse_argv(const json_t *json, struct exec_request *exec, struct error *error)
+/* -- Fields that several have ------------------------------------------------------------------ */
+
+static int take_container(const json_t *json, struct request *request, struct error *error)
 {
-    const json_t *list = json_object_get(json, "argv");
-    size_t count = json_array_size(list);
-
-    if (!json_is_array(list) || count == 0)
-        return json_is_array(list) ? error_set(error, EINVAL, "\"argv\" is empty")
-                                   : field_wrong("argv", list, "an array of strings", error);
-    exec->argv = xcalloc(count + 1, sizeof *exec->argv);
-    for (size_t i = 0; i < count; i++) {
-        const json_t *item = json_array_get(list, i);
-
-        if (!json_is_string(item))
-            return error_set(error, EINVAL, "\"argv\"[%zu] is %s; expected a string", i,
-                             field_type(item));
-        exec->argv[i] = xstrdup(json_string_value(item));
-    }
-    if (!exec->argv[0][0])
-        return error_set(error, EINVAL, "\"argv\"[0] is empty");
-    return 0;
+    return field_name(json, "container", "the name of a container", &request->container, error);
 }
 
-static int parse_env(const json_t *json, struct exec_request *exec, struct error *error)
+static int take_optional_container(const json_t *json, struct request *request, struct error *error)
 {
-    json_t *env = json_object_get(json, "env");
-    const char *key;
-    json_t *value;
-    size_t count = 0;
-
-    if (env && !json_is_object(env))
-        return field_wrong("env", env, "an object of strings", error);
-    exec->env = xcalloc(json_object_size(env) + 1, sizeof *exec->env);
-    json_object_foreach(env, key, value)
-    {
-        if (!*key || strchr(key, '='))
-            return error_set(error, EINVAL, "\"env\": \"%s\" cannot name a variable", key);
-        if (!json_is_string(value))
-            return field_wrong(key, value, "a string", error);
-        exec->env[count++] = xasprintf("%s=%s", key, json_string_value(value));
-    }
-    return 0;
+    return json_object_get(json, "container") ? take_container(json, request, error) : 0;
 }
 
-static int parse_ready(json_t *json, struct exec_request *exec, struct error *error)
+/* A number from 1 to the highest that an id or a stream can have. */
+static int take_number(const json_t *json, const char *key, uint64_t *out, struct error *error)
 {
-    static const struct {
-        const char *key;
-        enum ready_kind kind;
-    } kinds[] = {{"tcp", READY_TCP},
-                 {"udp", READY_UDP},
-                 {"path", READY_PATH},
-                 {"output", READY_OUTPUT},
-                 {"command", READY_COMMAND}};
-    json_t *ready = json_object_get(json, "ready");
-    const char *key;
-    int64_t port;
-    int code = 0;
+    int64_t number = 0;
+    int code = field_integer(json, key, 1, WIRE_ID_MAX, &number, error);
 
-    if (!ready)
-        return 0;
-    if (!json_is_object(ready) || json_object_size(ready) != 1)
-        return error_set(error, EINVAL, "\"ready\" is not an object with one field");
-    key = json_object_iter_key(json_object_iter(ready));
-    for (size_t i = 0; i < array_size(kinds); i++)
-        if (strcmp(key, kinds[i].key) == 0)
-            exec->ready = kinds[i].kind;
-    if (exec->ready == READY_NONE)
-        return error_set(error, EINVAL, "\"ready\": unknown field \"%s\"", key);
-    if (exec->ready == READY_TCP || exec->ready == READY_UDP) {
-        code = field_integer(ready, key, 1, UINT16_MAX, &port, error);
-        exec->ready_port = code < 0 ? 0 : (uint16_t)port;
-        return code;
-    }
-    code = field_string(ready, key, &exec->ready_text, error);
-    if (code == 0 && exec->ready == READY_OUTPUT && strlen(exec->ready_text) > MATCHER_TEXT_MAX)
-        return error_set(error, EINVAL, "\"output\" has more than %d bytes", MATCHER_TEXT_MAX);
+    if (code == 0)
+        *out = (uint64_t)number;
     return code;
 }
 
-static int parse_streams(const json_t *json, struct exec_request *exec, struct error *error)
+static int take_length(const json_t *json, const char *key, uint16_t *out, struct error *error)
 {
-    int64_t out, err;
-    int code = field_integer(json, "stdout", 1, ID_MAX, &out, error);
+    int64_t number = 0;
+    int code = field_integer(json, key, 1, UINT16_MAX, &number, error);
 
     if (code == 0)
-        code = field_integer(json, "stderr", 1, ID_MAX, &err, error);
-    if (code < 0)
-        return code;
-    if (out == err)
-        return error_set(error, EINVAL, "\"stdout\" and \"stderr\" are the same stream");
-    exec->stdout_stream = (uint64_t)out;
-    exec->stderr_stream = (uint64_t)err;
-    return 0;
+        *out = (uint16_t)number;
+    return code;
 }
 
-/* The fields that may be left out. */
-static int parse_options(const json_t *json, struct exec_request *exec, struct error *error)
-{
-    const json_t *background = json_object_get(json, "background");
-    int64_t timeout_ms = 0;
-    int code = 0;
+/* -- Requests, as docs/control-channel.md lists them ------------------------------------------- */
 
-    if (json_object_get(json, "timeout_ms"))
-        code = field_integer(json, "timeout_ms", 0, TIMEOUT_MAX_MS, &timeout_ms, error);
-    if (code < 0)
-        return code;
-    exec->timeout_ms = (uint64_t)timeout_ms;
-    if (background && !json_is_boolean(background))
-        return field_wrong("background", background, "a boolean", error);
-    exec->background = json_is_true(background);
-    if (!json_object_get(json, "cwd"))
-        exec->cwd = xstrdup("/");
-    else if ((code = field_string(json, "cwd", &exec->cwd, error)) < 0)
-        return code;
-    if (exec->cwd[0] != '/')
-        return error_set(error, EINVAL, "\"cwd\" is \"%s\"; expected an absolute path", exec->cwd);
-    return 0;
+static int parse_version(json_t *json, struct request *request, struct error *error)
+{
+    int64_t version = 0;
+    int code = field_integer(json, "version", 0, WIRE_ID_MAX, &version, error);
+
+    request->version = (uint64_t)version;
+    return code;
 }
 
 static int parse_exec(json_t *json, struct request *request, struct error *error)
 {
-    static const char *const known[] = {"id",         "name",   "argv",   "env",
-                                        "cwd",        "stdout", "stderr", "timeout_ms",
-                                        "background", "ready",  NULL};
-    struct exec_request *exec = &request->exec;
-    int code = field_check_known(json, known, error);
+    int code = request_exec_parse(json, &request->exec, error);
+
+    return code < 0 ? code : take_optional_container(json, request, error);
+}
+
+static int parse_new_container(json_t *json, struct request *request, struct error *error)
+{
+    int code = take_container(json, request, error);
 
     if (code == 0)
-        code = field_string(json, "name", &exec->name, error);
+        code = field_path(json, "root", &request->root, error);
     if (code == 0)
-        code = parse_argv(json, exec, error);
+        code = field_boolean(json, "overlay", &request->overlay, error);
     if (code == 0)
-        code = parse_env(json, exec, error);
+        code = field_boolean(json, "network", &request->network, error);
+    if (code == 0 && !json_object_get(json, "hostname"))
+        request->hostname = xstrdup(request->container);
+    else if (code == 0)
+        code = field_name(json, "hostname", "a host name", &request->hostname, error);
+    return code < 0 ? code : request_exec_parse(json, &request->exec, error);
+}
+
+static int parse_restart(json_t *json, struct request *request, struct error *error)
+{
+    int code = take_container(json, request, error);
+
+    return code < 0 ? code : request_exec_parse_streams(json, &request->exec, error);
+}
+
+static int parse_named(json_t *json, struct request *request, struct error *error)
+{
+    return take_container(json, request, error);
+}
+
+static int parse_size(json_t *json, struct request *request, struct error *error)
+{
+    int code = take_number(json, "target", &request->target, error);
+
     if (code == 0)
-        code = parse_streams(json, exec, error);
+        code = take_length(json, "rows", &request->rows, error);
+    return code < 0 ? code : take_length(json, "columns", &request->columns, error);
+}
+
+static int parse_next(json_t *json, struct request *request, struct error *error)
+{
+    int code = take_number(json, "stream", &request->stream, error);
+
+    return code < 0 ? code : take_number(json, "bytes", &request->bytes, error);
+}
+
+static int parse_read(json_t *json, struct request *request, struct error *error)
+{
+    int code = field_path(json, "path", &request->path, error);
+
     if (code == 0)
-        code = parse_options(json, exec, error);
-    return code < 0 ? code : parse_ready(json, exec, error);
+        code = take_number(json, "stream", &request->stream, error);
+    return code < 0 ? code : take_optional_container(json, request, error);
+}
+
+static int parse_write(json_t *json, struct request *request, struct error *error)
+{
+    int64_t mode = 0;
+    int code = field_integer(json, "mode", 0, MODE_MAX, &mode, error);
+
+    request->mode = (unsigned)mode;
+    return code < 0 ? code : parse_read(json, request, error);
 }
 
 static int parse_kill(json_t *json, struct request *request, struct error *error)
 {
-    static const char *const known[] = {"id", "target", "signal", NULL};
-    int64_t target, signal_number;
-    int code = field_check_known(json, known, error);
+    int64_t signal_number = 0;
+    int code = field_integer(json, "signal", 1, _NSIG - 1, &signal_number, error);
 
-    if (code == 0)
-        code = field_integer(json, "target", 1, ID_MAX, &target, error);
-    if (code == 0)
-        code = field_integer(json, "signal", 1, _NSIG - 1, &signal_number, error);
     if (code < 0)
         return code;
-    request->target = (uint64_t)target;
     request->signal = (int)signal_number;
+    if (!json_object_get(json, "container"))
+        return take_number(json, "target", &request->target, error);
+    if (json_object_get(json, "target"))
+        return error_set(error, EINVAL, "there are both \"target\" and \"container\"");
+    return take_container(json, request, error);
+}
+
+static int parse_interface(json_t *json, struct request *request, struct error *error)
+{
+    return pod_parse_interface(json, &request->pod, error);
+}
+
+static int parse_routes(json_t *json, struct request *request, struct error *error)
+{
+    return pod_parse_routes(json, &request->pod, error);
+}
+
+static int parse_nothing(json_t *json, struct request *request, struct error *error)
+{
+    (void)json;
+    (void)request;
+    (void)error;
     return 0;
 }
 
-static int parse_bare(json_t *json, struct error *error)
-{
-    static const char *const known[] = {"id", NULL};
+static int parse_pod(json_t *json, struct request *request, struct error *error);
 
-    return field_check_known(json, known, error);
+#define FIELDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const struct kind {
+    uint32_t code;
+    int (*parse)(json_t *json, struct request *request, struct error *error);
+    const char *const *known; /* fields; NULL: `parse` looks itself */
+} kinds[] = {
+    {WIRE_VERSION, parse_version, FIELDS("id", "version")},
+    {WIRE_STARTPOD, parse_pod, NULL},
+    {WIRE_DESTROYPOD, parse_nothing, FIELDS("id")},
+    {WIRE_RESTARTCONTAINER, parse_restart, FIELDS("id", "container", "stdin", "stdout", "stderr")},
+    {WIRE_EXECCMD, parse_exec, FIELDS("id", EXEC_FIELDS, "container")},
+    {WIRE_WINSIZE, parse_size, FIELDS("id", "target", "rows", "columns")},
+    {WIRE_PING, parse_nothing, FIELDS("id")},
+    {WIRE_FINISHPOD, parse_nothing, FIELDS("id")},
+    {WIRE_NEXT, parse_next, FIELDS("stream", "bytes")},
+    {WIRE_WRITEFILE, parse_write, FIELDS("id", "path", "mode", "stream", "container")},
+    {WIRE_READFILE, parse_read, FIELDS("id", "path", "stream", "container")},
+    {WIRE_NEWCONTAINER, parse_new_container,
+     FIELDS("id", EXEC_FIELDS, "container", "root", "overlay", "network", "hostname")},
+    {WIRE_KILLCONTAINER, parse_kill, FIELDS("id", "target", "container", "signal")},
+    {WIRE_ONLINECPUMEM, parse_nothing, FIELDS("id")},
+    {WIRE_SETUPINTERFACE, parse_interface, NULL},
+    {WIRE_SETUPROUTE, parse_routes, NULL},
+    {WIRE_REMOVECONTAINER, parse_named, FIELDS("id", "container")},
+};
+
+static const struct kind *find_kind(uint32_t code)
+{
+    for (size_t i = 0; i < array_size(kinds); i++)
+        if (kinds[i].code == code)
+            return &kinds[i];
+    return NULL;
 }
 
-static int parse_body(json_t *json, struct request *request, struct error *error)
+static int take_id(const json_t *json, uint32_t code, uint64_t *id, struct error *error)
 {
-    switch (request->code) {
-    case WIRE_STARTPOD:
-        return pod_parse(json, &request->pod, error);
-    case WIRE_EXECCMD:
-        return parse_exec(json, request, error);
-    case WIRE_KILLCONTAINER:
-        return parse_kill(json, request, error);
-    case WIRE_PING:
-    case WIRE_DESTROYPOD:
-        return parse_bare(json, error);
-    default:
-        return error_set(error, EINVAL, "unknown code %" PRIu32, request->code);
+    return code == WIRE_NEXT ? 0 : take_number(json, "id", id, error);
+}
+
+static int parse_object(json_t *json, uint32_t code, uint64_t id, struct request **out,
+                        struct error *error)
+{
+    const struct kind *kind = find_kind(code);
+    struct request *request;
+    int result = 0;
+
+    if (!kind)
+        return error_set(error, EINVAL, "unknown code %" PRIu32, code);
+    request = xcalloc(1, sizeof *request);
+    request->references = 1;
+    request->code = code;
+    request->id = id;
+    if (kind->known)
+        result = field_check_known(json, kind->known, error);
+    if (result == 0)
+        result = kind->parse(json, request, error);
+    if (result < 0) {
+        request_free(request);
+        return result;
     }
+    *out = request;
+    return 0;
+}
+
+/* Containers that a node starts with: requests of their own, which must not be in each other's
+ * way. */
+static int check_new_container(const struct request *pod, const struct request *container,
+                               struct error *error)
+{
+    if (container->id == pod->id)
+        return error_set(error, EINVAL, "it has the id of STARTPOD itself");
+    for (size_t i = 0; i < pod->container_count; i++) {
+        if (pod->containers[i]->id == container->id)
+            return error_set(error, EINVAL, "two containers have the id %" PRIu64, container->id);
+        if (strcmp(pod->containers[i]->container, container->container) == 0)
+            return error_set(error, EINVAL, "two containers are named %s", container->container);
+    }
+    return 0;
+}
+
+static int add_container(void *context, json_t *item, struct error *error)
+{
+    struct request *pod = context;
+    struct request *container = NULL;
+    uint64_t id = 0;
+    int code = 0;
+
+    if (!json_is_object(item))
+        return error_set(error, EINVAL, "it is %s; expected an object", field_type(item));
+    code = take_id(item, WIRE_NEWCONTAINER, &id, error);
+    if (code == 0)
+        code = parse_object(item, WIRE_NEWCONTAINER, id, &container, error);
+    if (code == 0)
+        code = check_new_container(pod, container, error);
+    if (code < 0) {
+        request_free(container);
+        return code;
+    }
+    pod->containers =
+        xreallocarray(pod->containers, pod->container_count + 1, sizeof *pod->containers);
+    pod->containers[pod->container_count++] = container;
+    return 0;
+}
+
+static int parse_pod(json_t *json, struct request *request, struct error *error)
+{
+    int code = pod_parse(json, &request->pod, error);
+
+    return code < 0 ? code : field_each(json, "containers", add_container, request, error);
 }
 
 int request_parse(uint32_t code, const void *payload, size_t length, uint64_t *id,
@@ -228,8 +313,6 @@ int request_parse(uint32_t code, const void *payload, size_t length, uint64_t *i
 {
     json_error_t where;
     cleanup_json json_t *json = json_loadb(payload, length, JSON_REJECT_DUPLICATES, &where);
-    struct request *request;
-    int64_t number;
     int result;
 
     *id = 0;
@@ -238,18 +321,6 @@ int request_parse(uint32_t code, const void *payload, size_t length, uint64_t *i
                          where.text);
     if (!json_is_object(json))
         return error_set(error, EINVAL, "the payload is %s; expected an object", field_type(json));
-    result = field_integer(json, "id", 1, ID_MAX, &number, error);
-    if (result < 0)
-        return result;
-    *id = (uint64_t)number;
-    request = xcalloc(1, sizeof *request);
-    request->code = code;
-    request->id = *id;
-    result = parse_body(json, request, error);
-    if (result < 0) {
-        request_free(request);
-        return result;
-    }
-    *out = request;
-    return 0;
+    result = take_id(json, code, id, error);
+    return result < 0 ? result : parse_object(json, code, *id, out, error);
 }

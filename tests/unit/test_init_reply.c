@@ -61,13 +61,19 @@ static void every_reply_is_one_frame(void **state)
     (void)state;
     reply_ready(&out, "6.1.0", 1700, 1700000001);
     is_frame(&out, WIRE_READY,
-             "{\"version\":1,\"kernel\":\"6.1.0\",\"uptime_ms\":1700,\"clock_ns\":1700000001}");
+             "{\"version\":2,\"kernel\":\"6.1.0\",\"uptime_ms\":1700,\"clock_ns\":1700000001}");
     reply_ack(&out, WIRE_EXECCMD, 7);
     is_frame(&out, WIRE_ACK, "{\"code\":6,\"id\":7}");
-    reply_pong(&out, 8, 99);
+    reply_ack_with(&out, WIRE_PING, 8, &(const struct reply_field){"clock_ns", 99}, 1);
     is_frame(&out, WIRE_ACK, "{\"code\":12,\"id\":8,\"clock_ns\":99}");
     reply_error(&out, 6, 9, "no \"x\"");
     is_frame(&out, WIRE_ERROR, "{\"code\":6,\"id\":9,\"reason\":\"no \\\"x\\\"\"}");
+    reply_stream_error(&out, 11, "no room");
+    is_frame(&out, WIRE_ERROR, "{\"code\":14,\"id\":0,\"stream\":11,\"reason\":\"no room\"}");
+    reply_next(&out, 11, 131072);
+    is_frame(&out, WIRE_NEXT, "{\"stream\":11,\"bytes\":131072}");
+    reply_failed(&out, "init: no disk");
+    is_frame(&out, WIRE_FAILED, "{\"reason\":\"init: no disk\"}");
     reply_command_ready(&out, 1, 57);
     is_frame(&out, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":57}");
     reply_finished(&out, 1, &finish);

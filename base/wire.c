@@ -93,13 +93,22 @@ int wire_ctl_write(struct buffer *out, uint32_t code, const void *payload, size_
 int wire_io_write(struct buffer *out, uint64_t stream, const void *data, size_t count,
                   struct error *error)
 {
-    uint64_t wire_stream = htobe64(stream);
+    char header[WIRE_IO_HEADER];
 
     if (count > WIRE_IO_MAX - WIRE_IO_HEADER)
         return error_set(error, EMSGSIZE, "%s: %zu bytes are over the limit of %d", WIRE_IO_PORT,
                          count, WIRE_IO_MAX - WIRE_IO_HEADER);
-    buffer_append(out, &wire_stream, sizeof wire_stream);
-    append_u32(out, (uint32_t)(count + WIRE_IO_HEADER));
+    wire_io_header(header, stream, count);
+    buffer_append(out, header, sizeof header);
     buffer_append(out, data, count);
     return 0;
+}
+
+void wire_io_header(void *at, uint64_t stream, size_t count)
+{
+    uint64_t wire_stream = htobe64(stream);
+    uint32_t wire_length = htobe32((uint32_t)(count + WIRE_IO_HEADER));
+
+    memcpy(at, &wire_stream, sizeof wire_stream);
+    memcpy((char *)at + sizeof wire_stream, &wire_length, sizeof wire_length);
 }

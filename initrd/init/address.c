@@ -42,6 +42,11 @@ int address_parse_host(const char *text, struct address *address, struct error *
     return address_parse(text, address, error);
 }
 
+const char *address_text(const struct address *address, char text[static INET6_ADDRSTRLEN])
+{
+    return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
+}
+
 int address_parse_mac(const char *text, uint8_t mac[static MAC_SIZE], struct error *error)
 {
     uint8_t bytes[MAC_SIZE];

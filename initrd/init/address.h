@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <netinet/in.h>
 #include <stdint.h>
 
 enum { MAC_SIZE = 6 };
@@ -18,6 +19,8 @@ struct address {
 int address_parse(const char *text, struct address *address, struct error *error);
 /* As address_parse, of a text that may not have a prefix. */
 int address_parse_host(const char *text, struct address *address, struct error *error);
+/* Without the prefix, in `text`, which is returned. */
+const char *address_text(const struct address *address, char text[static INET6_ADDRSTRLEN]);
 /* `52:54:00:00:00:01` */
 int address_parse_mac(const char *text, uint8_t mac[static MAC_SIZE], struct error *error);
 

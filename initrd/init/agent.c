@@ -3,15 +3,11 @@
 #include "base/memory.h"
 #include "base/wire.h"
 #include "initrd/init/console.h"
-#include "initrd/init/fail.h"
-#include "initrd/init/identity.h"
+#include "initrd/init/container.h"
 #include "initrd/init/process.h"
-#include "initrd/init/reply.h"
-#include "initrd/init/request.h"
-#include "initrd/init/stream.h"
+#include "initrd/init/service.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -19,118 +15,65 @@
 #include <unistd.h>
 
 enum {
-    READ_SIZE = 16384,
+    READ_SIZE = 1 << 16,
+    READS_MAX = 64,        /* at once, of io: the others want their turn */
     REPLIES_MAX = 1 << 20, /* bytes that wait for the host before its requests have to wait */
 };
 
-static const uint64_t power_off_grace_ns = NS_PER_S;
+/* -- STARTPOD ---------------------------------------------------------------------------------- */
 
-static bool have_children(void)
+static void start_next_container(struct agent *agent)
 {
-    siginfo_t info;
+    struct request *container = agent->pod->containers[agent->pod_containers];
+    struct error error = {0};
 
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    if (ending_check(agent, &error) < 0 || container_create_with_pod(agent, container, &error) < 0)
+        agent_container_started(agent, error.message);
 }
 
-/* Every process is gone, and what they left in their pipes is on its way. */
-void agent_process_gone(struct agent *agent)
+/* The ACK of a node that another init gets is the last thing sent. */
+static void pod_is_done(struct agent *agent)
 {
-    if (agent->power_off_id && !agent->processes && !have_children())
-        loop_stop(agent->loop);
-}
-
-static void on_power_off_timer(void *context)
-{
-    struct agent *agent = context;
-
-    if (agent->killed) {
+    agent->configured = true;
+    if (agent->hands_over) {
         loop_stop(agent->loop);
         return;
     }
-    agent->killed = true;
-    kill(-1, SIGKILL);
-    timer_start(agent->power_off_timer, power_off_grace_ns);
+    reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, agent->pod->id);
+    channel_flush(&agent->ctl);
+    request_free(steal_pointer(&agent->pod));
 }
 
-static int power_off_begin(struct agent *agent, const struct request *request, struct error *error)
+void agent_configured(struct agent *agent, struct request *pod)
 {
-    if (agent->power_off_id)
-        return error_set(error, EALREADY, "the node is powering off already");
-    agent->power_off_id = request->id;
-    processes_abandon_readiness(agent);
-    /* ESRCH: there is nobody. */
-    if (kill(-1, SIGTERM) < 0 && errno != ESRCH)
-        return error_errno(error, "cannot end the processes");
-    kill(-1, SIGCONT);
-    timer_start(agent->power_off_timer, power_off_grace_ns);
-    return 0;
-}
-
-/* What went wrong half way cannot be undone, so there is one try. */
-static int configure(struct agent *agent, struct request *request, struct error *error)
-{
-    int code;
-
-    if (agent->assumed)
-        return error_set(error, EALREADY, "STARTPOD came already");
-    agent->assumed = true;
-    agent->startpod_id = request->id;
-    fail_node(request->pod.hostname);
-    code = identity_assume(&request->pod, error);
-    if (code < 0)
-        return code;
-    agent->configured = true;
-    if (agent->hands_over)
-        loop_stop(agent->loop); /* the ACK is the last thing sent */
+    agent->pod = request_share(pod);
+    if (pod->container_count > 0)
+        start_next_container(agent);
     else
-        reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, request->id);
-    return 0;
+        pod_is_done(agent);
 }
 
-static int execute(struct agent *agent, struct request **request, struct error *error)
+void agent_container_started(struct agent *agent, const char *failure)
 {
-    uint64_t id = (*request)->id;
-    int code;
-
-    if (agent->power_off_id)
-        return error_set(error, ESHUTDOWN, "the node is powering off");
-    if (!agent->configured || agent->hands_over)
-        return error_set(error, EPERM,
-                         agent->hands_over ? "the node runs an init of its own"
-                                           : "the node has not been configured");
-    code = process_start(agent, request, error);
-    if (code == 0)
-        reply_ack(channel_out(&agent->ctl), WIRE_EXECCMD, id);
-    return code;
-}
-
-static int serve(struct agent *agent, struct request **request, struct error *error)
-{
-    struct buffer *out = channel_out(&agent->ctl);
-    uint64_t id = (*request)->id;
-    int code = 0;
-
-    switch ((*request)->code) {
-    case WIRE_STARTPOD:
-        return configure(agent, *request, error);
-    case WIRE_EXECCMD:
-        return execute(agent, request, error);
-    case WIRE_KILLCONTAINER:
-        code = process_signal(agent, (*request)->target, (*request)->signal, error);
-        if (code == 0)
-            reply_ack(out, WIRE_KILLCONTAINER, id);
-        return code;
-    case WIRE_PING:
-        reply_ack_with(out, WIRE_PING, id, &(const struct reply_field){"clock_ns", clock_ns()}, 1);
-        return 0;
-    case WIRE_DESTROYPOD: /* the ACK is the last thing sent */
-        return power_off_begin(agent, *request, error);
-    default:
-        return error_set(error, ENOTSUP, "code %" PRIu32 " does nothing yet", (*request)->code);
+    if (failure) {
+        reply_error(channel_out(&agent->ctl), WIRE_STARTPOD, agent->pod->id, failure);
+        channel_flush(&agent->ctl);
+        request_free(steal_pointer(&agent->pod));
+    } else if (++agent->pod_containers < agent->pod->container_count) {
+        start_next_container(agent);
+    } else {
+        pod_is_done(agent);
     }
 }
 
-static void take_frame(struct agent *agent, const struct wire_ctl *frame)
+/* -- From the host ----------------------------------------------------------------------------- */
+
+static void refuse(struct agent *agent, uint32_t code, uint64_t id, const struct error *error)
+{
+    reply_error(channel_out(&agent->ctl), code, id, error->message);
+}
+
+static void take_request(struct agent *agent, const struct wire_ctl *frame)
 {
     struct request *request = NULL;
     struct error error = {0};
@@ -139,27 +82,44 @@ static void take_frame(struct agent *agent, const struct wire_ctl *frame)
         request_parse(frame->code, frame->payload, frame->payload_length, &id, &request, &error);
 
     if (code == 0)
-        code = serve(agent, &request, &error);
+        code = service(agent, request, &error);
     if (code < 0)
-        reply_error(channel_out(&agent->ctl), frame->code, id, error.message);
-    channel_flush(&agent->ctl);
+        refuse(agent, frame->code, id, &error);
     request_free(request);
 }
 
-static void take_frames(struct agent *agent)
+static void take_requests(struct agent *agent)
 {
-    size_t taken = 0;
+    const struct buffer *in = &agent->ctl_in.bytes;
+    size_t taken = 0, n = 0;
     struct error error = {0};
     struct wire_ctl frame;
-    int n;
+    int code;
 
-    while ((n = wire_ctl_read(agent->in.data + taken, agent->in.length - taken, &frame, &error)) >
-           0) {
-        taken += (size_t)n;
-        take_frame(agent, &frame);
-    }
-    must(n, &error);
-    buffer_consume(&agent->in, taken);
+    do {
+        code = framing_ctl(&agent->ctl_in.framing, in->data + taken, in->length - taken, &frame, &n,
+                           &error);
+        taken += n;
+        if (code > 0)
+            take_request(agent, &frame);
+        else if (code < 0)
+            refuse(agent, frame.code, 0, &error);
+        channel_flush(&agent->ctl);
+    } while (code != 0);
+    buffer_consume(&agent->ctl_in.bytes, taken);
+}
+
+/* False when the port has nothing more now. */
+static bool read_some(int port, struct inbox *inbox)
+{
+    struct buffer *bytes = &inbox->bytes;
+    ssize_t n;
+
+    buffer_reserve(bytes, READ_SIZE);
+    n = read(port, bytes->data + bytes->length, READ_SIZE);
+    if (n > 0)
+        bytes->length += (size_t)n;
+    return n > 0;
 }
 
 /* The port reports an edge only: everything is read, unless the host leaves its answers lying, and
@@ -167,26 +127,53 @@ static void take_frames(struct agent *agent)
 static void on_ctl(void *context)
 {
     struct agent *agent = context;
-    ssize_t n = 1;
 
-    while (n > 0 && channel_backlog(&agent->ctl) < REPLIES_MAX) {
-        buffer_reserve(&agent->in, READ_SIZE);
-        n = read(agent->ctl.fd, agent->in.data + agent->in.length, READ_SIZE);
-        if (n > 0) {
-            agent->in.length += (size_t)n;
-            take_frames(agent);
-        }
-    }
-    agent_process_gone(agent);
+    while (channel_backlog(&agent->ctl) < REPLIES_MAX && read_some(agent->ctl.fd, &agent->ctl_in))
+        take_requests(agent);
+    ending_progress(agent);
 }
 
-/* The host sends nothing on io: what wakes it is room. */
+static void take_input(struct agent *agent)
+{
+    const struct buffer *in = &agent->io_in.bytes;
+    size_t taken = 0, n = 0;
+    struct error error = {0};
+    struct wire_io frame;
+    int code;
+
+    do {
+        code = framing_io(&agent->io_in.framing, in->data + taken, in->length - taken, &frame, &n,
+                          &error);
+        taken += n;
+        if (code > 0)
+            inlets_take(agent, &frame);
+        else if (code < 0)
+            inlets_refuse(agent, frame.stream, error.message);
+    } while (code != 0);
+    buffer_consume(&agent->io_in.bytes, taken);
+}
+
+static void read_io(void *context)
+{
+    struct agent *agent = context;
+    int reads = 0;
+
+    while (reads < READS_MAX && read_some(agent->io.fd, &agent->io_in)) {
+        take_input(agent);
+        reads++;
+    }
+    if (reads == READS_MAX)
+        loop_post(agent->loop, read_io, agent);
+}
+
+/* What wakes io is room for what waits, or input, or both. */
 static void on_io(void *context)
 {
     struct agent *agent = context;
 
     streams_resume(agent);
-    agent_process_gone(agent);
+    read_io(agent);
+    ending_progress(agent);
 }
 
 /* A look at the child before it is reaped: while it is a zombie, its process group cannot be
@@ -199,13 +186,16 @@ static void on_child(void *context, int number)
     (void)number;
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid) {
         processes_dying(agent, info.si_pid);
-        if (waitpid(info.si_pid, NULL, 0) == info.si_pid)
-            processes_reaped(agent, &info);
+        if (waitpid(info.si_pid, NULL, 0) == info.si_pid && !processes_reaped(agent, &info))
+            containers_reaped(agent, &info);
         info.si_pid = 0;
     }
+    streams_resume(agent);
     channel_flush(&agent->ctl);
-    agent_process_gone(agent);
+    ending_progress(agent);
 }
+
+/* -- Life -------------------------------------------------------------------------------------- */
 
 static void send_ready(struct agent *agent)
 {
@@ -227,7 +217,7 @@ int agent_start(struct agent *agent, int ctl, int io, bool hands_over, struct er
     code = loop_new(&agent->loop, error);
     if (code < 0)
         return code;
-    agent->power_off_timer = loop_timer(agent->loop, on_power_off_timer, agent);
+    ending_init(agent);
     code = loop_signal(agent->loop, SIGCHLD, on_child, agent, error);
     if (code == 0)
         code = channel_open(&agent->ctl, agent->loop, ctl, on_ctl, agent, error);
@@ -240,16 +230,16 @@ int agent_start(struct agent *agent, int ctl, int io, bool hands_over, struct er
 
 bool agent_serve(struct agent *agent)
 {
-    bool ends;
+    uint64_t power_off_id;
 
     loop_run(agent->loop);
-    ends = agent->power_off_id > 0;
+    power_off_id = agent->ending.power_off_id;
     channel_finish(&agent->io);
     console_drain(); /* the host ends the machine at the acknowledgement, and a token may be last */
-    if (ends)
-        reply_ack(channel_out(&agent->ctl), WIRE_DESTROYPOD, agent->power_off_id);
+    if (power_off_id)
+        reply_ack(channel_out(&agent->ctl), WIRE_DESTROYPOD, power_off_id);
     else
-        reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, agent->startpod_id);
+        reply_ack(channel_out(&agent->ctl), WIRE_STARTPOD, agent->pod->id);
     channel_finish(&agent->ctl);
-    return !ends;
+    return !power_off_id;
 }

@@ -5,37 +5,51 @@
 
 #include "base/loop.h"
 #include "initrd/init/channel.h"
+#include "initrd/init/ending.h"
+#include "initrd/init/framing.h"
+#include "initrd/init/ids.h"
+#include "initrd/init/request.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+struct container;
+struct inlet;
 struct process;
 struct stream;
+
+/* What came on a port and is not a whole frame yet. */
+struct inbox {
+    struct buffer bytes;
+    struct framing framing;
+};
 
 struct agent {
     struct loop *loop;
     struct channel ctl, io;
-    struct buffer in; /* of ctl, what is not a whole frame yet */
-    bool hands_over;  /* once the node is what STARTPOD says, another init has it */
-    bool assumed;     /* STARTPOD came and was tried */
-    bool configured;  /* it came and was carried out */
-    uint64_t startpod_id;
+    struct inbox ctl_in, io_in;
+    bool hands_over;           /* once the node is what STARTPOD says, another init has it */
+    bool assumed;              /* STARTPOD came and was tried */
+    bool configured;           /* it came and was carried out */
+    struct request *pod;       /* STARTPOD, shared, while it is not answered; or NULL */
+    size_t pod_containers;     /* of which so many were started */
     struct process *processes; /* that are not over in every respect */
-    uint64_t *finished;        /* ids of commands that are */
-    size_t finished_count;
+    struct ids ids;            /* of all commands and transfers that there ever were */
+    struct container *containers;
+    struct inlet *inlets;                  /* streams to the guest that the host has not closed */
     struct stream *stalled, **stalled_end; /* wait for room on io, the longest waiting first */
-    uint64_t power_off_id;                 /* of the request; 0: none came */
-    struct timer *power_off_timer;
-    bool killed; /* SIGKILL went to all */
+    struct ending ending;
 };
 
 /* Takes over both ports (-1: there is none) and sends READY. */
 int agent_start(struct agent *agent, int ctl, int io, bool hands_over, struct error *error);
 /* Returns true when the node is configured and its own init shall have it, false when the host
- * asked for the end and every process is gone; either way the host has all that was sent. A ctl
- * stream that cannot be followed any more ends in fail(). */
+ * asked for the end and every process is gone; either way the host has all that was sent. */
 bool agent_serve(struct agent *agent);
-/* A command is over in every respect: goes on with the end where that waited for it. */
-void agent_process_gone(struct agent *agent);
+/* The machine is what STARTPOD says, but for its containers: goes on with them, then answers. */
+void agent_configured(struct agent *agent, struct request *pod);
+/* One of those runs, or (`failure`) could not be started. */
+void agent_container_started(struct agent *agent, const char *failure);
 
 #endif

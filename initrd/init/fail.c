@@ -84,6 +84,12 @@ int fail_catch_signals(struct error *error)
     return 0;
 }
 
+void fail_release_signals(void)
+{
+    for (size_t i = 0; i < array_size(fatal_signals); i++)
+        signal(fatal_signals[i].number, SIG_DFL);
+}
+
 void fail(const struct error *error)
 {
     cleanup_free char *reason = xasprintf("init: %s", error->message);

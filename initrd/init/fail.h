@@ -13,6 +13,8 @@ void fail_node(const char *node);
 void fail_channel(struct channel *ctl);
 /* Has SIGSEGV and its like in init itself reported as a result. */
 int fail_catch_signals(struct error *error);
+/* For a child of init: nothing is caught any more. */
+void fail_release_signals(void);
 /* Reports "init: <message>" on the console and on ctl, then powers off. */
 void fail(const struct error *error) __attribute__((noreturn));
 /* fail() if `code` is negative. */

@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "base/memory.h"
+#include "initrd/init/names.h"
 #include "initrd/init/network.h"
 
 #include <errno.h>
@@ -108,5 +109,7 @@ int identity_assume(struct pod *pod, struct error *error)
         code = set_host_name(pod->hostname, error);
     if (code == 0)
         code = make_machine_id(pod, error);
-    return code < 0 ? code : network_set_up(pod, error);
+    if (code == 0)
+        code = network_set_up(pod, error);
+    return code < 0 ? code : names_set_up(pod, error);
 }

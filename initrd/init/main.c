@@ -1,6 +1,7 @@
 /* PID 1 of a duet guest. docs/control-channel.md says what it is told and what it answers. */
 #include "base/memory.h"
 #include "initrd/init/agent.h"
+#include "initrd/init/child.h"
 #include "initrd/init/cmdline.h"
 #include "initrd/init/console.h"
 #include "initrd/init/fail.h"
@@ -9,7 +10,6 @@
 #include "initrd/init/mounts.h"
 #include "initrd/init/ports.h"
 #include "initrd/init/reply.h"
-#include "initrd/init/spawn.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -121,7 +121,7 @@ static void become_foreign_init(const struct config *config)
     struct error error = {0};
 
     must(mounts_undo(&error), &error);
-    spawn_reset_signals();
+    child_unblock_signals();
     execve(config->exec, argv, environ);
     must(error_errno(&error, "cannot run %s", config->exec), &error);
 }

@@ -24,11 +24,6 @@ static size_t address_size(const struct address *address)
     return address->family == AF_INET ? 4 : 16;
 }
 
-static const char *address_text(const struct address *address, char text[static INET6_ADDRSTRLEN])
-{
-    return inet_ntop(address->family, address->bytes, text, INET6_ADDRSTRLEN);
-}
-
 /* Searching a dump of links: by the MAC address that the device has now, until it has `flags`. */
 struct search {
     const uint8_t *mac;
@@ -283,34 +278,6 @@ static int set_sysctl(const struct pod_sysctl *sysctl, struct error *error)
     return files_set(path, sysctl->value, error);
 }
 
-static void add_names(struct buffer *hosts, const struct pod_addresses *addresses, const char *name)
-{
-    char text[INET6_ADDRSTRLEN];
-
-    for (size_t i = 0; i < addresses->count; i++)
-        buffer_printf(hosts, "%s\t%s\n", address_text(&addresses->items[i], text), name);
-}
-
-/* Behind what the image's own file may have: the first line that has a name wins. */
-static int write_hosts(const struct pod *pod, struct error *error)
-{
-    cleanup_buffer struct buffer text = {0};
-    cleanup_fd int fd = -1;
-
-    buffer_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n");
-    for (size_t i = 0; i < pod->interface_count; i++)
-        add_names(&text, &pod->interfaces[i].addresses, pod->hostname);
-    buffer_printf(&text, "127.0.1.1\t%s\n", pod->hostname);
-    for (size_t i = 0; i < pod->host_count; i++)
-        add_names(&text, &pod->hosts[i].addresses, pod->hosts[i].name);
-    if (mkdir("/etc", 0755) < 0 && errno != EEXIST)
-        return error_errno(error, "cannot make /etc");
-    fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0 || write(fd, text.data, text.length) != (ssize_t)text.length)
-        return error_errno(error, "cannot write /etc/hosts");
-    return 0;
-}
-
 static int set_up_links(int netlink, const struct pod *pod, struct error *error)
 {
     cleanup_free int *indexes = xcalloc(pod->interface_count, sizeof *indexes);
@@ -320,6 +287,15 @@ static int set_up_links(int netlink, const struct pod *pod, struct error *error)
         code = start_link(netlink, &pod->interfaces[i], indexes[i], error);
     for (size_t i = 0; code == 0 && i < pod->interface_count; i++)
         code = finish_link(netlink, &pod->interfaces[i], indexes[i], error);
+    return code;
+}
+
+static int add_routes(int netlink, const struct pod *pod, struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < pod->route_count; i++)
+        code = add_route(netlink, &pod->routes[i], error);
     return code;
 }
 
@@ -334,7 +310,29 @@ int network_set_up(const struct pod *pod, struct error *error)
         code = set_up_links(netlink, pod, error);
     for (size_t i = 0; code == 0 && i < pod->sysctl_count; i++)
         code = set_sysctl(&pod->sysctls[i], error);
-    for (size_t i = 0; code == 0 && i < pod->route_count; i++)
-        code = add_route(netlink, &pod->routes[i], error);
-    return code < 0 ? code : write_hosts(pod, error);
+    return code < 0 ? code : add_routes(netlink, pod, error);
+}
+
+int network_add_links(const struct pod *pod, struct error *error)
+{
+    cleanup_fd int netlink = -1;
+    int code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
+
+    return code < 0 ? code : set_up_links(netlink, pod, error);
+}
+
+int network_add_routes(const struct pod *pod, struct error *error)
+{
+    cleanup_fd int netlink = -1;
+    int code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
+
+    return code < 0 ? code : add_routes(netlink, pod, error);
+}
+
+int network_raise_loopback(struct error *error)
+{
+    cleanup_fd int netlink = -1;
+    int code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
+
+    return code < 0 ? code : raise_link(netlink, LOOPBACK_INDEX, "lo", 0, error);
 }

@@ -1,4 +1,4 @@
-/* Links, addresses, sysctls, routes and /etc/hosts, as STARTPOD says. */
+/* Links, addresses, sysctls and routes, as STARTPOD says, and what comes later. */
 #ifndef DUET_INIT_NETWORK_H
 #define DUET_INIT_NETWORK_H
 
@@ -7,5 +7,10 @@
 /* Returns when everything can be used: links have their carrier, addresses skip duplicate
  * detection. Waits up to 5 s for a NIC that is not there yet, and as long for its carrier. */
 int network_set_up(const struct pod *pod, struct error *error);
+/* Those of the pod alone; the waiting is the same. */
+int network_add_links(const struct pod *pod, struct error *error);
+int network_add_routes(const struct pod *pod, struct error *error);
+/* In the network namespace that the caller is in. */
+int network_raise_loopback(struct error *error);
 
 #endif

@@ -1,12 +1,16 @@
 #include "initrd/init/ready.h"
 
 #include "base/memory.h"
+#include "initrd/init/container.h"
 #include "initrd/init/files.h"
 #include "initrd/init/matcher.h"
 #include "initrd/init/reply.h"
 #include "initrd/init/sockets.h"
 #include "initrd/init/spawn.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,27 +25,52 @@ struct readiness {
     pid_t probe;               /* READY_COMMAND: that runs; 0: none */
 };
 
-static bool table_has(const char *path, uint16_t port, int state)
+/* The process whose world the command's is: its container's first, or init. 0 when that has ended,
+ * and nothing will be ready any more. */
+static pid_t world_of(const struct process *process)
 {
+    return process->container ? container_sandbox(process->container) : getpid();
+}
+
+/* `name`: "tcp", …, as the world's network namespace has it. */
+static bool table_has(pid_t world, const char *name, uint16_t port, int state)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/net/%s", (int)world, name);
     cleanup_buffer struct buffer table = {0};
 
     return files_read(path, &table, NULL) == 0 &&
            sockets_have(table.data, table.length, port, state);
 }
 
-static bool is_ready(const struct exec_request *exec)
+/* Links in `path` lead nowhere else than within the world (openat2(2), Linux 5.6). */
+static bool path_exists(pid_t world, const char *path)
 {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    cleanup_free char *root_path = xasprintf("/proc/%d/root", (int)world);
+    cleanup_fd int root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cleanup_fd int found = -1;
+
+    if (root >= 0)
+        found = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return found >= 0;
+}
+
+static bool is_ready(const struct process *process)
+{
+    const struct exec_request *exec = &process->request->exec;
     uint16_t port = exec->ready_port;
+    pid_t world = world_of(process);
 
     switch (exec->ready) {
     case READY_TCP:
-        return table_has("/proc/net/tcp", port, SOCKETS_LISTEN) ||
-               table_has("/proc/net/tcp6", port, SOCKETS_LISTEN);
+        return table_has(world, "tcp", port, SOCKETS_LISTEN) ||
+               table_has(world, "tcp6", port, SOCKETS_LISTEN);
     case READY_UDP:
-        return table_has("/proc/net/udp", port, SOCKETS_ANY_STATE) ||
-               table_has("/proc/net/udp6", port, SOCKETS_ANY_STATE);
+        return table_has(world, "udp", port, SOCKETS_ANY_STATE) ||
+               table_has(world, "udp6", port, SOCKETS_ANY_STATE);
     case READY_PATH:
-        return access(exec->ready_text, F_OK) == 0;
+        return process->container ? path_exists(world, exec->ready_text)
+                                  : access(exec->ready_text, F_OK) == 0;
     default:
         return false;
     }
@@ -60,7 +89,7 @@ static void announce(struct readiness *readiness)
     struct process *process = readiness->process;
     struct channel *ctl = &process->agent->ctl;
 
-    reply_command_ready(channel_out(ctl), process->request->id,
+    reply_command_ready(channel_out(ctl), process->id,
                         (clock_ns() - process->start_ns) / NS_PER_MS);
     channel_flush(ctl);
     process->readiness = NULL;
@@ -70,7 +99,11 @@ static void announce(struct readiness *readiness)
 /* A probe that cannot be started, because memory is short perhaps, is a probe that failed. */
 static void start_probe(struct readiness *readiness)
 {
-    if (spawn_probe(&readiness->process->request->exec, &readiness->probe, NULL) < 0)
+    const struct process *process = readiness->process;
+    pid_t world = world_of(process);
+
+    if (!world || spawn_probe(&process->request->exec, process->container ? world : 0,
+                              &readiness->probe, NULL) < 0)
         look_again(readiness);
 }
 
@@ -81,7 +114,7 @@ static void on_timer(void *context)
 
     if (process->request->exec.ready == READY_COMMAND) {
         start_probe(readiness);
-    } else if (is_ready(&process->request->exec)) {
+    } else if (is_ready(process)) {
         announce(readiness);
         process_progress(process);
     } else {
@@ -106,12 +139,19 @@ struct readiness *readiness_new(struct process *process)
     return readiness;
 }
 
+/* Its process group may be yet to come. */
+static void kill_probe(pid_t probe)
+{
+    if (kill(-probe, SIGKILL) < 0)
+        kill(probe, SIGKILL);
+}
+
 void readiness_free(struct readiness *readiness)
 {
     if (!readiness)
         return;
     if (readiness->probe)
-        kill(-readiness->probe, SIGKILL);
+        kill_probe(readiness->probe);
     timer_free(readiness->timer);
     matcher_free(readiness->out);
     matcher_free(readiness->err);

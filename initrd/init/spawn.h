@@ -7,16 +7,22 @@
 #include <sys/types.h>
 
 struct spawned {
-    pid_t pid;    /* leader of a session and a process group of its own */
-    int out, err; /* reading ends of its output, non-blocking; the caller closes them */
+    pid_t pid;    /* leader of a session and a process group of its own, once it runs */
+    int reports;  /* ends when the program runs, or has a report (report.h) of why not */
+    int in;       /* writing end of its standard input; -1: it is /dev/null */
+    int out, err; /* reading ends of its output; -1: `out` is the terminal's end, as `in` is */
 };
 
-/* Runs the command with /dev/null as standard input and the base environment under its own.
- * Returns when the program runs; a failure says what was missing. */
-int spawn(const struct exec_request *exec, struct spawned *spawned, struct error *error);
-/* Runs `/bin/sh -c TEXT` in the command's directory and environment, without input and output. */
-int spawn_probe(const struct exec_request *exec, pid_t *pid, struct error *error);
-/* Takes away what init did to its signals and exec does not: for a program that takes its place. */
-void spawn_reset_signals(void);
+/* Starts a process that is to become the command, in the node or in the container that the process
+ * `sandbox` holds together (0: none). The caller closes what it gets, none of which blocks. */
+int spawn(const struct exec_request *exec, bool has_input, pid_t sandbox, struct spawned *spawned,
+          struct error *error);
+/* Runs `/bin/sh -c TEXT` in the command's place and environment, without input and output; when it
+ * cannot be run, it exits with 127. */
+int spawn_probe(const struct exec_request *exec, pid_t sandbox, pid_t *pid, struct error *error);
+
+/* A pipe of which only init's end, `end` (0 or 1), does not block; `size` in bytes as far as the
+ * kernel grants it, or 0. The caller closes both. */
+int spawn_pipe(int ends[2], int end, int size, struct error *error);
 
 #endif

@@ -18,7 +18,6 @@ struct output {
     uint64_t judged;       /* of these, the ones that came before the judgement; all until then */
     struct buffer kept;    /* the first of the judged */
     struct digest *digest; /* of standard output, until command_result; else NULL */
-    bool closed;           /* the guest closed the stream */
 };
 
 struct command {
@@ -29,7 +28,7 @@ struct command {
     struct buffer recent; /* its end, in which that may have begun */
     char trouble[256];
     bool ended, judged;
-    struct agent_event end;
+    struct control_end end;
     char sha256[DIGEST_HEX_SIZE]; /* of standard output, from command_result on */
 };
 
@@ -118,31 +117,21 @@ static void look_for_part(struct command *command, const char *bytes, size_t cou
         buffer_consume(recent, recent->length - (length - 1));
 }
 
-int command_output(struct command *command, bool standard_error, const char *bytes, size_t count,
-                   struct error *error)
+void command_output(struct command *command, bool standard_error, const char *bytes, size_t count)
 {
     struct output *output = standard_error ? &command->err : &command->out;
     size_t room = COMMAND_KEPT_BYTES - output->kept.length;
 
-    if (output->closed && count == 1 && !standard_error)
-        return 0; /* hyperstart's exit status, which CMDFINISHED tells as well */
-    if (output->closed)
-        return error_set(error, EBADMSG,
-                         "the guest sent %zu bytes on a stream of \"%s\" that it "
-                         "had closed",
-                         count, command->name);
-    output->closed = count == 0;
     write_file(command, output, bytes, count);
     output->bytes += count;
     if (command->judged)
-        return 0;
+        return;
     buffer_append(&output->kept, bytes, count < room ? count : room);
     if (!standard_error)
         look_for_part(command, bytes, count);
     if (output->digest)
         digest_update(output->digest, bytes, count);
     output->judged += count;
-    return 0;
 }
 
 const char *command_trouble(const struct command *command)
@@ -150,21 +139,16 @@ const char *command_trouble(const struct command *command)
     return command->trouble[0] ? command->trouble : NULL;
 }
 
-void command_finished(struct command *command, const struct agent_event *event)
+void command_finished(struct command *command, const struct control_end *end)
 {
     command->ended = true;
-    command->end = *event;
+    command->end = *end;
+    command->end.reason = NULL; /* it lives no longer than the call */
 }
 
 bool command_ended(const struct command *command)
 {
     return command->ended;
-}
-
-bool command_complete(const struct command *command)
-{
-    return command->ended && command->out.bytes >= command->end.stdout_bytes &&
-           command->err.bytes >= command->end.stderr_bytes;
 }
 
 /* -- Judgement --------------------------------------------------------------------------------- */

@@ -30,6 +30,8 @@ void node_fault(struct node *node, enum verdict verdict, bool lost, const char *
     char *reason;
     int n;
 
+    if (node->frozen)
+        return;
     node->lost = node->lost || lost;
     if (node->fault != VERDICT_PASSED && verdict_worse(node->fault, verdict) == node->fault)
         return;
@@ -135,6 +137,8 @@ static void on_console(void *context, const char *bytes, size_t count)
     struct node *node = context;
 
     scanner_feed(node->scanner, bytes, count);
+    if (node->on_console)
+        node->on_console(node->console_context, bytes, count);
 }
 
 /* -- The machine ------------------------------------------------------------------------------- */
@@ -288,7 +292,6 @@ int node_new(const struct node_options *options, struct node **out, struct error
     node->options.directory = node->directory = xstrdup(options->directory);
     node->options.relative = node->relative = xstrdup(options->relative);
     node->fault = VERDICT_PASSED;
-    node->next_id = 1000000; /* of pings and the like: clear of the commands' ids */
     code = scanner_new(&node->scanner, prefixes, array_size(prefixes), on_scanned, node, error);
     if (code < 0) {
         node_free(node);
@@ -299,6 +302,7 @@ int node_new(const struct node_options *options, struct node **out, struct error
     make_env(node);
     node->command_count = options->spec->background_count + options->spec->step_count;
     node->commands = xcalloc(node->command_count, sizeof *node->commands);
+    node_open_channel(node);
     *out = node;
     return 0;
 }
@@ -307,12 +311,13 @@ void node_free(struct node *node)
 {
     if (!node)
         return;
+    control_free(node->control);
     vm_free(node->vm);
     scanner_free(node->scanner);
     timer_free(node->deadline);
     timer_free(node->ping);
     for (size_t i = 0; i < node->command_count && node->commands; i++)
-        command_free(node->commands[i]);
+        command_free(node->commands[i].command);
     free(node->commands);
     for (size_t i = 0; i < node->token_count; i++)
         result_token_free(&node->tokens[i]);
@@ -405,6 +410,40 @@ void node_stop(struct node *node, bool now)
     }
 }
 
+/* -- For somebody who works on it -------------------------------------------------------------- */
+
+void node_freeze(struct node *node)
+{
+    node->frozen = true;
+    if (node->state < NODE_STOPPING)
+        timer_stop(node->deadline);
+    timer_stop(node->ping);
+}
+
+void node_share(struct node *node, const struct node_others *others)
+{
+    node->others = others ? *others : (struct node_others){0};
+}
+
+void node_listen(struct node *node, void (*console)(void *context, const char *bytes, size_t count),
+                 void *context)
+{
+    node->on_console = console;
+    node->console_context = context;
+}
+
+struct control *node_control(struct node *node)
+{
+    bool serves = node->booted && !node_is_foreign(node) && node->state != NODE_GONE;
+
+    return serves && !control_is_broken(node->control) ? node->control : NULL;
+}
+
+struct vm *node_vm(struct node *node)
+{
+    return node->vm;
+}
+
 /* -- Questions --------------------------------------------------------------------------------- */
 
 enum node_state node_state(const struct node *node)
@@ -464,6 +503,7 @@ void node_activity(const struct node *node, char *text, size_t size)
         [NODE_SAVING] = "being saved",
         [NODE_WAITING] = "waiting for other nodes",
         [NODE_TOKEN] = "waiting for its result token",
+        [NODE_HELD] = "up",
         [NODE_DONE] = "waiting for the other nodes to finish",
         [NODE_STOPPING] = "stopping",
         [NODE_GONE] = "gone",

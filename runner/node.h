@@ -23,9 +23,10 @@ enum node_state {
     NODE_WAITING,     /* for the nodes it comes after; node_go -> BACKGROUND, STEPS or DONE, a
                          foreign one's -> CONFIGURING: nothing holds it back after that */
     NODE_BACKGROUND,  /* processes start, one after another; the last is ready, the node up ->
-                         STEPS or DONE */
+                         STEPS, DONE or HELD */
     NODE_STEPS,       /* one after another; the last one passed -> DONE */
     NODE_TOKEN,       /* a foreign or raw init runs; its result token says passed -> DONE */
+    NODE_HELD,        /* it is up and kept for somebody; node_stop -> STOPPING */
     NODE_DONE,        /* it has said that it passed; node_stop -> STOPPING, from any state */
     NODE_STOPPING,    /* processes end, the guest powers off; QEMU is gone -> GONE */
     NODE_GONE,        /* nothing of it is left */
@@ -44,6 +45,7 @@ struct node_options {
     const struct vm_spec *machine; /* until node_free */
     const char *pod;               /* pod_make's, likewise */
     uint64_t seed;                 /* of the run */
+    bool hold;                     /* no steps are run: it is kept when it is up */
     const char *directory;         /* of the node's files: absolute, exists */
     const char *relative;          /* the same, from the run's directory */
     void (*changed)(void *context);
@@ -62,6 +64,26 @@ void node_go(struct node *node);
 void node_time_out(struct node *node, uint64_t timeout_ns);
 /* Ends the node's processes and its machine; at once where `now` is true. Any number of times. */
 void node_stop(struct node *node, bool now);
+
+/* Somebody has the case now: nothing that comes from here on is a fault or is judged, and no
+ * further step starts. */
+void node_freeze(struct node *node);
+
+/* What another user of its control channel is sent: control.h's other_ctl and other_io. */
+struct node_others {
+    void (*ctl)(void *context, uint64_t base, const struct wire_ctl *frame);
+    void (*io)(void *context, uint64_t base, const struct wire_io *frame);
+    void *context;
+};
+/* One at a time; until then, and with NULL again, there are no other users. */
+void node_share(struct node *node, const struct node_others *others);
+/* Calls `console` with what the guest prints, as it comes. One at a time; NULL ends it. */
+void node_listen(struct node *node, void (*console)(void *context, const char *bytes, size_t count),
+                 void *context);
+/* Its channel, while duet's init serves there; else NULL. */
+struct control *node_control(struct node *node);
+/* Its machine, from node_start to node_free; NULL where it could not be asked for. */
+struct vm *node_vm(struct node *node);
 
 enum node_state node_state(const struct node *node);
 const char *node_name(const struct node *node);

@@ -1,25 +1,38 @@
-/* What node.c (life), node_talk.c (conversation) and node_result.c (findings) share. */
+/* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps)
+ * and node_result.c (findings) share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
 
 #include "runner/command.h"
 #include "runner/node.h"
 
-#define CONFIGURE_NS (30 * NS_PER_S) /* from STARTPOD to its ACK */
-#define PING_NS      (2 * NS_PER_S)
-#define SILENCE_NS   (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
-#define BACKSTOP_NS  (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
-#define STOP_NS      (2 * NS_PER_S)  /* background processes with a stop signal of their own */
-#define POWEROFF_NS  (4 * NS_PER_S)
+#define CONFIGURE_NS     (30 * NS_PER_S) /* from STARTPOD to its ACK */
+#define PING_NS          (2 * NS_PER_S)
+#define SILENCE_NS       (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
+#define NODE_BACKSTOP_NS (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
+#define STOP_NS          (2 * NS_PER_S)  /* background processes with a stop signal of their own */
+#define POWEROFF_NS      (4 * NS_PER_S)
 
 enum { TOKENS_MAX = 64 }; /* of one node; a guest that sends more says nothing new */
+
+/* A background process or a step that was started. */
+struct node_command {
+    struct node *node;
+    struct command *command; /* NULL: it was not */
+    struct control_command *running;
+};
 
 struct node {
     struct node_options options;
     char *directory, *relative; /* what the options name */
     enum node_state state;
     struct vm *vm;
+    struct control *control;
     struct scanner *scanner;
+    struct node_others others; /* node_share */
+    void (*on_console)(void *context, const char *bytes, size_t count);
+    void *console_context;
+    bool frozen; /* node_freeze */
 
     enum verdict fault; /* VERDICT_PASSED: none */
     char *fault_reason;
@@ -31,17 +44,14 @@ struct node {
 
     struct timer *deadline; /* of the state or the command that runs */
     struct timer *ping;
-    uint64_t ping_id;      /* of the last one */
     uint64_t ping_sent_ns; /* 0: answered */
     uint64_t answered_ns, cpu_at_answer_ms;
-    uint64_t next_id;
-    uint64_t startpod_id;
     char *refusal; /* why it is not saved, or not forked */
 
     struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
     struct suite_pairs env;
     char seed[24];
-    struct command **commands; /* background, then steps: a command's id is its index + 1 */
+    struct node_command *commands; /* background, then steps */
     size_t command_count;
     size_t current; /* how many were started; the last of them runs in BACKGROUND, STEPS */
     size_t judged;  /* steps before this one have ended by themselves and were judged */
@@ -73,6 +83,8 @@ void node_give_up(struct node *node, const char *activity);
 bool node_refuses_start(struct node *node, const char *message);
 
 /* node_talk.c */
+/* Its channel, before its machine starts. */
+void node_open_channel(struct node *node);
 void node_on_ctl(void *context, const struct wire_ctl *frame);
 void node_on_io(void *context, const struct wire_io *frame);
 void node_on_deadline(void *context);
@@ -81,10 +93,22 @@ void node_on_ping(void *context);
 void node_booted(struct node *node);
 /* Tells it. */
 void node_configure(struct node *node);
-/* Starts the next background process or step, or finds that there is none. */
-void node_next_command(struct node *node);
 /* Asks init to end: first the processes with a stop signal of their own, then all, then power. */
 void node_ask_to_stop(struct node *node);
+/* What became of a request that was to be sent. */
+void node_sent(struct node *node, int code, const struct error *error);
+/* Init's ERROR. */
+void node_refused(struct node *node, const char *reason);
+void node_start_deadline(struct node *node, uint64_t timeout_ns);
+
+/* node_commands.c */
+/* Starts the next background process or step, or finds that there is none. */
+void node_next_command(struct node *node);
 void node_describe_command(const struct node *node, size_t index, char *text, size_t size);
+/* Sends those that want another signal than DESTROYPOD's theirs; whether there are any. */
+bool node_signal_background(struct node *node);
+bool node_has_signalled_left(const struct node *node);
+/* The first background process that is not ready in its time. */
+void node_late_background(struct node *node);
 
 #endif

@@ -28,18 +28,19 @@ static void take_blame(const struct node *node, struct step_result *step)
 static void add_steps(struct node *node, struct node_result *result)
 {
     for (size_t i = 0; i < node->command_count; i++) {
+        struct command *command = node->commands[i].command;
         struct step_result *step;
 
-        if (!node->commands[i])
+        if (!command)
             continue;
         step = node_result_add_step(result);
-        command_result(node->commands[i], step);
+        command_result(command, step);
         if (i >= node->judged && !step->background)
             cut_off(node, step);
         if (i + 1 == node->blamed)
             take_blame(node, step);
-        if (command_trouble(node->commands[i]) && !step->reason)
-            step->reason = xstrdup(command_trouble(node->commands[i]));
+        if (command_trouble(command) && !step->reason)
+            step->reason = xstrdup(command_trouble(command));
     }
 }
 

@@ -39,6 +39,7 @@ struct vm {
     int stops;                                               /* how often vm_stop was called */
     int send_code;                                           /* what vm_send returns; 0 */
     uint64_t cpu_ms;                                         /* what vm_cpu_ms returns */
+    size_t io_bytes;                                         /* that were sent on io */
     const char *log_failure;                                 /* of the console's log */
     struct vm_gone gone;
 };
@@ -110,7 +111,7 @@ uint64_t vm_cpu_ms(const struct vm *vm)
     return vm->cpu_ms;
 }
 
-int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *error)
+int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, struct error *error)
 {
     struct fake_request *request;
 
@@ -119,11 +120,19 @@ int vm_send(struct vm *vm, uint32_t code, const char *payload, struct error *err
     assert_true(vm->request_count < FAKE_REQUESTS_MAX);
     request = &vm->requests[vm->request_count++];
     request->code = code;
-    request->json = cJSON_Parse(payload);
+    request->json = cJSON_ParseWithLength(payload, count);
     assert_non_null(request->json);
     if (vm->host->on_request)
         vm->host->on_request(vm->host->context, vm, request);
     return 0;
+}
+
+int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count, struct error *error)
+{
+    (void)stream;
+    (void)bytes;
+    vm->io_bytes += count;
+    return vm->send_code < 0 ? error_set(error, -vm->send_code, "the guest cannot be told") : 0;
 }
 
 void vm_console_state(const struct vm *vm, struct vm_console_state *state)
@@ -162,7 +171,7 @@ guest_says(struct vm *vm, enum wire_code code, const char *format, ...)
 static inline void guest_is_ready(struct vm *vm)
 {
     guest_says(vm, WIRE_READY,
-               "{\"version\":1,\"kernel\":\"6.1\",\"uptime_ms\":1500,\"clock_ns\":1}");
+               "{\"version\":2,\"kernel\":\"6.1\",\"uptime_ms\":1500,\"clock_ns\":1}");
 }
 
 static inline void guest_acks(struct vm *vm, enum wire_code request, uint64_t id)
@@ -179,6 +188,12 @@ static inline void guest_writes(struct vm *vm, uint64_t stream, const char *text
 {
     vm->calls.io(vm->context,
                  &(struct wire_io){.stream = stream, .data = text, .length = strlen(text)});
+}
+
+/* The exit status, behind the end of standard output. */
+static inline void guest_writes_status(struct vm *vm, uint64_t stream, char status)
+{
+    vm->calls.io(vm->context, &(struct wire_io){.stream = stream, .data = &status, .length = 1});
 }
 
 /* `status` is that of wait(1)'s user: 128 + `signal` where there was one. */

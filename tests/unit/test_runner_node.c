@@ -151,7 +151,7 @@ static void the_end_and_the_output_come_in_any_order(void **state)
         }
         assert_int_equal(node_state(fixture->node), NODE_DONE);
         guest_writes(fixture->vm, 6, "");
-        guest_writes(fixture->vm, 6, "\1"); /* hyperstart's status byte */
+        guest_writes_status(fixture->vm, 6, 0);
         assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
         node_stop(fixture->node, true);
         machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
@@ -267,7 +267,7 @@ static void a_stop_signal_that_comes_too_late_is_refused_in_peace(void **state)
     struct fixture *fixture = *state;
 
     reach_own_signal(fixture);
-    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":18,\"id\":1000000,\"reason\":\"it ended\"}");
+    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":18,\"id\":2147483649,\"reason\":\"it ended\"}");
     guest_finished(fixture->vm, 2, 0, 0, 0);
     assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
     machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);

@@ -236,6 +236,27 @@ static void write_to_none(struct vm *vm)
     guest_writes(vm, 1, "x");
 }
 
+static void write_another_status(struct vm *vm)
+{
+    guest_finished(vm, 1, 0, 0, 0);
+    guest_writes(vm, 2, "");
+    guest_writes_status(vm, 2, 3);
+}
+
+static void write_too_much(struct vm *vm)
+{
+    static char bytes[WIRE_WINDOW + 2];
+
+    memset(bytes, 'x', sizeof bytes - 1);
+    guest_writes(vm, 5, bytes);
+}
+
+static void announce_too_much(struct vm *vm)
+{
+    guest_finished(vm, 2, 0, 0, 9);
+    guest_writes(vm, 4, "");
+}
+
 static void write_to_closed(struct vm *vm)
 {
     guest_writes(vm, 4, "");
@@ -278,7 +299,15 @@ static const struct lie lies[] = {
      "the guest broke the control channel: its output names command 3, which was not started"},
     {write_to_none,
      "the guest broke the control channel: its output names command 0, which was not started"},
-    {write_to_closed, "the guest sent 4 bytes on a stream of \"first\" that it had closed"},
+    {write_to_closed,
+     "the guest broke the control channel: command 2 sends on a stream that it has closed"},
+    {write_another_status,
+     "the guest broke the control channel: command 1 ended with another status on io than on ctl"},
+    {write_too_much,
+     "the guest broke the control channel: command 2 sends more than there is room for"},
+    {announce_too_much,
+     "the guest broke the control channel: command 2 has closed a stream on which it announced "
+     "more bytes"},
     {say_end, "the guest broke the control channel: it says that it ends, unasked"},
     {say_nonsense, "the payload of a frame of code 7 from the guest is not a JSON object"},
     {say_unknown, "the guest sent a frame of code 200, which is no answer"},
@@ -367,9 +396,9 @@ static void an_agent_of_another_version_is_duet_s_error(void **state)
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_BOOTING);
-    guest_says(fixture->vm, WIRE_READY, "{\"version\":2,\"uptime_ms\":1,\"clock_ns\":1}");
+    guest_says(fixture->vm, WIRE_READY, "{\"version\":1,\"uptime_ms\":1,\"clock_ns\":1}");
     fixture_is_lost(fixture, VERDICT_ERROR,
-                    "the guest's init speaks version 2 of the control channel, this duet speaks 1");
+                    "the guest's init speaks version 1 of the control channel, this duet speaks 2");
 }
 
 static void an_init_that_refuses_says_why(void **state)
@@ -395,7 +424,7 @@ static void a_guest_that_cannot_become_the_node_says_why(void **state)
         fixture_use(fixture, yaml[i]);
         fixture_reach(fixture, NODE_CONFIGURING);
         guest_says(fixture->vm, WIRE_ERROR,
-                   "{\"code\":1,\"id\":1000000,\"reason\":\"link eth0: no NIC\"}");
+                   "{\"code\":1,\"id\":2147483648,\"reason\":\"link eth0: no NIC\"}");
         fixture_is_lost(fixture, VERDICT_ERROR,
                         "while being configured, the guest's init refused: link eth0: no NIC");
         assert_false(fixture->result.ready);

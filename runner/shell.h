@@ -27,4 +27,21 @@ void shell_leave(struct shell *shell, const char *message);
 /* The terminal is the user's again, whatever the state. NULL is fine. */
 void shell_free(struct shell *shell);
 
+/* -- Its command, for who attaches it otherwise ------------------------------------------------ */
+
+enum { SHELL_PROMPT_MAX = 256, SHELL_VARIABLES = 3 };
+
+struct shell_command {
+    struct control_exec exec; /* points to what follows */
+    const char *argv[3];
+    struct control_variable env[SHELL_VARIABLES];
+    char prompt[SHELL_PROMPT_MAX];
+};
+
+/* `node` and `container` (NULL: the node itself) stay valid. Nothing is to be freed. */
+void shell_describe(struct shell_command *command, const char *node, const char *container);
+
+/* The user's TERM where a guest can be told it as it is, else NULL. */
+const char *shell_term(void);
+
 #endif

@@ -7,11 +7,9 @@
  */
 #include "base/fs.h"
 #include "base/memory.h"
-#include "vm/console.h"
-#include "vm/host.h"
 #include "vm/kernel_head.h"
+#include "vm/machine_internal.h"
 #include "vm/monitor.h"
-#include "vm/port.h"
 #include "vm/qemu_log.h"
 #include "vm/snapshot.h"
 
@@ -28,43 +26,11 @@
 /* How long the second of the two signs of an end (libvirt's event, QEMU's exit) may lag behind. */
 #define ENDING_NS (5 * NS_PER_S)
 
-enum state { STARTING, RUNNING, ENDING, GONE };
-
 struct save {
     virDomainPtr domain;
     int code;
     struct error error;
     void (*saved)(void *context, const struct error *error);
-};
-
-struct vm {
-    struct vm_host *host;
-    struct vm *next;
-    char *name, *xml;
-    struct vm_calls calls;
-    void *context;
-
-    struct console *console;
-    struct port *console_port, *ctl_port, *io_port;
-    struct buffer ctl_input, io_input;
-    void (*drained)(void *context); /* vm_on_drained; or NULL */
-    void *drained_context;
-
-    enum state state;
-    virDomainPtr domain; /* a worker's until `created` ran, then the loop's */
-    char *create_error;
-    struct vm_snapshot *saves_to;      /* the spec's */
-    const struct vm_snapshot *fork_of; /* the spec's; not read once it was started */
-    int kernel_head;                   /* what a fork has for its kernel, or -1 */
-    struct save *save;                 /* while a worker saves it */
-    bool told_started;
-    bool spoke; /* a byte came from the guest */
-    bool stop_asked;
-    bool guest_ended;    /* libvirt: the guest shut down or reset */
-    bool domain_stopped; /* libvirt: the domain is no more */
-    bool reaped;
-    struct timer *ending;
-    struct vm_gone gone;
 };
 
 /* -- What the guest sends ---------------------------------------------------------------------- */
@@ -510,49 +476,4 @@ void vm_free(struct vm *vm)
     free(vm->name);
     free(vm->xml);
     free(vm);
-}
-
-/* -- Questions --------------------------------------------------------------------------------- */
-
-/* proc(5): fields 14 and 15 of /proc/PID/stat are utime and stime in clock ticks. */
-uint64_t vm_cpu_ms(const struct vm *vm)
-{
-    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)vm->gone.pid);
-    cleanup_buffer struct buffer text = {0};
-    unsigned long long user, system;
-    const char *after;
-
-    if (vm->gone.pid <= 0 || fs_read(path, 4096, &text, NULL) < 0)
-        return 0;
-    after = strrchr(text.data, ')');
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                         &system) != 2)
-        return 0;
-    return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
-}
-
-int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, struct error *error)
-{
-    cleanup_buffer struct buffer frame = {0};
-    int result = wire_ctl_write(&frame, code, payload, count, error);
-
-    return result < 0 ? result : port_send(vm->ctl_port, frame.data, frame.length, error);
-}
-
-int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count, struct error *error)
-{
-    cleanup_buffer struct buffer frame = {0};
-    int result = wire_io_write(&frame, stream, bytes, count, error);
-
-    return result < 0 ? result : port_send(vm->io_port, frame.data, frame.length, error);
-}
-
-void vm_console_state(const struct vm *vm, struct vm_console_state *state)
-{
-    console_state(vm->console, state);
-}
-
-char *vm_log_path(const struct vm *vm)
-{
-    return vm->host->root ? xasprintf("%s/log/qemu/%s.log", vm->host->root, vm->name) : NULL;
 }

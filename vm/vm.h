@@ -152,6 +152,8 @@ void vm_stop(struct vm *vm);
 /* After `gone`. NULL is fine. */
 void vm_free(struct vm *vm);
 
+/* QEMU's process while it runs; 0 where it does not, or is not known. */
+pid_t vm_pid(const struct vm *vm);
 /* CPU time that QEMU has used, in ms; 0 where it is not known. */
 uint64_t vm_cpu_ms(const struct vm *vm);
 /* Each queues a frame. Errors: EPIPE after the port closed, EMSGSIZE, ENOBUFS where the guest does

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { FAKE_MACHINES_MAX = 32, FAKE_REQUESTS_MAX = 64 };
+enum { FAKE_MACHINES_MAX = 32, FAKE_REQUESTS_MAX = 1024 };
 
 struct fake_request {
     uint32_t code;
@@ -40,7 +40,16 @@ struct vm {
     int send_code;                                           /* what vm_send returns; 0 */
     uint64_t cpu_ms;                                         /* what vm_cpu_ms returns */
     size_t io_bytes;                                         /* that were sent on io */
-    const char *log_failure;                                 /* of the console's log */
+    struct buffer io;                                        /* the frames of these */
+    struct buffer typed;                                     /* what vm_type was given */
+    size_t waiting;                                          /* what vm_waiting returns */
+    void (*drained)(void *context);                          /* vm_on_drained */
+    void *drained_context;
+    char *debug_path; /* of the last vm_debug, or NULL */
+    size_t pauses;    /* how often vm_pause was called */
+    vm_done_fn done;  /* of a vm_pause or vm_debug that was not answered; or NULL */
+    void *done_context;
+    const char *log_failure; /* of the console's log */
     struct vm_gone gone;
 };
 
@@ -102,6 +111,9 @@ void vm_free(struct vm *vm)
         if (vm->host->machines[i] == vm)
             vm->host->machines[i] = NULL;
     ring_free(&vm->ring);
+    buffer_free(&vm->io);
+    buffer_free(&vm->typed);
+    free(vm->debug_path);
     free(vm->name);
     free(vm);
 }
@@ -129,10 +141,52 @@ int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, str
 
 int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count, struct error *error)
 {
-    (void)stream;
-    (void)bytes;
     vm->io_bytes += count;
-    return vm->send_code < 0 ? error_set(error, -vm->send_code, "the guest cannot be told") : 0;
+    if (vm->send_code < 0)
+        return error_set(error, -vm->send_code, "the guest cannot be told");
+    return wire_io_write(&vm->io, stream, bytes, count, error);
+}
+
+size_t vm_waiting(const struct vm *vm)
+{
+    return vm->waiting;
+}
+
+void vm_on_drained(struct vm *vm, void (*drained)(void *context), void *context)
+{
+    vm->drained = drained;
+    vm->drained_context = context;
+}
+
+int vm_type(struct vm *vm, const void *bytes, size_t count, struct error *error)
+{
+    if (vm->send_code < 0)
+        return error_set(error, -vm->send_code, "the guest cannot be told");
+    buffer_append(&vm->typed, bytes, count);
+    return 0;
+}
+
+pid_t vm_pid(const struct vm *vm)
+{
+    return vm->gone.pid;
+}
+
+/* The test answers these two with fake_done. */
+void vm_pause(struct vm *vm, vm_done_fn done, void *context)
+{
+    assert_null(vm->done);
+    vm->pauses++;
+    vm->done = done;
+    vm->done_context = context;
+}
+
+void vm_debug(struct vm *vm, const char *path, vm_done_fn done, void *context)
+{
+    assert_null(vm->done);
+    free(vm->debug_path);
+    vm->debug_path = xstrdup(path);
+    vm->done = done;
+    vm->done_context = context;
 }
 
 void vm_console_state(const struct vm *vm, struct vm_console_state *state)
@@ -224,6 +278,13 @@ static inline void machine_ends(struct vm *vm, enum vm_end end, int status, int 
     vm->gone.status = status;
     vm->gone.signal = signal;
     vm->calls.gone(vm->context, &vm->gone);
+}
+
+/* NULL: it went well. */
+static inline void fake_done(struct vm *vm, const struct error *error)
+{
+    assert_non_null(vm->done);
+    steal_pointer (&vm->done)(vm->done_context, error);
 }
 
 /* -- What the test looks at -------------------------------------------------------------------- */

@@ -1,0 +1,44 @@
+/* What machine.c (a machine's life) and machine_talk.c (what is said to it and asked of it) share.
+ */
+#ifndef DUET_VM_MACHINE_INTERNAL_H
+#define DUET_VM_MACHINE_INTERNAL_H
+
+#include "vm/console.h"
+#include "vm/host.h"
+#include "vm/port.h"
+
+enum machine_state { STARTING, RUNNING, ENDING, GONE };
+
+struct save; /* machine.c */
+
+struct vm {
+    struct vm_host *host;
+    struct vm *next;
+    char *name, *xml;
+    struct vm_calls calls;
+    void *context;
+
+    struct console *console;
+    struct port *console_port, *ctl_port, *io_port;
+    struct buffer ctl_input, io_input;
+    void (*drained)(void *context); /* vm_on_drained; or NULL */
+    void *drained_context;
+
+    enum machine_state state;
+    virDomainPtr domain; /* a worker's until `created` ran, then the loop's */
+    char *create_error;
+    struct vm_snapshot *saves_to;      /* the spec's */
+    const struct vm_snapshot *fork_of; /* the spec's; not read once it was started */
+    int kernel_head;                   /* what a fork has for its kernel, or -1 */
+    struct save *save;                 /* while a worker saves it */
+    bool told_started;
+    bool spoke; /* a byte came from the guest */
+    bool stop_asked;
+    bool guest_ended;    /* libvirt: the guest shut down or reset */
+    bool domain_stopped; /* libvirt: the domain is no more */
+    bool reaped;
+    struct timer *ending;
+    struct vm_gone gone;
+};
+
+#endif

@@ -84,6 +84,11 @@ void command_free(struct command *command)
     free(command);
 }
 
+static const char *kept_text(const struct output *output)
+{
+    return output->kept.data ? output->kept.data : "";
+}
+
 static void write_file(struct command *command, struct output *output, const char *bytes,
                        size_t count)
 {
@@ -139,6 +144,16 @@ const char *command_trouble(const struct command *command)
     return command->trouble[0] ? command->trouble : NULL;
 }
 
+void command_kept(const struct command *command, bool standard_error, const char **bytes,
+                  size_t *count, uint64_t *more)
+{
+    const struct output *output = standard_error ? &command->err : &command->out;
+
+    *bytes = kept_text(output);
+    *count = output->kept.length;
+    *more = output->bytes - output->kept.length;
+}
+
 void command_finished(struct command *command, const struct control_end *end)
 {
     command->ended = true;
@@ -180,11 +195,6 @@ static void fail(struct step_result *result, char *expected, char *found, const 
     result->expected = expected;
     result->found = found;
     result->reason = xstrdup(reason);
-}
-
-static const char *kept_text(const struct output *output)
-{
-    return output->kept.data ? output->kept.data : "";
 }
 
 static void judge_text(const struct command *command, const char *expected,

@@ -29,6 +29,10 @@ void command_free(struct command *command);
  * by command_trouble, and goes on. */
 void command_output(struct command *command, bool standard_error, const char *bytes, size_t count);
 const char *command_trouble(const struct command *command); /* or NULL */
+/* What is kept of one of its outputs, until the next call with it; *more is how much came behind
+ * that. */
+void command_kept(const struct command *command, bool standard_error, const char **bytes,
+                  size_t *count, uint64_t *more);
 void command_finished(struct command *command, const struct control_end *end);
 bool command_ended(const struct command *command);
 

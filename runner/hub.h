@@ -8,7 +8,9 @@
  *
  *   {"open":"status"}              the line has it: {"ok":true,"pid","case","suite","path","state",
  *                                  "directory","started","nodes":[{"name","state","pid",
- *                                  "addresses":[…],"console":PATH}…]}; state: up, held or paused
+ *                                  "addresses":[…],"console":PATH}…]}. "state" is up, held or
+ *                                  paused; a node's is starting, up, paused, stopping or gone, its
+ *                                  "pid" QEMU's or 0, and its "console" the log of it
  *   {"open":"ctl","node":NAME}     {"ok":true,"client":K}, then ctl frames both ways, the first of
  *                                  them READY with "base": K; see vm/control.h
  *   {"open":"io","client":K}       {"ok":true}, then io frames both ways; once for each client
@@ -16,19 +18,22 @@
  *   {"open":"logs","node":NAME}    the same, without a way back: the console and the output of
  *                                  background processes, each line with where it comes from before
  *                                  it ("entry: …", "entry/echo: …"); of all nodes without "node".
- *                                  With "follow":false the connection ends behind what there is
+ *                                  With "follow":false the connection ends behind what there is,
+ *                                  without a line that has no end yet
  *   {"open":"debug","node":NAME}   {"ok":true,"socket":PATH,"kernel":PATH}: QEMU's gdb stub. With
  *                                  "halt":true the guest is stopped
  *   {"open":"down"}                {"ok":true}, and the connection ends when all machines have
  *
  * "ctl" is answered when the guest has answered a ping. A request whose id, streams or target are
- * not above the client's base, and one that is the topology's own (STARTPOD, FINISHPOD,
- * DESTROYPOD), is answered with an ERROR by the hub. A client that does not read what is sent to
- * it, or sends what is no frame, is let go; a reader of consoles and logs that is slow misses what
- * it is told.
+ * not above the client's base (K << 32), one that is the topology's own (STARTPOD, FINISHPOD,
+ * DESTROYPOD), one with streams before there is "io", and more than 256 commands and files at once
+ * are answered with an ERROR by the hub. A client that does not read what is sent to it (2 MiB of
+ * ctl, 16 MiB of io wait), or sends what is no frame, is let go; a reader of consoles and logs that
+ * is slow misses what it is told, and a console that takes no more loses what is typed.
  *
- * When a client of ctl goes, its commands get SIGHUP, its files stay what they were, what it still
- * has to be read is at its end, and what is printed for it is dropped. */
+ * When a client of ctl goes, or one of its two connections, its commands get SIGHUP, the files that
+ * it had not sent whole stay what they were, what it still has to be read is at its end, and what
+ * is printed for it is dropped. */
 #ifndef DUET_RUNNER_HUB_H
 #define DUET_RUNNER_HUB_H
 
@@ -52,15 +57,18 @@ struct hub_options {
     enum hub_state state;
     const char *kernel;    /* path of the guests' kernel */
     const char *directory; /* of the case's evidence, absolute */
-    /* Somebody wants it down: perhaps several times. */
+    /* Somebody wants it down: perhaps several times. May free the hub. */
     void (*down)(void *context);
     void *context;
 };
 
 struct hub;
 
+/* What the nodes have printed up to now is in the logs, too. The strings of the options are the
+ * caller's until hub_free. EADDRINUSE where the directory has a hub. */
 int hub_new(const struct hub_options *options, struct hub **hub, struct error *error);
-/* Lets go of clients whose node is gone. */
+/* Lets go of clients whose node is gone, or has broken its channel. To be called when a node has
+ * changed. */
 void hub_look(struct hub *hub);
 /* Ends all connections, those that asked for "down" too. NULL is fine. */
 void hub_free(struct hub *hub);

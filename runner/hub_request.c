@@ -9,8 +9,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 4096 }; /* of one object: each is compared with all */
-
 /* -- What the agent can read ------------------------------------------------------------------- */
 
 static bool is_whole(const cJSON *item)
@@ -32,14 +30,25 @@ static void print_whole(cJSON *item)
     item->valuestring = copy;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const cJSON *const *one = a, *const *other = b;
+
+    return strcmp((*one)->string, (*other)->string);
+}
+
 static int check_names(const cJSON *object, struct error *error)
 {
-    if (cJSON_GetArraySize(object) > FIELDS_MAX)
-        return error_set(error, EINVAL, "an object with more than %d fields", FIELDS_MAX);
+    size_t count = (size_t)cJSON_GetArraySize(object);
+    cleanup_free const cJSON **fields = xcalloc(count + 1, sizeof(cJSON *));
+    size_t i = 0;
+
     for (const cJSON *field = object->child; field; field = field->next)
-        for (const cJSON *other = field->next; other; other = other->next)
-            if (strcmp(field->string, other->string) == 0)
-                return error_set(error, EINVAL, "\"%.64s\" is given twice", field->string);
+        fields[i++] = field;
+    qsort(fields, count, sizeof(cJSON *), by_name);
+    for (i = 1; i < count; i++)
+        if (strcmp(fields[i - 1]->string, fields[i]->string) == 0)
+            return error_set(error, EINVAL, "\"%.64s\" is given twice", fields[i]->string);
     return 0;
 }
 
@@ -83,7 +92,8 @@ static uint64_t own_number(struct reading *reading, const char *key)
 {
     uint64_t number = any_number(reading, key);
 
-    if (number == 0 || number >> CONTROL_BASE_SHIFT == reading->base)
+    if (number == 0 || (number >> CONTROL_BASE_SHIFT == reading->base &&
+                        number != reading->base << CONTROL_BASE_SHIFT))
         return number;
     reading->code =
         error_set(reading->error, EINVAL,

@@ -92,20 +92,20 @@ void journal_write(struct journal *journal, const char *name, const char *bytes,
     }
 }
 
-void journal_flush(struct journal *journal)
-{
-    for (struct source *source = journal->sources; source; source = source->next)
-        if (source->line.length > 0)
-            end_line(journal, source);
-}
-
-/* A line is "NODE: …" or "NODE/PROCESS: …". */
+/* A line is "NODE: …" or "NODE/PROCESS: …"; a source's name ends where the colon stands. */
 static bool is_of(const char *line, size_t length, const char *node)
 {
     size_t name = node ? strlen(node) : 0;
 
     return !node || (length > name && memcmp(line, node, name) == 0 &&
-                     (line[name] == ':' || line[name] == '/'));
+                     (line[name] == ':' || line[name] == '/' || line[name] == '\0'));
+}
+
+void journal_flush(struct journal *journal, const char *node)
+{
+    for (struct source *source = journal->sources; source; source = source->next)
+        if (source->line.length > 0 && is_of(source->name, strlen(source->name) + 1, node))
+            end_line(journal, source);
 }
 
 /* Returns how many bytes of `text` were whole lines. */
@@ -148,4 +148,9 @@ void journal_read(const struct journal *journal, const char *node, uint64_t *pos
         *position = at - chunk.length;
         *position += copy_lines(chunk.data, chunk.length, node, out);
     }
+}
+
+uint64_t journal_end(const struct journal *journal)
+{
+    return journal->ring.written;
 }

@@ -137,8 +137,7 @@ static void on_console(void *context, const char *bytes, size_t count)
     struct node *node = context;
 
     scanner_feed(node->scanner, bytes, count);
-    if (node->on_console)
-        node->on_console(node->console_context, bytes, count);
+    node_tell_console(node, bytes, count);
 }
 
 /* -- The machine ------------------------------------------------------------------------------- */
@@ -423,13 +422,6 @@ void node_freeze(struct node *node)
 void node_share(struct node *node, const struct node_others *others)
 {
     node->others = others ? *others : (struct node_others){0};
-}
-
-void node_listen(struct node *node, void (*console)(void *context, const char *bytes, size_t count),
-                 void *context)
-{
-    node->on_console = console;
-    node->console_context = context;
 }
 
 struct control *node_control(struct node *node)

@@ -77,9 +77,18 @@ struct node_others {
 };
 /* One at a time; until then, and with NULL again, there are no other users. */
 void node_share(struct node *node, const struct node_others *others);
-/* Calls `console` with what the guest prints, as it comes. One at a time; NULL ends it. */
-void node_listen(struct node *node, void (*console)(void *context, const char *bytes, size_t count),
-                 void *context);
+/* What is printed in a node. */
+struct node_listener {
+    void (*console)(void *context, const char *bytes, size_t count);
+    /* By the background process of that name, on either of its outputs. */
+    void (*output)(void *context, const char *process, const char *bytes, size_t count);
+    void *context;
+};
+/* Calls what is printed from now on, as it comes. One at a time; NULL ends it. */
+void node_listen(struct node *node, const struct node_listener *listener);
+/* Calls what was printed up to now, as far as it is kept in memory: the console, then one process
+ * after another. */
+void node_replay(const struct node *node, const struct node_listener *listener);
 /* Its channel, while duet's init serves there; else NULL. */
 struct control *node_control(struct node *node);
 /* Its machine, from node_start to node_free; NULL where it could not be asked for. */

@@ -122,8 +122,11 @@ static void on_ready(void *context)
 static void on_output(void *context, enum control_output output, const char *bytes, size_t count)
 {
     const struct node_command *command = context;
+    const struct suite_background *background = background_at(command->node, index_of(command));
 
     command_output(command->command, output == CONTROL_STDERR, bytes, count);
+    if (background)
+        node_tell_output(command->node, background->name, bytes, count);
     control_taken(command->running, output, count);
 }
 

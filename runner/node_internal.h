@@ -1,5 +1,5 @@
-/* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps)
- * and node_result.c (findings) share. */
+/* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps),
+ * node_listen.c (what is printed) and node_result.c (findings) share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
 
@@ -29,10 +29,9 @@ struct node {
     struct vm *vm;
     struct control *control;
     struct scanner *scanner;
-    struct node_others others; /* node_share */
-    void (*on_console)(void *context, const char *bytes, size_t count);
-    void *console_context;
-    bool frozen; /* node_freeze */
+    struct node_others others;     /* node_share */
+    struct node_listener listener; /* node_listen */
+    bool frozen;                   /* node_freeze */
 
     enum verdict fault; /* VERDICT_PASSED: none */
     char *fault_reason;
@@ -100,6 +99,11 @@ void node_sent(struct node *node, int code, const struct error *error);
 /* Init's ERROR. */
 void node_refused(struct node *node, const char *reason);
 void node_start_deadline(struct node *node, uint64_t timeout_ns);
+
+/* node_listen.c */
+void node_tell_console(const struct node *node, const char *bytes, size_t count);
+void node_tell_output(const struct node *node, const char *process, const char *bytes,
+                      size_t count);
 
 /* node_commands.c */
 /* Starts the next background process or step, or finds that there is none. */

@@ -2,7 +2,6 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "runner/node.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +13,9 @@ struct case_run {
     struct timer *timeout;
     struct timer *advance; /* fires at once: many changes of one moment are looked at together */
     bool started;          /* its time has begun; before that its nodes are only brought up */
-    bool ending, cancelled, done;
-    uint64_t started_ns, ended_ns;
+    bool held, ending, cancelled, done;
+    bool at_once;                  /* guests are not asked to end */
+    uint64_t started_ns, ended_ns; /* held is ended, too */
 };
 
 /* -- Progress ---------------------------------------------------------------------------------- */
@@ -55,6 +55,12 @@ static bool is_gone(const struct node *node)
 static bool is_done(const struct node *node)
 {
     return node_passed(node);
+}
+
+/* A foreign init is up where it is to be judged, too, unless it has said so before. */
+static bool is_standing(const struct node *node)
+{
+    return node_is_up(node) || node_state(node) == NODE_TOKEN;
 }
 
 static bool any_lost(const struct case_run *run)
@@ -126,7 +132,45 @@ static void end_case(struct case_run *run)
     run->ending = true;
     timer_stop(run->timeout);
     for (size_t i = 0; i < run->node_count; i++)
-        node_stop(run->nodes[i], run->cancelled);
+        node_stop(run->nodes[i], run->at_once);
+}
+
+static void hold(struct case_run *run)
+{
+    run->held = true;
+    run->ended_ns = clock_ns();
+    timer_stop(run->timeout);
+    for (size_t i = 0; i < run->node_count; i++)
+        node_freeze(run->nodes[i]);
+}
+
+/* A node that could not be forked says nothing of the case. */
+static bool has_failed(const struct case_run *run)
+{
+    return verdict_is_bad(node_verdict(run->nodes[case_run_decides(run)])) &&
+           !case_run_refusal(run);
+}
+
+static void conclude(struct case_run *run)
+{
+    if (run->options.hold == CASE_HOLD_FAILED && has_failed(run))
+        hold(run);
+    else
+        end_case(run);
+}
+
+/* Up to its end, or to where it is held. */
+static void go_on(struct case_run *run)
+{
+    start_machines(run);
+    if (run->started)
+        let_nodes_go(run);
+    if (any_lost(run))
+        conclude(run);
+    else if (run->options.hold == CASE_HOLD_UP && all_in(run, is_standing))
+        hold(run);
+    else if (all_in(run, is_done))
+        conclude(run);
 }
 
 /* `ended` may free the run: nothing may come after this in a callback. */
@@ -134,18 +178,17 @@ static void advance(void *context)
 {
     struct case_run *run = context;
 
-    if (!run->ending) {
-        start_machines(run);
-        if (run->started)
-            let_nodes_go(run);
-        if (any_lost(run) || all_in(run, is_done))
-            end_case(run);
-    }
-    tell_activity(run);
-    if (!run->ending || run->done || !(run->started || run->cancelled) || !all_in(run, is_gone))
+    if (!run->ending && !run->held)
+        go_on(run);
+    if (!run->ending && run->held)
+        run->options.held(run->options.context);
+    else
+        tell_activity(run);
+    if (!run->ending || run->done || !(run->started || run->at_once) || !all_in(run, is_gone))
         return;
     run->done = true;
-    run->ended_ns = clock_ns();
+    if (!run->held)
+        run->ended_ns = clock_ns();
     run->options.ended(run->options.context);
 }
 
@@ -168,7 +211,7 @@ static void on_timeout(void *context)
             node_time_out(run->nodes[i], timeout_ns);
     for (size_t i = 0; i < run->node_count && !any_lost(run); i++)
         node_time_out(run->nodes[i], timeout_ns);
-    end_case(run);
+    conclude(run);
     advance(run);
 }
 
@@ -206,6 +249,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .machine = &run->options.plan->machines[index].spec,
         .pod = run->options.plan->machines[index].pod,
         .seed = run->options.seed,
+        .hold = run->options.hold == CASE_HOLD_UP,
         .directory = directory,
         .relative = relative,
         .changed = on_changed,
@@ -275,9 +319,21 @@ void case_run_cancel(struct case_run *run)
 {
     if (run->done)
         return;
-    run->cancelled = true;
+    run->cancelled = run->cancelled || !run->held; /* what is held has its verdict */
+    case_run_release(run, true);
+}
+
+void case_run_release(struct case_run *run, bool now)
+{
+    run->at_once = run->at_once || now;
     end_case(run);
     timer_start(run->advance, 0);
+}
+
+struct node *const *case_run_nodes(const struct case_run *run, size_t *count)
+{
+    *count = run->node_count;
+    return run->nodes;
 }
 
 void case_run_free(struct case_run *run)
@@ -320,7 +376,7 @@ static bool decides_before(const struct node *a, const struct node *b)
 
 /* Green only where every node is; otherwise the node whose verdict comes first decides. Of equals
  * it is the one that was first to have it: what the others met may come of that. */
-static size_t deciding_node(const struct case_run *run)
+size_t case_run_decides(const struct case_run *run)
 {
     size_t decides = 0;
 
@@ -339,7 +395,7 @@ void case_run_result(struct case_run *run, struct case_result *result)
     add_links(run->options.suite_case, result);
     if (run->started)
         result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
-    decides = &result->nodes[deciding_node(run)];
+    decides = &result->nodes[case_run_decides(run)];
     result->verdict = decides->verdict;
     if (run->cancelled) {
         result->verdict = VERDICT_ERROR;
@@ -362,7 +418,7 @@ const char *case_run_refusal(const struct case_run *run)
 
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out)
 {
-    const struct node *decides = run->nodes[deciding_node(run)];
+    const struct node *decides = run->nodes[case_run_decides(run)];
 
     if (!verdict_is_bad(node_verdict(decides)))
         return NULL;

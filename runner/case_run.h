@@ -4,10 +4,18 @@
 #define DUET_RUNNER_CASE_RUN_H
 
 #include "results/results.h"
+#include "runner/node.h"
 #include "runner/plan.h"
 #include "runner/suite.h"
 
 struct case_run;
+
+/* When its machines are kept for somebody, instead of being ended. */
+enum case_hold {
+    CASE_HOLD_NEVER,
+    CASE_HOLD_UP,     /* as soon as its nodes are up: no steps are run */
+    CASE_HOLD_FAILED, /* when it has failed, as they are at that moment */
+};
 
 struct case_run_options {
     struct loop *loop;
@@ -19,6 +27,10 @@ struct case_run_options {
     uint64_t seed;              /* of the run; steps find it in $DUET_SEED */
     /* What it waits for, whenever that may have changed; NULL: nobody looks. */
     void (*activity)(void *context, const char *text);
+    enum case_hold hold;
+    /* The machines are kept, until case_run_release or _cancel, and nothing that becomes of them is
+     * judged. From the loop, when that begins and whenever one of them may have changed. */
+    void (*held)(void *context);
     /* Nothing of the case is left: once, from the loop; may free the run. */
     void (*ended)(void *context);
     void *context;
@@ -39,6 +51,12 @@ bool case_run_is_prepared(const struct case_run *run);
 void case_run_start(struct case_run *run);
 /* Ends it soon, `ended` included, begun or not. Any number of times. */
 void case_run_cancel(struct case_run *run);
+/* Nobody wants its machines any more: they are ended, where `now` without asking their guests. */
+void case_run_release(struct case_run *run, bool now);
+/* Its nodes in the suite's order. */
+struct node *const *case_run_nodes(const struct case_run *run, size_t *count);
+/* The index of the node whose verdict is the case's. */
+size_t case_run_decides(const struct case_run *run);
 /* Fills `result` (but for name, slug and directory), once, when it has ended. */
 void case_run_result(struct case_run *run, struct case_result *result);
 /* When it has ended because a node could not be forked, whose machine may well boot: why. Else

@@ -4,6 +4,7 @@
 #include "runner/case_run.h"
 #include "runner/image.h"
 #include "runner/job.h"
+#include "runner/keep.h"
 #include "runner/live.h"
 #include "runner/report.h"
 #include "runner/schedule.h"
@@ -17,7 +18,8 @@ struct cases;
 struct slot {
     struct cases *cases;
     const struct cases_item *item;
-    struct job *job; /* NULL: not begun, or over */
+    struct job *job;   /* NULL: not begun, or over */
+    struct keep *keep; /* NULL: its machines are not held */
     uint64_t started_ns;
     char *activity;
 };
@@ -30,6 +32,7 @@ struct cases {
     struct schedule schedule; /* its cases are the slots' */
     struct timer *clock;      /* has the live view's seconds go on */
     struct timer *advance;    /* fires at once: many changes of one moment are looked at together */
+    bool has_held, holds;     /* the machines of a case: ever, now */
     size_t done, interrupted;
     int name_width;
 };
@@ -57,7 +60,7 @@ static void redraw(struct cases *cases)
     struct live_counts counts = {.total = cases->options->count, .done = cases->done};
     size_t count = 0;
 
-    if (!terminal->live)
+    if (!terminal->live || cases->holds)
         return;
     for (size_t i = 0; i < cases->options->count; i++) {
         const struct slot *slot = &cases->slots[cases->schedule.order[i]];
@@ -116,6 +119,71 @@ static void show_result(const struct slot *slot)
                    console.length);
 }
 
+/* -- A case that has failed and is held -------------------------------------------------------- */
+
+static void on_over(void *context, int status)
+{
+    struct slot *slot = context;
+    bool is_paused = slot->cases->options->on_fail == ON_FAIL_PAUSE;
+
+    (void)status; /* the verdict stands */
+    slot->cases->holds = false;
+    case_run_release(job_case_run(slot->job), is_paused);
+}
+
+static void say_why(const struct slot *slot, const struct node *node)
+{
+    struct terminal *terminal = slot->cases->options->session->options.terminal;
+    const char *reason = node_reason(node);
+
+    terminal_clear(terminal);
+    terminal_say(terminal, "%s: %s: %s: %s", slot->item->suite_case->name,
+                 verdict_name(node_verdict(node)), node_name(node), reason ? reason : "");
+    terminal_say(terminal, "what it left so far: %s/%s", slot->cases->options->shown,
+                 slot->item->result->directory);
+}
+
+static void hold(struct slot *slot)
+{
+    const struct cases_options *options = slot->cases->options;
+    struct case_run *run = job_case_run(slot->job);
+    cleanup_free char *directory =
+        xasprintf("%s/%s", options->run_directory, slot->item->result->directory);
+    struct keep_options keep = {.session = options->session,
+                                .suite = options->suite,
+                                .suite_case = slot->item->suite_case,
+                                .run = run,
+                                .kernel = slot->item->kernel->image,
+                                .directory = directory,
+                                .how =
+                                    options->on_fail == ON_FAIL_PAUSE ? KEEP_PAUSED : KEEP_FAILED,
+                                .node = case_run_decides(run),
+                                .over = on_over,
+                                .context = slot};
+    struct error error;
+    size_t count;
+
+    slot->cases->has_held = slot->cases->holds = true;
+    say_why(slot, case_run_nodes(run, &count)[keep.node]);
+    if (keep_start(&keep, &slot->keep, &error) == 0)
+        return;
+    terminal_say(options->session->options.terminal, "its machines cannot be held: %s",
+                 error.message);
+    on_over(slot, 0);
+}
+
+static void on_held(void *context)
+{
+    struct slot *slot = context;
+
+    if (slot->keep)
+        keep_look(slot->keep);
+    else if (slot->cases->has_held)
+        case_run_release(job_case_run(slot->job), false);
+    else
+        hold(slot);
+}
+
 /* -- A case from its begin to its end ---------------------------------------------------------- */
 
 /* What the user ended before it began says nothing, and must not look as if it did. */
@@ -146,6 +214,8 @@ static void on_ended(void *context)
 {
     struct slot *slot = context;
 
+    keep_free(steal_pointer(&slot->keep));
+    slot->cases->holds = false;
     job_result(slot->job, slot->item->result);
     end_case(slot);
 }
@@ -183,18 +253,21 @@ static void make_job(struct slot *slot)
 
     if (slot->job)
         return;
-    slot->job = job_new(&(struct job_options){.session = options->session,
-                                              .suite_case = slot->item->suite_case,
-                                              .kernel = slot->item->kernel,
-                                              .templates = slot->cases->templates,
-                                              .run_directory = options->run_directory,
-                                              .case_directory = slot->item->result->directory,
-                                              .seed = options->seed,
-                                              .keep = options->keep,
-                                              .activity = on_activity,
-                                              .imaged = on_imaged,
-                                              .ended = on_ended,
-                                              .context = slot});
+    slot->job =
+        job_new(&(struct job_options){.session = options->session,
+                                      .suite_case = slot->item->suite_case,
+                                      .kernel = slot->item->kernel,
+                                      .templates = slot->cases->templates,
+                                      .run_directory = options->run_directory,
+                                      .case_directory = slot->item->result->directory,
+                                      .seed = options->seed,
+                                      .keep = options->keep,
+                                      .hold = options->on_fail ? CASE_HOLD_FAILED : CASE_HOLD_NEVER,
+                                      .held = on_held,
+                                      .activity = on_activity,
+                                      .imaged = on_imaged,
+                                      .ended = on_ended,
+                                      .context = slot});
 }
 
 static void start(struct slot *slot)

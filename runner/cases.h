@@ -6,6 +6,13 @@
 #include "runner/session.h"
 #include "runner/suite.h"
 
+/* What becomes of the machines of the first case that fails. */
+enum on_fail {
+    ON_FAIL_END,
+    ON_FAIL_BREAK, /* held, with a shell in the node that failed: keep.h's KEEP_FAILED */
+    ON_FAIL_PAUSE, /* KEEP_PAUSED */
+};
+
 /* A case to run. */
 struct cases_item {
     const struct suite_case *suite_case;
@@ -17,9 +24,11 @@ struct cases_item {
 
 struct cases_options {
     struct session *session;
+    const struct suite *suite;
     const struct cases_item *items; /* in the suite's order */
     size_t count;
-    size_t jobs;               /* at once */
+    size_t jobs; /* at once; 1 where `on_fail` holds them */
+    enum on_fail on_fail;
     bool cold;                 /* nodes are booted, not forked */
     bool reuse_templates;      /* of earlier runs, and leave them for later ones */
     size_t ahead;              /* that have their machines brought up meanwhile */

@@ -2,6 +2,7 @@
 #include "runner/commands.h"
 #include "runner/find.h"
 #include "runner/run.h"
+#include "runner/session_arguments.h"
 #include "runner/units.h"
 
 #include "base/memory.h"
@@ -15,18 +16,17 @@
 #include <unistd.h>
 
 enum {
-    KEY_ACCEL = 256,
-    KEY_KERNEL,
+    KEY_KERNEL = 256,
     KEY_SEED,
     KEY_RESULTS,
-    KEY_CONNECT,
     KEY_JUNIT,
     KEY_TAP,
     KEY_JSON,
     KEY_KEEP,
     KEY_COLD,
     KEY_REUSE_TEMPLATES,
-    KEY_COLOR
+    KEY_BREAK_ON_FAIL,
+    KEY_PAUSE_ON_FAIL
 };
 
 struct run_arguments {
@@ -34,9 +34,8 @@ struct run_arguments {
     size_t name_count;
     struct run_options run;
     const char *kernels;
-    struct session_options session;
-    enum color_mode color;
-    bool verbose, debug, seed_given;
+    struct session_arguments common;
+    bool seed_given;
     struct suite **suites;
     size_t suite_count;
 };
@@ -44,8 +43,6 @@ struct run_arguments {
 static const struct argp_option options[] = {
     {"only", 'o', "GLOB", 0, "Only cases whose name, a part of it between commas, or a tag matches",
      0},
-    {"accel", KEY_ACCEL, "auto|kvm|tcg", 0,
-     "What runs the guests (auto: KVM where it truly starts one, else TCG)", 0},
     {"kernel", KEY_KERNEL, "KERNEL[,...]", 0,
      "Guest kernel: debian, host, small, a file, or https://...#sha256=HEX (default: what the "
      "suite says, else debian). Each case runs on each of several",
@@ -60,25 +57,16 @@ static const struct argp_option options[] = {
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
     {"tap", KEY_TAP, "FILE", 0, "Write TAP version 14 too", 0},
     {"json", KEY_JSON, NULL, 0, "Print results.json on standard output instead of lines", 0},
-    {"keep", KEY_KEEP, NULL, 0, "Keep each node's initrd, and libvirt's log, with the results", 0},
-    {"connect", KEY_CONNECT, "URI", 0,
-     "Another libvirt than the embedded driver, e.g. qemu:///session", 0},
-    {"color", KEY_COLOR, "auto|always|never", 0, "Colour (auto: on a terminal without NO_COLOR)",
+    {"keep", KEY_KEEP, NULL, 0,
+     "Keep each node's initrd, and libvirt's log, with the results (--debug does so, too)", 0},
+    {"break-on-fail", KEY_BREAK_ON_FAIL, NULL, 0,
+     "Hold the machines of the first case that fails, and open a shell in the node that did. Cases "
+     "run one at a time",
      0},
-    {"verbose", 'v', NULL, 0, "Say what each case waits for", 0},
-    {"debug", 'd', NULL, 0, "As --verbose and --keep, and have libvirt log all it does", 0},
+    {"pause-on-fail", KEY_PAUSE_ON_FAIL, NULL, 0,
+     "Hold them likewise, but stopped as they are, until `duet down`", 0},
     {0},
 };
-
-static int choose(const char *argument, const char *const words[], int *choice)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(argument, words[i]) == 0) {
-            *choice = i;
-            return 0;
-        }
-    return -EINVAL;
-}
 
 static void parse_number(int key, const char *argument, struct argp_state *state)
 {
@@ -98,29 +86,14 @@ static void parse_number(int key, const char *argument, struct argp_state *state
     arguments->seed_given = arguments->seed_given || key == KEY_SEED;
 }
 
-static error_t parse_words(int key, char *argument, struct argp_state *state)
-{
-    static const char *const accels[] = {"auto", "kvm", "tcg", NULL};
-    static const char *const colors[] = {"auto", "always", "never", NULL};
-    struct run_arguments *arguments = state->input;
-    int choice = 0;
-
-    if (choose(argument, key == KEY_ACCEL ? accels : colors, &choice) < 0) {
-        argp_error(state, "--%s takes auto, %s, not \"%s\"", key == KEY_ACCEL ? "accel" : "color",
-                   key == KEY_ACCEL ? "kvm or tcg" : "always or never", argument);
-    } else if (key == KEY_ACCEL) {
-        arguments->session.accel = (enum accel_choice)choice;
-    } else {
-        arguments->color = (enum color_mode)choice;
-    }
-    return 0;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct run_arguments *arguments = state->input;
 
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->common;
+        return 0;
     case 'o':
         arguments->run.only = argument;
         return 0;
@@ -142,14 +115,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_KEEP:
         arguments->run.keep = true;
         return 0;
-    case KEY_CONNECT:
-        arguments->session.connect = argument;
+    case KEY_BREAK_ON_FAIL:
+        arguments->run.on_fail = ON_FAIL_BREAK;
         return 0;
-    case 'v':
-        arguments->verbose = true;
-        return 0;
-    case 'd':
-        arguments->debug = arguments->run.keep = true;
+    case KEY_PAUSE_ON_FAIL:
+        arguments->run.on_fail = ON_FAIL_PAUSE;
         return 0;
     case KEY_COLD:
         arguments->run.cold = true;
@@ -161,9 +131,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_SEED:
         parse_number(key, argument, state);
         return 0;
-    case KEY_ACCEL:
-    case KEY_COLOR:
-        return parse_words(key, argument, state);
+    case ARGP_KEY_END:
+        if (arguments->run.on_fail && arguments->run.jobs > 1)
+            argp_error(state,
+                       "--jobs %zu: a case is held while no other runs, so --break-on-fail "
+                       "and --pause-on-fail go with --jobs 1",
+                       arguments->run.jobs);
+        return 0;
     case ARGP_KEY_ARGS:
         arguments->names = state->argv + state->next;
         arguments->name_count = (size_t)(state->argc - state->next);
@@ -282,7 +256,7 @@ static int run_session(struct run_arguments *arguments)
     struct error error;
     int status, signal_number;
 
-    if (session_open(&session, &arguments->session, &error) < 0) {
+    if (session_open(&session, &arguments->common.session, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
         return EXIT_TROUBLE;
     }
@@ -294,8 +268,10 @@ static int run_session(struct run_arguments *arguments)
 
 int cmd_run(int argc, char **argv)
 {
+    static const struct argp_child children[] = {{.argp = &session_argp}, {0}};
     static const struct argp argp = {
         .options = options,
+        .children = children,
         .parser = parse,
         .args_doc = "[SUITE|FILE]...",
         .doc = "Run suites: the ones named, or all that `duet list` shows."
@@ -310,10 +286,8 @@ int cmd_run(int argc, char **argv)
         return EXIT_USAGE;
     if (!arguments.seed_given && getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
         arguments.run.seed = clock_ns();
-    terminal_init(&terminal, arguments.color);
-    terminal.verbose = arguments.verbose;
-    terminal.debug = arguments.session.debug = arguments.debug;
-    arguments.session.terminal = &terminal;
+    session_arguments_apply(&arguments.common, &terminal);
+    arguments.run.keep = arguments.run.keep || arguments.common.session.debug;
     if (load_suites(&arguments, &error) < 0 || select_suites(&arguments, &error) < 0 ||
         check_outputs(&arguments, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);

@@ -13,6 +13,8 @@ enum exit_status {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_shell(int argc, char **argv);
+int cmd_up(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);

@@ -2,7 +2,6 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "runner/case_run.h"
 #include "runner/image.h"
 #include "runner/node.h"
 #include "runner/rundata.h"
@@ -299,6 +298,13 @@ static void on_ended(void *context)
         finish(job);
 }
 
+static void on_held(void *context)
+{
+    struct job *job = context;
+
+    job->options.held(job->options.context);
+}
+
 static void run_machines(struct job *job)
 {
     struct case_run_options options = {.loop = job->options.session->loop,
@@ -309,6 +315,8 @@ static void run_machines(struct job *job)
                                        .run_directory = job->options.run_directory,
                                        .case_directory = job->options.case_directory,
                                        .activity = on_activity,
+                                       .hold = job->options.hold,
+                                       .held = on_held,
                                        .ended = on_ended,
                                        .context = job};
     struct error error;
@@ -385,6 +393,11 @@ void job_cancel(struct job *job)
         case_run_cancel(job->case_run);
     else if (job->waits_for_templates)
         stop_waiting(job);
+}
+
+struct case_run *job_case_run(struct job *job)
+{
+    return job->case_run;
 }
 
 bool job_is_prepared(const struct job *job)

@@ -3,6 +3,7 @@
 #define DUET_RUNNER_JOB_H
 
 #include "results/results.h"
+#include "runner/case_run.h"
 #include "runner/session.h"
 #include "runner/suite.h"
 #include "runner/template.h"
@@ -22,6 +23,8 @@ struct job_options {
     void (*activity)(void *context, const char *text);
     /* Its images are made, and no other job's are being made: the moment to drop what is unused. */
     void (*imaged)(void *context);
+    enum case_hold hold;
+    void (*held)(void *context); /* as in struct case_run_options; NULL where that is never */
     /* Nothing is left to wait for: once, from the loop; may free the job. */
     void (*ended)(void *context);
     void *context;
@@ -35,6 +38,8 @@ void job_prepare(struct job *job);
 void job_start(struct job *job);
 /* Ends it soon: prepared or started, `ended` follows. */
 void job_cancel(struct job *job);
+/* Its machines, while they are held. */
+struct case_run *job_case_run(struct job *job);
 bool job_is_prepared(const struct job *job);
 /* Calls `use` with the path of each image that its machines have. */
 void job_images(const struct job *job, void (*use)(void *context, const char *path), void *context);

@@ -19,6 +19,8 @@ static const struct subcommand {
     const char *summary;
 } subcommands[] = {
     {"run", cmd_run, "run suites and report their verdicts"},
+    {"shell", cmd_shell, "open a shell in a node of a case, or in a machine alone"},
+    {"up", cmd_up, "bring a case up and keep it for other terminals"},
     {"list", cmd_list, "show suites, their cases and tags"},
     {"doctor", cmd_doctor, "check everything that duet needs of this machine"},
     {"kernel", cmd_kernel, "show, fetch and build guest kernels"},

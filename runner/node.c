@@ -470,6 +470,11 @@ enum verdict node_verdict(const struct node *node)
     return node->said_passed ? VERDICT_PASSED : VERDICT_SKIPPED;
 }
 
+const char *node_reason(const struct node *node)
+{
+    return node->fault == VERDICT_PASSED ? NULL : node->fault_reason;
+}
+
 uint64_t node_fault_ns(const struct node *node)
 {
     return node->fault == VERDICT_PASSED ? UINT64_MAX : node->fault_ns;

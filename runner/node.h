@@ -102,6 +102,8 @@ bool node_is_ready(
 bool node_passed(const struct node *node); /* it said so; a fault may still be there */
 /* That of its fault; without one passed, or skipped where it did not come to say so. */
 enum verdict node_verdict(const struct node *node);
+/* What that fault is; NULL without one. */
+const char *node_reason(const struct node *node);
 /* When its fault came, by clock_ns; UINT64_MAX without one. */
 uint64_t node_fault_ns(const struct node *node);
 /* A fault after which the case cannot go on. */

@@ -3,7 +3,6 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/capacity.h"
-#include "runner/cases.h"
 #include "runner/history.h"
 #include "runner/report.h"
 #include "runner/rundata.h"
@@ -156,7 +155,9 @@ static void plan_jobs(struct suite_run *run)
     }
     run->memory_bytes = capacity.memory_bytes;
     run->jobs = run->options->jobs;
-    if (run->jobs == 0)
+    if (run->options->on_fail)
+        run->jobs = 1;
+    else if (run->jobs == 0)
         run->jobs = schedule_jobs(capacity.cores, capacity.memory_bytes, largest);
     if (run->jobs > run->count)
         run->jobs = run->count;
@@ -245,6 +246,8 @@ static void run_cases(struct suite_run *run)
     show_heading(run);
     run->interrupted = cases_run(&(struct cases_options){
         .session = run->session,
+        .suite = run->suite,
+        .on_fail = run->options->on_fail,
         .items = run->items,
         .count = run->count,
         .jobs = run->jobs,

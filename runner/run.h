@@ -2,6 +2,7 @@
 #ifndef DUET_RUNNER_RUN_H
 #define DUET_RUNNER_RUN_H
 
+#include "runner/cases.h"
 #include "runner/session.h"
 #include "runner/suite.h"
 
@@ -12,6 +13,7 @@ struct run_options {
     const char *tap;     /* a file, or NULL */
     uint64_t seed;
     size_t jobs;          /* cases at once; 0: what cores and memory allow */
+    enum on_fail on_fail; /* cases run one at a time where that holds them */
     bool cold;            /* a case's machines boot when it begins, instead of being forked */
     bool reuse_templates; /* take those of earlier runs, and leave them for later ones */
     bool keep;            /* each node's initrd and libvirt's log too */

@@ -10,12 +10,20 @@ enum exit_status {
     EXIT_TROUBLE = 3, /* duet could not do its job */
     EXIT_SKIPPED = 4, /* everything was skipped */
     EXIT_INTERRUPTED = 130,
+    EXIT_REMOTE_TROUBLE = 255, /* of `duet exec` alone, as ssh(1) has it */
 };
 
 int cmd_run(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_up(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
+int cmd_cp(int argc, char **argv);
+int cmd_logs(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_down(int argc, char **argv);
+int cmd_console(int argc, char **argv);
+int cmd_debug_kernel(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 int cmd_version(int argc, char **argv);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "runner/hub.h"
 #include "runner/rundir.h"
+#include "vm/control.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -115,21 +116,17 @@ int held_open(const struct held *held, const char *request, int *fd, cJSON **ans
     return ask(held->directory, request, fd, answer, error);
 }
 
-static char *open_node(const char *kind, const char *node)
+char *held_request(const char *kind, const char *node, const char *more)
 {
-    cJSON *json = xchecked(cJSON_CreateObject());
-    char *text;
+    cleanup_free char *name = node ? control_escape(node) : NULL;
 
-    cJSON_AddStringToObject(json, "open", kind);
-    cJSON_AddStringToObject(json, "node", node);
-    text = xchecked(cJSON_PrintUnformatted(json));
-    cJSON_Delete(json);
-    return text;
+    return xasprintf("{\"open\":\"%s\"%s%s%s%s}", kind, name ? ",\"node\":" : "", name ? name : "",
+                     more ? "," : "", more ? more : "");
 }
 
 int held_connect(const struct held *held, const char *node, int *ctl, int *io, struct error *error)
 {
-    cleanup_free char *request = open_node("ctl", node);
+    cleanup_free char *request = held_request("ctl", node, NULL);
     cleanup_free char *second = NULL;
     cleanup_fd int fd = -1;
     cJSON *answer;

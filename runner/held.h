@@ -47,6 +47,9 @@ int held_node(const struct held *held, const char *name, const struct held_node 
  * `answer`, where not NULL, is freed by the caller. EREMOTEIO where the hub says no. */
 int held_open(const struct held *held, const char *request, int *fd, cJSON **answer,
               struct error *error);
+/* `{"open":KIND,"node":NODE,MORE}` for it, without what is NULL; `more` is JSON without braces. The
+ * caller frees it. */
+char *held_request(const char *kind, const char *node, const char *more);
 /* A node's control channel, for control_connect_fds. */
 int held_connect(const struct held *held, const char *node, int *ctl, int *io, struct error *error);
 

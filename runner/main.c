@@ -22,6 +22,13 @@ static const struct subcommand {
     {"shell", cmd_shell, "open a shell in a node of a case, or in a machine alone"},
     {"up", cmd_up, "bring a case up and keep it for other terminals"},
     {"list", cmd_list, "show suites, their cases and tags"},
+    {"exec", cmd_exec, "run a command, or a shell, in a node that `duet up` keeps"},
+    {"cp", cmd_cp, "copy files to and from such a node"},
+    {"logs", cmd_logs, "show what such nodes print"},
+    {"ps", cmd_ps, "list what is kept up"},
+    {"down", cmd_down, "end it"},
+    {"console", cmd_console, "the raw serial console of such a node"},
+    {"debug-kernel", cmd_debug_kernel, "open the gdb stub of such a node"},
     {"doctor", cmd_doctor, "check everything that duet needs of this machine"},
     {"kernel", cmd_kernel, "show, fetch and build guest kernels"},
     {"version", cmd_version, "print the versions of duet and of what it stands on"},
@@ -33,7 +40,7 @@ static void usage(FILE *to)
           "Integration tests for network software on real Linux kernels.\n\n",
           to);
     for (size_t i = 0; i < array_size(subcommands); i++)
-        fprintf(to, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
+        fprintf(to, "  %-12s %s\n", subcommands[i].name, subcommands[i].summary);
     fputs("\n`duet COMMAND --help` says more; so does duet(1).\n", to);
 }
 

@@ -1,0 +1,183 @@
+/* duet ps */
+#include "runner/commands.h"
+#include "runner/held.h"
+
+#include "base/memory.h"
+#include "results/text.h"
+
+#include <argp.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { COLUMNS = 7 };
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "One JSON document", 0},
+    {0},
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    bool *json = state->input;
+
+    (void)argument;
+    if (key != 'j')
+        return ARGP_ERR_UNKNOWN;
+    *json = true;
+    return 0;
+}
+
+/* -- A table, each column as wide as it must be ------------------------------------------------ */
+
+struct table {
+    char *(*rows)[COLUMNS];
+    size_t count;
+};
+
+static void add_row(struct table *table, char *cells[COLUMNS])
+{
+    table->rows = xreallocarray(table->rows, table->count + 1, sizeof *table->rows);
+    memcpy(table->rows[table->count++], cells, sizeof *table->rows);
+}
+
+static void print_table(const struct table *table)
+{
+    int widths[COLUMNS] = {0};
+
+    for (size_t r = 0; r < table->count; r++)
+        for (int c = 0; c < COLUMNS; c++)
+            if ((int)strlen(table->rows[r][c]) > widths[c])
+                widths[c] = (int)strlen(table->rows[r][c]);
+    for (size_t r = 0; r < table->count; r++) {
+        for (int c = 0; c < COLUMNS - 1; c++)
+            printf("%-*s  ", widths[c], table->rows[r][c]);
+        puts(table->rows[r][COLUMNS - 1]);
+    }
+}
+
+static void table_free(struct table *table)
+{
+    for (size_t r = 0; r < table->count; r++)
+        for (int c = 0; c < COLUMNS; c++)
+            free(table->rows[r][c]);
+    free(table->rows);
+}
+
+/* -- What is in it ----------------------------------------------------------------------------- */
+
+/* `started` is "2026-11-24T01:06:21Z", as in results.json. */
+static char *age_of(const char *started)
+{
+    struct tm tm = {0};
+    const char *end = strptime(started, "%Y-%m-%dT%H:%M:%S", &tm);
+    int64_t seconds = end ? (int64_t)time(NULL) - (int64_t)timegm(&tm) : -1;
+
+    if (seconds < 0)
+        return xstrdup("-");
+    if (seconds < 120)
+        return xasprintf("%" PRId64 "s", seconds);
+    if (seconds < 120 * 60)
+        return xasprintf("%" PRId64 "m", seconds / 60);
+    return xasprintf("%" PRId64 "h", seconds / 3600);
+}
+
+static char *addresses_of(const cJSON *node)
+{
+    struct buffer text = {0};
+    const cJSON *address;
+
+    cJSON_ArrayForEach(address, cJSON_GetObjectItemCaseSensitive(node, "addresses"))
+    {
+        const char *value = cJSON_GetStringValue(address);
+
+        if (value)
+            buffer_printf(&text, "%s%s", text.length ? "," : "", value);
+    }
+    if (text.length == 0)
+        buffer_append_text(&text, "-");
+    return buffer_steal(&text);
+}
+
+static char *console_of(const cJSON *node)
+{
+    const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(node, "console"));
+
+    return xstrdup(path ? path : "-");
+}
+
+static void add_nodes(struct table *table, const struct held *held)
+{
+    const cJSON *nodes = cJSON_GetObjectItemCaseSensitive(held->status, "nodes");
+
+    for (size_t i = 0; i < held->node_count; i++) {
+        const cJSON *node = cJSON_GetArrayItem(nodes, (int)i);
+        const struct held_node *known = &held->nodes[i];
+
+        add_row(table,
+                (char *[COLUMNS]){xasprintf("%s/%s", held->suite, held->case_name),
+                                  xstrdup(known->name), xstrdup(known->state),
+                                  known->pid ? xasprintf("%d", (int)known->pid) : xstrdup("-"),
+                                  addresses_of(node), age_of(held->started), console_of(node)});
+    }
+}
+
+static void print_text(const struct held_list *list)
+{
+    static const char *const titles[COLUMNS] = {"CASE",      "NODE", "STATE",  "PID",
+                                                "ADDRESSES", "AGE",  "CONSOLE"};
+    char *heading[COLUMNS];
+    struct table table = {0};
+
+    if (list->count == 0)
+        return;
+    for (int c = 0; c < COLUMNS; c++)
+        heading[c] = xstrdup(titles[c]);
+    add_row(&table, heading);
+    for (size_t i = 0; i < list->count; i++)
+        add_nodes(&table, &list->items[i]);
+    print_table(&table);
+    table_free(&table);
+}
+
+static void print_json(const struct held_list *list)
+{
+    cJSON *array = xchecked(cJSON_CreateArray());
+    cleanup_free char *text = NULL;
+
+    for (size_t i = 0; i < list->count; i++) {
+        cJSON *status = xchecked(cJSON_Duplicate(list->items[i].status, true));
+
+        cJSON_DeleteItemFromObjectCaseSensitive(status, "ok");
+        cJSON_AddItemToArray(array, status);
+    }
+    text = xchecked(cJSON_Print(array));
+    puts(text);
+    cJSON_Delete(array);
+}
+
+int cmd_ps(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "List the nodes of what you keep up, with `duet up` or because a case has failed."};
+    struct held_list list;
+    bool json = false;
+
+    if (argp_parse(&argp, argc, argv, 0, NULL, &json) != 0)
+        return EXIT_USAGE;
+    held_find(&list);
+    if (json)
+        print_json(&list);
+    else
+        print_text(&list);
+    if (list.count == 0 && !json)
+        fputs("duet: no case is kept up: `duet up CASE` keeps one\n", stderr);
+    if (list.silent)
+        fprintf(stderr, "duet: %zu more whose duet does not answer\n", list.silent);
+    held_list_free(&list);
+    return EXIT_PASSED;
+}

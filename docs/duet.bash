@@ -1,5 +1,45 @@
 # Completion of duet's command line for bash.
 
+# What is kept up: a line "CASE<tab>NODE" for each node.
+_duet_kept()
+{
+    local key value suite name
+    while IFS='"' read -r _ key _ value _; do
+        case $key in
+        case) name=$value ;;
+        suite) suite=$value ;;
+        name) printf '%s/%s\t%s\n' "$suite" "$name" "$value" ;;
+        esac
+    done < <(duet ps --json 2>/dev/null)
+}
+
+# Offers those lines of the input that begin as the word does. bash has split it at each ":" and
+# "=", and wants the rest.
+_duet_offer()
+{
+    local whole prefix item
+    local line=${COMP_LINE:0:COMP_POINT}
+    whole=${line##*[[:space:]]}
+    [[ $word == [:=] ]] && word=''
+    prefix=${whole%"$word"}
+    while IFS= read -r item; do
+        [[ $item == "$whole"* ]] && COMPREPLY+=("${item#"$prefix"}")
+    done < <(sort -u)
+}
+
+# Cases and nodes in the place of the first word, then the nodes of that case.
+_duet_offer_kept()
+{
+    local line=${COMP_LINE:0:COMP_POINT} first
+    line=${line#*"$command"}
+    read -r first _ <<<"$line"
+    if [[ $line == *[![:space:]]*[[:space:]]* && $first != -* ]]; then
+        _duet_offer < <(_duet_kept | sed -n "s|^${first//[^[:alnum:]\/=,_-]/.}\t||p")
+    else
+        _duet_offer < <(_duet_kept | if [[ $1 == cases ]]; then cut -f1; else tr '\t' '\n'; fi)
+    fi
+}
+
 _duet()
 {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -8,7 +48,7 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | doctor | kernel | version)
+        run | list | exec | cp | logs | ps | down | console | debug-kernel | doctor | kernel | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -40,17 +80,31 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --only | --seed | --connect | --name | --source | --jobs)
+    --node)
+        _duet_offer < <(_duet_kept | cut -f2)
+        return
+        ;;
+    --only | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
         return
         ;;
     esac
     case $command in
-    '') words='run list doctor kernel version --help --usage' ;;
+    '')
+        words='run list exec cp logs ps down console debug-kernel doctor kernel version --help
+            --usage'
+        ;;
     run)
         words='--accel --cold --color --connect --debug --help --jobs --json --junit --keep --kernel
             --only --results --reuse-templates --seed --tap --usage --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
+    exec) words='--container --env --help --no-tty --tty --usage --workdir' ;;
+    cp) words='--help --recursive --usage' ;;
+    logs) words='--follow --help --node --usage' ;;
+    ps) words='--help --json --usage' ;;
+    down) words='--all --help --usage' ;;
+    console) words='--help --usage' ;;
+    debug-kernel) words='--halt --help --json --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     version) words='--help --usage' ;;
@@ -61,6 +115,16 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -W 'list fetch build path' -- "$word")
     elif [[ $command == kernel && $previous == @(fetch|path) ]]; then
         mapfile -t COMPREPLY < <(compgen -W 'debian host small' -- "$word"; compgen -f -- "$word")
+    elif [[ $command == @(exec|console|debug-kernel) ]]; then
+        _duet_offer_kept nodes
+    elif [[ $command == @(logs|down) ]]; then
+        _duet_offer_kept cases
+    elif [[ $command == cp ]]; then
+        _duet_offer < <(_duet_kept | while IFS=$'\t' read -r case node; do
+            printf '%s:/\n' "$node" "$case:$node"
+        done)
+        compopt -o nospace 2>/dev/null
+        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
     elif [[ $command == run || $command == list ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')

@@ -8,7 +8,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
-COMMANDS = ("run", "list", "doctor", "kernel", "version")
+COMMANDS = ("run", "list", "exec", "cp", "logs", "ps", "down", "console", "debug-kernel", "doctor",
+            "kernel", "version")
 EVERYWHERE = {"help", "usage"}
 
 
@@ -39,7 +40,7 @@ def man_options(command):
 class Documentation(unittest.TestCase):
     def test_help_names_every_command(self):
         text = output(str(PROGRAM), "--help")
-        self.assertEqual(tuple(re.findall(r"^  ([a-z]+) ", text, re.MULTILINE)), COMMANDS)
+        self.assertEqual(tuple(re.findall(r"^  ([a-z-]+) ", text, re.MULTILINE)), COMMANDS)
 
     def test_the_man_page_has_the_options_that_help_has(self):
         for command in COMMANDS:
@@ -52,7 +53,7 @@ class Documentation(unittest.TestCase):
     def test_the_synopsis_has_them_too(self):
         page = (ROOT / "docs/duet.1").read_text()
         synopsis = page[page.index(".Sh SYNOPSIS"):page.index(".Sh DESCRIPTION")]
-        parts = dict(re.findall(r"^\.Cm (\w+)\n((?:\.Op .*\n)*)", synopsis, re.MULTILINE))
+        parts = dict(re.findall(r"^\.Cm ([\w-]+)\n((?:\.Op .*\n)*)", synopsis, re.MULTILINE))
         self.assertEqual(tuple(parts), COMMANDS)
         for command in COMMANDS:
             with self.subTest(command=command):

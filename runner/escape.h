@@ -1,5 +1,6 @@
 /* What of the typed bytes is for duet and not for the guest, as in ssh(1): behind a newline "~."
- * leaves, "~?" asks for help and "~~" is one "~". Pure. */
+ * leaves, "~?" asks for help and "~~" is one "~". What the terminal itself answers in between is
+ * not typed. Pure. */
 #ifndef DUET_RUNNER_ESCAPE_H
 #define DUET_RUNNER_ESCAPE_H
 
@@ -13,6 +14,8 @@ enum escape_action { ESCAPE_NONE, ESCAPE_LEAVE, ESCAPE_HELP };
 struct escape {
     bool mid_line;
     bool pending; /* a "~" came that may be one */
+    int state;    /* within a sequence that the terminal sends */
+    bool has_parameters;
 };
 
 /* Appends to `out` what is the guest's, up to an action at most. Returns how many of the bytes were

@@ -60,6 +60,34 @@ static void what_is_no_escape_is_the_guests(void **state)
     expect_typed("\003\032\034", ESCAPE_NONE, "\003\032\034");
 }
 
+/* Busybox asks where the cursor is at each prompt, and the answer comes as if it were typed. */
+static void what_the_terminal_answers_is_not_typed(void **state)
+{
+    (void)state;
+    expect_typed("\r\033[24;9R~.", ESCAPE_LEAVE, "\r\033[24;9R");
+    expect_typed("\r\033[?62;c~.", ESCAPE_LEAVE, "\r\033[?62;c");
+    expect_typed("\r\033[I\033[O~.", ESCAPE_LEAVE, "\r\033[I\033[O");
+    expect_typed("\r\033[<0;3;4M~.", ESCAPE_LEAVE, "\r\033[<0;3;4M");
+    expect_typed("\r\033]11;rgb:0/0/0\033\\~.", ESCAPE_LEAVE, "\r\033]11;rgb:0/0/0\033\\");
+    expect_typed("\r\033P1$r0m\033\\~.", ESCAPE_LEAVE, "\r\033P1$r0m\033\\");
+    expect_typed("\r\033]11;rgb:0/0/0\a~.", ESCAPE_LEAVE, "\r\033]11;rgb:0/0/0\a");
+    expect_typed("x\033[24;9R~.", ESCAPE_NONE, "x\033[24;9R~.");
+    expect_typed("\033[24;~.", ESCAPE_NONE, "\033[24;~.");
+}
+
+static void keys_that_send_sequences_are_typed(void **state)
+{
+    (void)state;
+    expect_typed("\033[A~.", ESCAPE_NONE, "\033[A~.");
+    expect_typed("\033[1;5D~.", ESCAPE_NONE, "\033[1;5D~.");
+    expect_typed("\033OP~.", ESCAPE_NONE, "\033OP~.");
+    expect_typed("\033:q\r~.", ESCAPE_LEAVE, "\033:q\r");
+    expect_typed("\033\r~.", ESCAPE_LEAVE, "\033\r");
+    expect_typed("\033\033\r~.", ESCAPE_LEAVE, "\033\033\r");
+    expect_typed("\033P\r~.", ESCAPE_LEAVE, "\033P\r");
+    expect_typed("\033]x\033\r~.", ESCAPE_LEAVE, "\033]x\033\r");
+}
+
 static void what_follows_an_action_is_left_for_the_caller(void **state)
 {
     struct escape escape = {0};
@@ -188,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_escape_stands_behind_a_newline),
         cmocka_unit_test(what_is_no_escape_is_the_guests),
+        cmocka_unit_test(what_the_terminal_answers_is_not_typed),
+        cmocka_unit_test(keys_that_send_sequences_are_typed),
         cmocka_unit_test(what_follows_an_action_is_left_for_the_caller),
         cmocka_unit_test(what_is_as_usual_needs_nothing),
         cmocka_unit_test(a_line_that_was_begun_is_ended),

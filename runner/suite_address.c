@@ -20,7 +20,7 @@ static void write_text(struct suite_address *address)
     snprintf(address->text, sizeof(address->text), "%s/%u", text, address->prefix);
 }
 
-int address_parse(const char *text, struct suite_address *address, struct error *error)
+int suite_address_parse(const char *text, struct suite_address *address, struct error *error)
 {
     const char *slash = strchr(text, '/');
     size_t length = slash ? (size_t)(slash - text) : strlen(text);

@@ -104,7 +104,7 @@ static int read_subnet(struct reader *reader, const struct yaml_node *value,
 
     if (status)
         return status;
-    if (address_parse(text, subnet, reader->error))
+    if (suite_address_parse(text, subnet, reader->error))
         return reader_context(reader, value, "subnet");
     if (!strchr(text, '/'))
         return reader_fail(reader, value,
@@ -181,7 +181,7 @@ static int read_end_addresses(struct reader *reader, const struct yaml_node *val
         status = reader_text(reader, item, "addresses", &text);
         if (status)
             return status;
-        if (address_parse(text, &address, reader->error))
+        if (suite_address_parse(text, &address, reader->error))
             return reader_context(reader, item, "addresses");
         if (!strchr(text, '/'))
             return reader_fail(reader, item,

@@ -255,7 +255,7 @@ static int read_via(struct reader *reader, const struct yaml_node *value, struct
     if (strchr(text, '/'))
         return reader_fail(reader, value, "via: found \"%.60s\", expected an address without \"/\"",
                            text);
-    if (address_parse(text, via, reader->error))
+    if (suite_address_parse(text, via, reader->error))
         return reader_context(reader, value, "via");
     subnet = on_link(reader, via, &own);
     if (!subnet || own)
@@ -279,7 +279,7 @@ static int read_destination(struct reader *reader, const struct yaml_node *value
         return status;
     if (!strcmp(text, "default"))
         text = family == AF_INET ? "0.0.0.0/0" : "::/0";
-    if (address_parse(text, to, reader->error))
+    if (suite_address_parse(text, to, reader->error))
         return reader_context(reader, value, "to");
     network = address_network(to);
     if (!address_equal(&network, to))

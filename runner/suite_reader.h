@@ -224,7 +224,7 @@ int suite_check_case(struct reader *reader, const struct suite_case *built);
 
 /* suite_address.c */
 /* "10.0.0.5/24"; without "/…" the prefix is the whole address. EINVAL says what is wrong. */
-int address_parse(const char *text, struct suite_address *address, struct error *error);
+int suite_address_parse(const char *text, struct suite_address *address, struct error *error);
 unsigned address_bits(const struct suite_address *address);
 /* The first address of the subnet that `address` is in. */
 struct suite_address address_network(const struct suite_address *address);

@@ -20,7 +20,7 @@ BUILD := build/$(notdir $(CC))$(if $(FUZZER),-fuzz,$(if $(SANITIZE),-sanitize))
 Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(patsubst build/%,%,$(2))')
 
-PACKAGES := libvirt libvirt-qemu libcurl libcjson zlib yaml-0.1 libcrypto libelf
+PACKAGES := libvirt libvirt-qemu libcurl libcjson zlib yaml-0.1 libcrypto libelf jansson
 VERSION  := 0.1.0
 
 # Packages may be installed by `make smoke` itself, so pkg-config is asked when the first rule
@@ -51,10 +51,14 @@ INIT         := $(BUILD)/init
 init_sources := $(wildcard initrd/init/*.c) \
                 $(addprefix base/,error.c memory.c buffer.c loop.c wire.c)
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
-# What of init touches nothing is built for the host, too, where tests reach it.
+# What of init touches nothing is built for the host, too, where tests reach it, and the mock agent.
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
     address cmdline field framing hex ids matcher moddep pod reply request request_exec \
     sockets)
+MOCK         := $(BUILD)/libmock.a
+mock_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/mock/*.c))
+# Both stand on base/, which is part of the library.
+libraries    := $(LIBRARY) $(MOCK) $(LIBRARY)
 
 unit_tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -64,11 +68,13 @@ benches      := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c
 build: $(BUILD)/duet ## build/duet
 	$(Q)ln -sfn $(patsubst build/%,%,$<) build/duet
 
-$(BUILD)/duet: $(BUILD)/runner/main.o $(LIBRARY)
+$(BUILD)/duet: $(BUILD)/runner/main.o $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(libraries) $(PKG_LIBS)
 
 $(LIBRARY): $(library_objects)
+$(MOCK): $(init_pure) $(mock_objects)
+$(LIBRARY) $(MOCK):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
@@ -93,26 +99,22 @@ $(BUILD)/initrd/init_image.o: ALL_CFLAGS += -DDUET_INIT_FILE='"$(INIT)"'
 # So do the options of the small kernel.
 $(BUILD)/kernel/small_config.o: kernel/small.config
 
-$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(PKG_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(libraries) $(PKG_LIBS) -lcmocka
 
 # A fuzz target is driven by tests/fuzz/driver.c, with any compiler; by libFuzzer with FUZZER=1.
 fuzz_driver := $(if $(FUZZER),,$(BUILD)/tests/fuzz/driver.o)
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(if $(fuzz_driver),,-fsanitize=fuzzer) -o $@ $^ $(LDLIBS) $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(fuzz_driver),,-fsanitize=fuzzer) -o $@ $< $(fuzz_driver) \
+	    $(libraries) $(PKG_LIBS)
 
-init_tests := $(filter $(BUILD)/tests/test_init_% $(BUILD)/fuzz/fuzz_init_%,\
-                       $(unit_tests) $(fuzz_targets))
-$(init_tests): $(init_pure)
-$(init_tests): LDLIBS = $(LIBRARY) -ljansson
-
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o $(LIBRARY)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libraries) $(PKG_LIBS)
 
 .PHONY: unit-tests fuzz-targets
 unit-tests: $(unit_tests)

@@ -48,7 +48,8 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | exec | cp | logs | ps | down | console | debug-kernel | doctor | kernel | version)
+        run | list | shell | up | exec | cp | logs | ps | down | console | debug-kernel | doctor | \
+            kernel | mock-agent | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -76,7 +77,7 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --junit | --tap | --config)
+    --junit | --tap | --config | --ctl | --io)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -84,20 +85,28 @@ _duet()
         _duet_offer < <(_duet_kept | cut -f2)
         return
         ;;
-    --only | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
+    --only | --case | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
         return
         ;;
     esac
     case $command in
     '')
-        words='run list exec cp logs ps down console debug-kernel doctor kernel version --help
-            --usage'
+        words='run list shell up exec cp logs ps down console debug-kernel doctor kernel mock-agent
+            version --help --usage'
         ;;
     run)
-        words='--accel --cold --color --connect --debug --help --jobs --json --junit --keep --kernel
-            --only --results --reuse-templates --seed --tap --usage --verbose'
+        words='--accel --break-on-fail --cold --color --connect --debug --help --jobs --json --junit
+            --keep --kernel --only --pause-on-fail --results --reuse-templates --seed --tap --usage
+            --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
+    shell)
+        words='--accel --case --cold --color --connect --debug --help --kernel --node --usage --verbose'
+        ;;
+    up)
+        words='--accel --case --cold --color --connect --debug --detach --help --kernel --usage
+            --verbose'
+        ;;
     exec) words='--container --env --help --no-tty --tty --usage --workdir' ;;
     cp) words='--help --recursive --usage' ;;
     logs) words='--follow --help --node --usage' ;;
@@ -107,6 +116,7 @@ _duet()
     debug-kernel) words='--halt --help --json --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
+    mock-agent) words='--ctl --help --io --stay --usage' ;;
     version) words='--help --usage' ;;
     esac
     if [[ $word == -* || -z $command ]]; then
@@ -125,7 +135,7 @@ _duet()
         done)
         compopt -o nospace 2>/dev/null
         mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $command == run || $command == list ]]; then
+    elif [[ $command == @(run|list|shell|up) ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')
         mapfile -t COMPREPLY < <(

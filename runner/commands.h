@@ -14,9 +14,9 @@ enum exit_status {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_list(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_up(int argc, char **argv);
-int cmd_list(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_cp(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
@@ -26,6 +26,7 @@ int cmd_console(int argc, char **argv);
 int cmd_debug_kernel(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
+int cmd_mock_agent(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

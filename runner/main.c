@@ -19,9 +19,9 @@ static const struct subcommand {
     const char *summary;
 } subcommands[] = {
     {"run", cmd_run, "run suites and report their verdicts"},
+    {"list", cmd_list, "show suites, their cases and tags"},
     {"shell", cmd_shell, "open a shell in a node of a case, or in a machine alone"},
     {"up", cmd_up, "bring a case up and keep it for other terminals"},
-    {"list", cmd_list, "show suites, their cases and tags"},
     {"exec", cmd_exec, "run a command, or a shell, in a node that `duet up` keeps"},
     {"cp", cmd_cp, "copy files to and from such a node"},
     {"logs", cmd_logs, "show what such nodes print"},
@@ -31,6 +31,7 @@ static const struct subcommand {
     {"debug-kernel", cmd_debug_kernel, "open the gdb stub of such a node"},
     {"doctor", cmd_doctor, "check everything that duet needs of this machine"},
     {"kernel", cmd_kernel, "show, fetch and build guest kernels"},
+    {"mock-agent", cmd_mock_agent, "play a guest's agent, for tests of clients"},
     {"version", cmd_version, "print the versions of duet and of what it stands on"},
 };
 

@@ -8,8 +8,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
-COMMANDS = ("run", "list", "exec", "cp", "logs", "ps", "down", "console", "debug-kernel", "doctor",
-            "kernel", "version")
+COMMANDS = ("run", "list", "shell", "up", "exec", "cp", "logs", "ps", "down", "console",
+            "debug-kernel", "doctor", "kernel", "mock-agent", "version")
 EVERYWHERE = {"help", "usage"}
 
 
@@ -53,7 +53,7 @@ class Documentation(unittest.TestCase):
     def test_the_synopsis_has_them_too(self):
         page = (ROOT / "docs/duet.1").read_text()
         synopsis = page[page.index(".Sh SYNOPSIS"):page.index(".Sh DESCRIPTION")]
-        parts = dict(re.findall(r"^\.Cm ([\w-]+)\n((?:\.Op .*\n)*)", synopsis, re.MULTILINE))
+        parts = dict(re.findall(r"^\.Cm ([\w-]+)\n((?:\.(?:Op|Fl) .*\n)*)", synopsis, re.MULTILINE))
         self.assertEqual(tuple(parts), COMMANDS)
         for command in COMMANDS:
             with self.subTest(command=command):

@@ -79,14 +79,21 @@ bool control_is_broken(const struct control *control)
 
 /* -- Requests ---------------------------------------------------------------------------------- */
 
+static int check_broken(const struct control *control, struct error *error)
+{
+    if (control->broken)
+        return error_set(error, -control->broken_code, "%s", control->broken_reason);
+    return 0;
+}
+
 int control_send(struct control *control, enum wire_code code, char *payload, struct error *error)
 {
     cleanup_free char *owned = payload;
+    int result = check_broken(control, error);
 
-    if (control->broken)
-        return error_set(error, -control->broken_code, "%s", control->broken_reason);
-    return control->options.link.send_ctl(control->options.context, code, owned, strlen(owned),
-                                          error);
+    return result < 0 ? result
+                      : control->options.link.send_ctl(control->options.context, code, owned,
+                                                       strlen(owned), error);
 }
 
 static void on_deadline(void *context)
@@ -124,9 +131,14 @@ static void request_free(struct request *request)
 static int ask(struct control *control, const struct request *made, char *payload,
                uint64_t deadline_ns, struct error *error)
 {
-    struct request *request = xcalloc(1, sizeof *request);
-    int result;
+    struct request *request;
+    int result = check_broken(control, error);
 
+    if (result < 0) {
+        free(payload);
+        return result;
+    }
+    request = xcalloc(1, sizeof *request);
     *request = *made;
     *control->requests_end = request;
     control->requests_end = &request->next;

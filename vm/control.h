@@ -68,7 +68,8 @@ int control_connect(const struct control_options *options, const char *ctl_path,
 /* Takes over two connected sockets, likewise. */
 int control_connect_fds(const struct control_options *options, int ctl, int io,
                         struct control **control, struct error *error);
-/* What was asked is not answered any more; commands are freed with it. NULL is fine. */
+/* What was asked is not answered any more; commands are freed with it. Not from inside one of its
+ * calls. NULL is fine. */
 void control_free(struct control *control);
 
 /* Frames from the guest. */

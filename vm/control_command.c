@@ -30,6 +30,7 @@ struct incoming {
 };
 
 struct outgoing {
+    bool exists;
     bool granted; /* the guest has said how much there is room for, and so waits for the close */
     bool close_asked, closed;
     uint64_t room;
@@ -250,6 +251,7 @@ static struct control_command *command_new(struct control *control, enum kind ki
                                         .context = context,
                                         .status_byte = -1};
     command->in[CONTROL_STDOUT] = (struct incoming){.exists = kind != WRITE, .room = WIRE_WINDOW};
+    command->out.exists = kind == WRITE;
     return command;
 }
 
@@ -275,8 +277,9 @@ static int command_send(struct control_command *command, enum wire_code code, ch
     return result;
 }
 
-static void expect_output(struct control_command *command, const struct control_exec *exec)
+static void expect_streams(struct control_command *command, const struct control_exec *exec)
 {
+    command->out.exists = exec->input || exec->terminal.rows;
     command->in[CONTROL_STDERR] =
         (struct incoming){.exists = !exec->terminal.rows, .room = WIRE_WINDOW};
 }
@@ -287,7 +290,7 @@ int control_exec(struct control *control, const struct control_exec *exec,
 {
     struct control_command *command = command_new(control, COMMAND, calls, context);
 
-    expect_output(command, exec);
+    expect_streams(command, exec);
     return command_send(command, WIRE_EXECCMD,
                         control_message_exec(command->id, command->stream, exec), out, error);
 }
@@ -298,7 +301,7 @@ int control_run_container(struct control *control, const struct control_containe
 {
     struct control_command *command = command_new(control, COMMAND, calls, context);
 
-    expect_output(command, &container->exec);
+    expect_streams(command, &container->exec);
     return command_send(command, WIRE_NEWCONTAINER,
                         control_message_container(command->id, command->stream, container), out,
                         error);
@@ -337,13 +340,24 @@ static void lie(struct control_command *command, const char *what)
 
 static uint64_t announced(const struct control_command *command, enum control_output output)
 {
-    if (command->kind == READ)
-        return command->end.size;
-    return output == CONTROL_STDOUT ? command->end.stdout_bytes : command->end.stderr_bytes;
+    if (output == CONTROL_STDERR)
+        return command->end.stderr_bytes;
+    return command->kind == READ ? command->end.size : command->end.stdout_bytes;
+}
+
+/* A file has exactly the bytes that the guest says. */
+static bool is_too_long(const struct control_command *command)
+{
+    return command->kind == READ && command->ended && command->end.code == 0 &&
+           command->in[CONTROL_STDOUT].received > command->end.size;
 }
 
 static void check_complete(struct control_command *command)
 {
+    if (is_too_long(command)) {
+        lie(command, "sent more of a file than it says that there is");
+        return;
+    }
     if (!command->ended || command->complete)
         return;
     for (int i = 0; i < 2 && command->end.code == 0; i++) {
@@ -432,11 +446,11 @@ void control_command_is_ready(struct control *control, uint64_t id)
 {
     struct control_command *command = find(control, id);
 
-    if (command) {
+    if (command && command->kind == COMMAND) {
         enter(command);
         tell(command, ready);
         leave(command);
-    } else if (!was_made(control, id)) {
+    } else if (command || !was_made(control, id)) {
         no_such(control, "CMDREADY", id);
     }
 }
@@ -480,7 +494,7 @@ void control_command_granted(struct control *control, const struct control_messa
     uint64_t id = owner_of(control, message->stream);
     struct control_command *command = find(control, id);
 
-    if (command && command->stream == message->stream && command->kind != READ) {
+    if (command && command->stream == message->stream && command->out.exists) {
         enter(command);
         add_room(command, message->bytes);
         leave(command);
@@ -503,6 +517,7 @@ static void take_output(struct control_command *command, enum control_output out
                         const struct wire_io *frame)
 {
     struct incoming *in = &command->in[output];
+    bool forgotten = command->forgotten;
 
     if (frame->length > in->room) {
         lie(command, "sends more than there is room for");
@@ -512,7 +527,7 @@ static void take_output(struct control_command *command, enum control_output out
     in->received += frame->length;
     in->closed = frame->length == 0;
     tell(command, output, output, frame->data, frame->length);
-    if (command->forgotten)
+    if (forgotten)
         control_taken(command, output, frame->length);
     check_complete(command);
 }
@@ -556,20 +571,11 @@ static struct control_command *first_incomplete(const struct control *control)
     return command;
 }
 
-static struct control_command *first_to_reap(const struct control *control)
-{
-    struct control_command *command = control->commands;
-
-    while (command && (!command->forgotten || command->in_call > 0))
-        command = command->next;
-    return command;
-}
-
 void control_commands_break(struct control *control)
 {
     const struct control_end found = {.code = control->broken_code,
                                       .reason = control->broken_reason};
-    struct control_command *command;
+    struct control_command *command, *next;
 
     while ((command = first_incomplete(control))) {
         command->complete = true;
@@ -578,8 +584,10 @@ void control_commands_break(struct control *control)
             tell(command, ended, &found);
         command->ended = true;
         tell(command, complete, &found);
-        leave(command);
+        command->in_call--; /* what its owner has freed goes below */
     }
-    while ((command = first_to_reap(control)))
+    for (command = control->commands; command; command = next) {
+        next = command->next;
         reap(command);
+    }
 }

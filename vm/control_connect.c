@@ -12,6 +12,7 @@
 enum {
     CHUNK = 1 << 16,
     READS_PER_EVENT = 16, /* so that one peer that floods leaves the loop to the others */
+    READS_AT_END = 256,   /* more than a socket holds */
     QUEUE_MAX = 64 << 20,
 };
 
@@ -19,6 +20,7 @@ struct side {
     struct sockets *sockets;
     int fd;
     struct watch *watch;
+    uint32_t events; /* that are watched for */
     struct buffer in, out;
     size_t sent; /* bytes of `out` */
     int (*take)(struct side *side, size_t *taken, struct error *error);
@@ -93,18 +95,28 @@ static void unwatch(struct sockets *sockets)
     sockets->ctl.watch = sockets->io.watch = NULL;
 }
 
-/* What the other socket still holds was said before the end. */
+/* What the other socket still holds was said before the end; a peer that goes on to fill it was not
+ * at its end. */
 static void on_end(struct sockets *sockets)
 {
-    while (read_some(&sockets->ctl) > 0)
+    for (int i = 0; i < READS_AT_END && read_some(&sockets->ctl) > 0; i++)
         ;
-    while (read_some(&sockets->io) > 0)
+    for (int i = 0; i < READS_AT_END && read_some(&sockets->io) > 0; i++)
         ;
     unwatch(sockets);
     control_break(sockets->control, -EPIPE, "the connection to the node has ended");
 }
 
 /* -- Frames out -------------------------------------------------------------------------------- */
+
+static void watch_side(struct side *side)
+{
+    uint32_t events = EPOLLIN | (side->out.length > 0 ? EPOLLOUT : 0u);
+
+    if (side->watch && events != side->events)
+        watch_events(side->watch, events);
+    side->events = events;
+}
 
 static void flush(struct side *side)
 {
@@ -125,8 +137,7 @@ static void flush(struct side *side)
         buffer_consume(&side->out, side->sent);
         side->sent = 0;
     }
-    if (side->watch)
-        watch_events(side->watch, EPOLLIN | (side->out.length > 0 ? EPOLLOUT : 0u));
+    watch_side(side);
 }
 
 static int check_room(const struct side *side, struct error *error)
@@ -222,7 +233,7 @@ static int side_open(struct sockets *sockets, struct side *side, int fd,
                      int (*take)(struct side *side, size_t *taken, struct error *error),
                      struct error *error)
 {
-    *side = (struct side){.sockets = sockets, .fd = fd, .take = take};
+    *side = (struct side){.sockets = sockets, .fd = fd, .take = take, .events = EPOLLIN};
     return loop_watch(sockets->user.loop, fd, EPOLLIN, on_socket, side, &side->watch, error);
 }
 

@@ -115,7 +115,9 @@ void reply_stream_error(struct buffer *out, uint64_t stream, const char *reason)
 {
     struct buffer json = {0};
 
-    buffer_printf(&json, "{\"code\":%d,\"id\":0,\"stream\":%" PRIu64 ",", WIRE_NEXT, stream);
+    buffer_printf(&json, "{\"code\":%d,\"id\":0,", WIRE_NEXT);
+    if (stream <= WIRE_ID_MAX)
+        buffer_printf(&json, "\"stream\":%" PRIu64 ",", stream);
     append_reason(&json, reason);
     append_frame(out, WIRE_ERROR, &json);
 }

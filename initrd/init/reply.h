@@ -33,7 +33,7 @@ struct reply_field {
 void reply_ack_with(struct buffer *out, uint32_t code, uint64_t id,
                     const struct reply_field fields[], size_t count);
 void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason);
-/* About what came on a stream of io. */
+/* About what came on a stream of io. A number that no stream can have is left out. */
 void reply_stream_error(struct buffer *out, uint64_t stream, const char *reason);
 void reply_next(struct buffer *out, uint64_t stream, uint64_t bytes);
 void reply_command_ready(struct buffer *out, uint64_t id, uint64_t after_ms);

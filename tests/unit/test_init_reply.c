@@ -70,6 +70,8 @@ static void every_reply_is_one_frame(void **state)
     is_frame(&out, WIRE_ERROR, "{\"code\":6,\"id\":9,\"reason\":\"no \\\"x\\\"\"}");
     reply_stream_error(&out, 11, "no room");
     is_frame(&out, WIRE_ERROR, "{\"code\":14,\"id\":0,\"stream\":11,\"reason\":\"no room\"}");
+    reply_stream_error(&out, UINT64_MAX, "no such stream");
+    is_frame(&out, WIRE_ERROR, "{\"code\":14,\"id\":0,\"reason\":\"no such stream\"}");
     reply_next(&out, 11, 131072);
     is_frame(&out, WIRE_NEXT, "{\"stream\":11,\"bytes\":131072}");
     reply_failed(&out, "init: no disk");

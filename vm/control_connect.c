@@ -30,82 +30,8 @@ struct sockets {
     struct control *control;
     struct control_options user; /* link is not used */
     struct side ctl, io;
+    bool taking; /* frames: what they make the host say goes out together, after the last */
 };
-
-/* -- Frames in --------------------------------------------------------------------------------- */
-
-static int take_ctl(struct side *side, size_t *taken, struct error *error)
-{
-    struct wire_ctl frame;
-    int n = wire_ctl_read(side->in.data + *taken, side->in.length - *taken, &frame, error);
-
-    if (n > 0)
-        control_take_ctl(side->sockets->control, &frame);
-    return n;
-}
-
-static int take_io(struct side *side, size_t *taken, struct error *error)
-{
-    struct wire_io frame;
-    int n = wire_io_read(side->in.data + *taken, side->in.length - *taken, &frame, error);
-
-    if (n > 0)
-        control_take_io(side->sockets->control, &frame);
-    return n;
-}
-
-static void take_frames(struct side *side)
-{
-    struct control *control = side->sockets->control;
-    struct error error;
-    size_t taken = 0;
-    int n;
-
-    while (!control->broken && (n = side->take(side, &taken, &error)) != 0) {
-        if (n < 0)
-            control_break(control, n, "the guest broke the control channel: %s", error.message);
-        else
-            taken += (size_t)n;
-    }
-    buffer_consume(&side->in, taken);
-}
-
-/* 1: there may be more; 0: not now; negative: the connection is at its end. */
-static int read_some(struct side *side)
-{
-    ssize_t n;
-
-    buffer_reserve(&side->in, CHUNK);
-    n = recv(side->fd, side->in.data + side->in.length, CHUNK, MSG_DONTWAIT);
-    if (n < 0 && errno == EINTR)
-        return 1;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return 0;
-    if (n <= 0)
-        return -EPIPE;
-    side->in.length += (size_t)n;
-    take_frames(side);
-    return side->sockets->control->broken ? 0 : 1;
-}
-
-static void unwatch(struct sockets *sockets)
-{
-    watch_free(sockets->ctl.watch);
-    watch_free(sockets->io.watch);
-    sockets->ctl.watch = sockets->io.watch = NULL;
-}
-
-/* What the other socket still holds was said before the end; a peer that goes on to fill it was not
- * at its end. */
-static void on_end(struct sockets *sockets)
-{
-    for (int i = 0; i < READS_AT_END && read_some(&sockets->ctl) > 0; i++)
-        ;
-    for (int i = 0; i < READS_AT_END && read_some(&sockets->io) > 0; i++)
-        ;
-    unwatch(sockets);
-    control_break(sockets->control, -EPIPE, "the connection to the node has ended");
-}
 
 /* -- Frames out -------------------------------------------------------------------------------- */
 
@@ -156,7 +82,7 @@ static int send_ctl(void *context, uint32_t code, const void *payload, size_t co
 
     if (result == 0)
         result = wire_ctl_write(&sockets->ctl.out, code, payload, count, error);
-    if (result == 0)
+    if (result == 0 && !sockets->taking)
         flush(&sockets->ctl);
     return result;
 }
@@ -169,9 +95,89 @@ static int send_io(void *context, uint64_t stream, const void *bytes, size_t cou
 
     if (result == 0)
         result = wire_io_write(&sockets->io.out, stream, bytes, count, error);
-    if (result == 0)
+    if (result == 0 && !sockets->taking)
         flush(&sockets->io);
     return result;
+}
+
+/* -- Frames in --------------------------------------------------------------------------------- */
+
+static int take_ctl(struct side *side, size_t *taken, struct error *error)
+{
+    struct wire_ctl frame;
+    int n = wire_ctl_read(side->in.data + *taken, side->in.length - *taken, &frame, error);
+
+    if (n > 0)
+        control_take_ctl(side->sockets->control, &frame);
+    return n;
+}
+
+static int take_io(struct side *side, size_t *taken, struct error *error)
+{
+    struct wire_io frame;
+    int n = wire_io_read(side->in.data + *taken, side->in.length - *taken, &frame, error);
+
+    if (n > 0)
+        control_take_io(side->sockets->control, &frame);
+    return n;
+}
+
+static void take_frames(struct side *side)
+{
+    struct control *control = side->sockets->control;
+    struct error error;
+    size_t taken = 0;
+    int n;
+
+    while (!control->broken && (n = side->take(side, &taken, &error)) != 0) {
+        if (n < 0)
+            control_break(control, n, "the guest broke the control channel: %s", error.message);
+        else
+            taken += (size_t)n;
+    }
+    buffer_consume(&side->in, taken);
+}
+
+/* 1: there may be more; 0: not now; negative: the connection is at its end. */
+static int read_some(struct side *side)
+{
+    struct sockets *sockets = side->sockets;
+    ssize_t n;
+
+    buffer_reserve(&side->in, CHUNK);
+    n = recv(side->fd, side->in.data + side->in.length, CHUNK, MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR)
+        return 1;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    if (n <= 0)
+        return -EPIPE;
+    side->in.length += (size_t)n;
+    sockets->taking = true;
+    take_frames(side);
+    sockets->taking = false;
+    flush(&sockets->ctl);
+    flush(&sockets->io);
+    return sockets->control->broken ? 0 : 1;
+}
+
+static void unwatch(struct sockets *sockets)
+{
+    watch_free(sockets->ctl.watch);
+    watch_free(sockets->io.watch);
+    sockets->ctl.watch = sockets->io.watch = NULL;
+}
+
+/* What the other socket still holds was said before the end; a peer that goes on to fill it was not
+ * at its end. */
+static void on_end(struct sockets *sockets)
+{
+    for (int i = 0; i < READS_AT_END && read_some(&sockets->ctl) > 0; i++)
+        ;
+    for (int i = 0; i < READS_AT_END && read_some(&sockets->io) > 0; i++)
+        ;
+    unwatch(sockets);
+    control_break(sockets->control, -EPIPE, "the connection to the node has ended");
 }
 
 static void on_socket(void *context, uint32_t events)

@@ -370,17 +370,25 @@ static void take_line(struct host *host, const char *line)
     }
 }
 
+/* One loop for all inputs, which is most of what an input costs. */
+static struct loop *the_loop(void)
+{
+    static struct loop *loop;
+
+    check(loop || loop_new(&loop, NULL) == 0);
+    return loop;
+}
+
 static void begin(struct host *host)
 {
-    const struct control_options options = {.link = {.send_ctl = send_ctl, .send_io = send_io},
+    const struct control_options options = {.loop = the_loop(),
+                                            .link = {.send_ctl = send_ctl, .send_io = send_io},
                                             .calls = {.broken = on_broken},
                                             .context = host};
-    struct control_options with_loop = options;
 
-    check(loop_new(&host->loop, NULL) == 0);
+    host->loop = options.loop;
     host->now = loop_timer(host->loop, stop_loop, host->loop);
-    with_loop.loop = host->loop;
-    host->control = control_new(&with_loop);
+    host->control = control_new(&options);
 }
 
 /* What broke is known to everybody by now. */
@@ -394,7 +402,6 @@ static void end(struct host *host)
             check(host->owners[i].complete == 1);
     control_free(host->control);
     timer_free(host->now);
-    loop_free(host->loop);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -124,10 +124,11 @@ static void send_frame(const struct peer *peer, bool on_io, const char *rest)
 static void tell(struct peer *peer, const char *line)
 {
     static const char *const lies[] = {"ctl", "io", "close", "status", "garbage", "lie"};
-    size_t length = strcspn(line, " \t\r");
+    const char *name = line + strspn(line, " \t\r");
+    size_t length = strcspn(name, " \t\r");
 
     for (size_t i = 0; i < array_size(lies); i++)
-        if (strlen(lies[i]) == length && strncmp(line, lies[i], length) == 0)
+        if (strlen(lies[i]) == length && strncmp(name, lies[i], length) == 0)
             peer->told_to_lie = true;
     peer->told_to_lie = peer->told_to_lie || strpbrk(line, "\"\\") || strstr(line, "hex:");
     free(mock_agent_line(peer->mock, line));
@@ -159,11 +160,23 @@ static void take_line(struct peer *peer, const char *line, size_t length)
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
+/* One loop for all inputs, which is most of what an input costs. */
+static struct loop *the_loop(void)
+{
+    static struct loop *loop;
+
+    if (!loop)
+        must(loop_new(&loop, NULL));
+    return loop;
+}
+
 static void begin(struct peer *peer)
 {
-    const struct mock_options options = {.loop = peer->loop};
+    const struct mock_options options = {.loop = the_loop()};
     int ctl[2], io[2];
 
+    peer->loop = options.loop;
+    peer->now = loop_timer(peer->loop, stop_loop, peer->loop);
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ctl));
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, io));
     must(mock_agent_connected(&options, ctl[1], io[1], &peer->mock, NULL));
@@ -179,7 +192,6 @@ static void end(struct peer *peer)
     free(mock_agent_messages(peer->mock));
     mock_agent_free(peer->mock);
     timer_free(peer->now);
-    loop_free(peer->loop);
     close(peer->ctl);
     close(peer->io);
     buffer_free(&peer->from_ctl);
@@ -192,8 +204,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct peer peer = {0};
 
     buffer_append(&lines, data, size);
-    must(loop_new(&peer.loop, NULL));
-    peer.now = loop_timer(peer.loop, stop_loop, peer.loop);
     begin(&peer);
     for (size_t at = 0, length; at < size; at += length + 1) {
         char *line = lines.data + at;

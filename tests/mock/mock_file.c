@@ -163,8 +163,10 @@ int mock_file_read(struct mock_agent *mock, const struct request *request, struc
     if (code < 0)
         return code;
     file = find_below(mock, container, request->path);
-    if (!file)
+    if (!file) {
+        ids_add(&mock->ids, request->id);
         return error_set(error, ENOENT, "cannot read %s: No such file or directory", request->path);
+    }
     job = mock_job_new(mock, request->id, WIRE_READFILE);
     job->container = container;
     job->mode = file->mode;

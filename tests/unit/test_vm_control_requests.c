@@ -194,6 +194,52 @@ static void a_node_is_told_who_it_is_once(void **state)
     tear_down((void *[]){fixture});
 }
 
+/* -- A hub ------------------------------------------------------------------------------------- */
+
+static void say_base(struct fixture *fixture, uint64_t base)
+{
+    cleanup_free char *ready = xasprintf("{\"version\":2,\"kernel\":\"hub\",\"uptime_ms\":1,"
+                                         "\"clock_ns\":1,\"base\":%d}",
+                                         (int)base);
+
+    connect_pair(fixture, &no_mock_options);
+    run_until(fixture, fixture->ready);
+    assert_int_equal(mock_agent_send_ctl(fixture->mock, WIRE_READY, ready, NULL), 0);
+}
+
+static void a_client_of_a_hub_has_numbers_of_its_own(void **state)
+{
+    const uint64_t base = UINT64_C(3) << CONTROL_BASE_SHIFT;
+    struct fixture *fixture = fixture_new();
+    struct heard heard;
+
+    (void)state;
+    say_base(fixture, 3);
+    run_until(fixture, fixture->ready == 2);
+    configure(fixture);
+    hear(fixture, &heard);
+    buffer_append_text(&mock_agent_plan(fixture->mock)->errors, "hello");
+    execute(fixture, &(struct control_exec){0}, &heard);
+    assert_int_equal(control_command_id(heard.command), base + 1);
+    expect_end(&heard, 0);
+    expect_text(&heard.output[CONTROL_STDERR], "hello");
+    expect_message(fixture, "\"stdout\":12884901890,\"stderr\":12884901891");
+    ping(fixture);
+    expect_message(fixture, "{\"id\":15032385537}"); /* the second request: 2^31 + 1 above it */
+    forget(&heard);
+    tear_down((void *[]){fixture});
+}
+
+static void a_base_has_a_limit(void **state)
+{
+    struct fixture *fixture = fixture_new();
+
+    (void)state;
+    say_base(fixture, CONTROL_BASE_MAX + 1);
+    expect_broken(fixture, -EBADMSG, "READY has the base 1048576, which is too large");
+    tear_down((void *[]){fixture});
+}
+
 /* -- The end of a channel ---------------------------------------------------------------------- */
 
 /* Everything that waits is answered with what broke the channel, and nothing can be asked after. */
@@ -414,6 +460,8 @@ int main(void)
         with_fixture(others_pass_what_is_late),
         with_fixture(many_requests_are_on_their_way_at_once),
         cmocka_unit_test(a_node_is_told_who_it_is_once),
+        cmocka_unit_test(a_client_of_a_hub_has_numbers_of_its_own),
+        cmocka_unit_test(a_base_has_a_limit),
         with_fixture(a_connection_that_ends_is_the_end),
         with_fixture(a_connection_that_is_cut_in_a_frame_is_the_end),
         with_fixture(garbage_breaks_the_channel),

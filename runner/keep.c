@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CONSOLE_LINES = 15 }; /* of a node that is gone */
+enum { CONSOLE_LINES = 50 }; /* of a node that is gone */
 
 struct keep {
     struct keep_options options;

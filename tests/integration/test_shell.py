@@ -58,17 +58,16 @@ class Pane:
     def key(self, *names):
         self.tmux("send-keys", *names)
 
-    def screen(self):
-        return self.tmux("capture-pane", "-p").rstrip("\n")
+    def screen(self, *more):
+        return self.tmux("capture-pane", "-p", *more).rstrip("\n")
 
     def wait_for(self, pattern):
         """Until the screen has it. tmux tells of no change, so it is looked at again."""
         deadline = time.monotonic() + WAIT_S
-        while not (found := re.search(pattern, self.screen(), re.MULTILINE)):
+        while not re.search(pattern, self.screen(), re.MULTILINE):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {pattern!r} on the screen:\n{self.screen()}")
             time.sleep(0.05)
-        return found
 
     def resize(self, columns, rows):
         self.tmux("resize-window", "-x", str(columns), "-y", str(rows))
@@ -119,37 +118,45 @@ class ShellTest(unittest.TestCase):
         self.pane.type("10Gihello ", enter=False)
         self.pane.key("Escape")
         self.pane.wait_for(r"^- /tmp/lines.* 10/100")
-        self.pane.resize(60, 12)
-        self.pane.key("C-l")
-        self.pane.wait_for(r"\A(?:.*\n){11}.*/tmp/lines.*\d+/100.*\Z")
+        self.pane.type("1GL", enter=False)
+        self.pane.wait_for(r"^- /tmp/lines.* 23/100")
         self.pane.type(":q!")
         self.pane.wait_for(r"^node:~#$")
-        self.pane.type("stty size; echo $LINES $COLUMNS")
+        self.run_program("sh -c \"trap 'stty size; exit' WINCH; echo; while :; do sleep 1; done\"")
+        self.pane.resize(60, 12)
         self.pane.wait_for(r"^12 60$")
+        self.pane.type("clear; vi /tmp/lines")
+        self.pane.wait_for(r"/tmp/lines.* 1/100")
+        self.pane.type("L", enter=False)
+        self.pane.wait_for(r"\A(?:.*\n){11}- /tmp/lines.* 11/100")
+        self.pane.type(":q!")
+        self.pane.wait_for(r"^node:~#$")
         self.pane.resize(80, 24)
         self.pane.type("exit 3")
         self.assert_left(3)
 
-    def run_forever(self):
-        """A program that is in the foreground when this returns."""
-        self.pane.type("clear; sh -c 'echo $((40 + 2)); exec sleep 1000'")
-        self.pane.wait_for(r"^42$")
+    def run_program(self, program):
+        """It is in the foreground when this returns."""
+        number = next(self.pane.numbers)
+        self.pane.type(f"sh -c 'echo $((1000 + $0)); exec \"$@\"' {number} {program}; "
+                       "echo status $?")
+        self.pane.wait_for(rf"^{1000 + number}$")
 
     def test_keys_are_for_the_guest(self):
         self.open_shell()
-        self.run_forever()
+        self.run_program("sleep 1000")
         self.pane.key("C-c")
-        self.pane.wait_for(r"^\^C\n+node:~#$")
-        self.pane.type("clear; cat; echo status $?")
+        self.pane.wait_for(r"^\^C(?:status 130)?\n")
+        self.run_program("cat")
         self.pane.type("echoed")
         self.pane.wait_for(r"^echoed\nechoed$")
         self.pane.key("C-d")
         self.pane.wait_for(r"^status 0$")
-        self.run_forever()
+        self.run_program("sleep 1000")
         self.pane.key("C-z")
         self.pane.wait_for(r"Stopped")
         self.pane.type("clear; jobs; kill %1; echo $TERM")
-        self.pane.wait_for(r"sleep 1000\n(?:.*\n)*tmux-256color$")
+        self.pane.wait_for(r"Stopped.*\n(?:.*\n)*tmux-256color$")
         self.pane.type("exit 4")
         self.assert_left(4)
 
@@ -174,11 +181,11 @@ class ShellTest(unittest.TestCase):
 
     def test_the_escapes_are_explained(self):
         self.open_shell()
-        self.pane.type("cat >/dev/null")
+        self.run_program("sleep 1000")
         self.pane.type("~?", enter=False)
         self.pane.wait_for(r"^ ~\.   leave$")
         self.pane.key("C-c")
-        self.pane.wait_for(r"^\^C\n+node:~#$")
+        self.pane.wait_for(r"^\^C(?:status 130)?\n")
         self.pane.type("clear")
         self.pane.wait_for(r"\Anode:~#$")  # and busybox has asked where the cursor is
         self.pane.type("~.", enter=False)
@@ -194,7 +201,8 @@ class ShellTest(unittest.TestCase):
     def test_the_panic_is_shown(self):
         self.open_shell()
         self.pane.type("echo c >/proc/sysrq-trigger")
-        self.pane.wait_for(r"Kernel panic - not syncing")
+        self.pane.wait_for(r"^left with 255$")
+        self.assertRegex(self.pane.screen("-S", "-100"), r"Kernel panic - not syncing")
         self.assert_left(255)
 
     def killed(self, number, status):

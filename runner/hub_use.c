@@ -128,11 +128,12 @@ static void close_input(const struct hub_client *client, struct hub_use *use)
     use->in = 0;
 }
 
-/* Of what the guest ever sends on it. */
-static void give_room(const struct hub_client *client, uint64_t stream)
+/* For all that the guest ever sends on it. */
+static void give_room(const struct hub_client *client, uint64_t *stream)
 {
-    if (stream)
-        tell(client, WIRE_NEXT, control_message_next(stream, WIRE_ID_MAX));
+    if (*stream)
+        tell(client, WIRE_NEXT, control_message_next(*stream, WIRE_ID_MAX));
+    *stream = 0;
 }
 
 static void end(const struct hub_client *client, const struct hub_use *use)
@@ -151,8 +152,8 @@ static void hang_up(struct hub_client *client, struct hub_use *use)
     if (use->ended || (use->runs && !use->started) || (is_written && !(use->granted && use->in)))
         return;
     end(client, use);
-    give_room(client, use->out);
-    give_room(client, use->err);
+    give_room(client, &use->out);
+    give_room(client, &use->err);
     if (use->runs)
         close_input(client, use);
 }
@@ -162,9 +163,9 @@ static void settle(struct hub_client *client, struct hub_use *use)
 {
     if (use->ended && client->left) {
         close_input(client, use);
-        give_room(client, use->out);
-        give_room(client, use->err);
-        use->in = use->out = use->err = 0;
+        give_room(client, &use->out);
+        give_room(client, &use->err);
+        use->in = 0;
     }
     if (use->ended && !use->in && !use->out && !use->err)
         drop(client, use);

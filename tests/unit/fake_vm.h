@@ -41,6 +41,7 @@ struct vm {
     uint64_t cpu_ms;                                         /* what vm_cpu_ms returns */
     size_t io_bytes;                                         /* that were sent on io */
     struct buffer io;                                        /* the frames of these */
+    size_t io_seen;                                          /* of its bytes, by the test */
     struct buffer typed;                                     /* what vm_type was given */
     size_t waiting;                                          /* what vm_waiting returns */
     void (*drained)(void *context);                          /* vm_on_drained */

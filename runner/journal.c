@@ -12,6 +12,7 @@ enum { CHUNK = 1 << 16 };
 struct source {
     char *name;
     struct buffer line;
+    bool cut; /* the last line ended for its length: a newline here is its own */
     struct source *next;
 };
 
@@ -85,8 +86,9 @@ void journal_write(struct journal *journal, const char *name, const char *bytes,
 
         length = length < room ? length : room;
         buffer_append(&source->line, bytes, length);
-        if (ends || source->line.length == JOURNAL_LINE_MAX)
+        if ((ends || source->line.length == JOURNAL_LINE_MAX) && !(source->cut && length == 0))
             end_line(journal, source);
+        source->cut = !ends && source->line.length == 0;
         bytes += length + ends;
         count -= length + ends;
     }

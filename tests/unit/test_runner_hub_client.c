@@ -5,6 +5,7 @@
 #include "runner/hub_request.h"
 #include "vm/control.h"
 
+#include <inttypes.h>
 #include <signal.h>
 
 /* -- duet's host end as a client --------------------------------------------------------------- */
@@ -117,7 +118,7 @@ static void user_executes(struct fixture *fixture, struct user *user, bool input
 
 static void guest_gives_room(struct vm *vm, uint64_t stream, unsigned bytes)
 {
-    guest_says(vm, WIRE_NEXT, "{\"stream\":%llu,\"bytes\":%u}", (unsigned long long)stream, bytes);
+    guest_says(vm, WIRE_NEXT, "{\"stream\":%" PRIu64 ",\"bytes\":%u}", stream, bytes);
 }
 
 /* The oldest frame on io that was not looked at yet; until the next call. */
@@ -324,14 +325,14 @@ static void a_client_keeps_to_its_own_numbers(void **state)
         cleanup_free char *reason =
             xasprintf("\"%s\" is 1; the numbers of this client are above 1 << 32", keys[i]);
 
-        raw_asks(fixture, &raw, WIRE_EXECCMD, "{\"id\":%llu,\"%s\":1}",
-                 (unsigned long long)raw.base + 1, keys[i]);
+        raw_asks(fixture, &raw, WIRE_EXECCMD, "{\"id\":%" PRIu64 ",\"%s\":1}", raw.base + 1,
+                 keys[i]);
         raw_is_refused(fixture, &raw, WIRE_EXECCMD, raw.base + 1, reason);
     }
-    raw_asks(fixture, &raw, WIRE_PING, "{\"id\":%llu}", (unsigned long long)raw.base);
+    raw_asks(fixture, &raw, WIRE_PING, "{\"id\":%" PRIu64 "}", raw.base);
     raw_is_refused(fixture, &raw, WIRE_PING, 0,
                    "\"id\" is 4294967296; the numbers of this client are above 1 << 32");
-    raw_asks(fixture, &raw, WIRE_PING, "{\"id\":%llu}", (unsigned long long)(2 * raw.base + 1));
+    raw_asks(fixture, &raw, WIRE_PING, "{\"id\":%" PRIu64 "}", 2 * raw.base + 1);
     raw_is_refused(fixture, &raw, WIRE_PING, 0,
                    "\"id\" is 8589934593; the numbers of this client are above 1 << 32");
     raw_asks(fixture, &raw, WIRE_NEXT, "{\"stream\":2,\"bytes\":1}");
@@ -351,11 +352,11 @@ static void the_topology_s_own_requests_are_refused(void **state)
 
     raw_open(fixture, &raw);
     for (size_t i = 0; i < array_size(codes); i++) {
-        raw_asks(fixture, &raw, codes[i], "{\"id\":%llu}", (unsigned long long)raw.base + 1);
+        raw_asks(fixture, &raw, codes[i], "{\"id\":%" PRIu64 "}", raw.base + 1);
         raw_is_refused(fixture, &raw, codes[i], raw.base + 1,
                        "the node belongs to the duet that keeps it up: `duet down` ends it");
     }
-    raw_asks(fixture, &raw, 99, "{\"id\":%llu}", (unsigned long long)raw.base + 1);
+    raw_asks(fixture, &raw, 99, "{\"id\":%" PRIu64 "}", raw.base + 1);
     raw_is_refused(fixture, &raw, 99, raw.base + 1, "there is no request with code 99");
     raw_asks(fixture, &raw, WIRE_PING, "[]");
     raw_is_refused(fixture, &raw, WIRE_PING, 0, "the payload is no JSON object");
@@ -369,11 +370,12 @@ static void streams_need_an_io_connection(void **state)
     struct raw raw;
 
     raw_open_ctl(fixture, &raw);
-    raw_asks(fixture, &raw, WIRE_READFILE, "{\"id\":%llu,\"path\":\"/x\",\"stream\":%llu}",
-             (unsigned long long)raw.base + 1, (unsigned long long)raw.base + 2);
+    raw_asks(fixture, &raw, WIRE_READFILE,
+             "{\"id\":%" PRIu64 ",\"path\":\"/x\",\"stream\":%" PRIu64 "}", raw.base + 1,
+             raw.base + 2);
     raw_is_refused(fixture, &raw, WIRE_READFILE, raw.base + 1,
                    "the hub: streams need the client's io connection");
-    raw_asks(fixture, &raw, WIRE_ONLINECPUMEM, "{\"id\":%llu}", (unsigned long long)raw.base + 1);
+    raw_asks(fixture, &raw, WIRE_ONLINECPUMEM, "{\"id\":%" PRIu64 "}", raw.base + 1);
     request = next_request(fixture->vm);
     assert_int_equal(request->code, WIRE_ONLINECPUMEM);
     raw_close(fixture, &raw);
@@ -382,10 +384,10 @@ static void streams_need_an_io_connection(void **state)
 static void raw_executes(struct fixture *fixture, const struct raw *raw, uint64_t number)
 {
     raw_asks(fixture, raw, WIRE_EXECCMD,
-             "{\"id\":%llu,\"stdin\":%llu,\"stdout\":%llu,\"stderr\":%llu}",
-             (unsigned long long)(raw->base + number), (unsigned long long)(raw->base + 2 * number),
-             (unsigned long long)(raw->base + 2 * number),
-             (unsigned long long)(raw->base + 2 * number + 1));
+             "{\"id\":%" PRIu64 ",\"stdin\":%" PRIu64 ",\"stdout\":%" PRIu64 ",\"stderr\":%" PRIu64
+             "}",
+             raw->base + number, raw->base + 2 * number, (raw->base + 2 * number),
+             (raw->base + 2 * number + 1));
 }
 
 static void numbers_that_are_in_use_are_refused(void **state)
@@ -399,8 +401,8 @@ static void numbers_that_are_in_use_are_refused(void **state)
     raw_executes(fixture, &raw, 1);
     raw_is_refused(fixture, &raw, WIRE_EXECCMD, raw.base + 1,
                    "the hub: its id or one of its streams is that of another command");
-    raw_asks(fixture, &raw, WIRE_READFILE, "{\"id\":%llu,\"stream\":%llu}",
-             (unsigned long long)raw.base + 9, (unsigned long long)raw.base + 3);
+    raw_asks(fixture, &raw, WIRE_READFILE, "{\"id\":%" PRIu64 ",\"stream\":%" PRIu64 "}",
+             raw.base + 9, raw.base + 3);
     raw_is_refused(fixture, &raw, WIRE_READFILE, raw.base + 9,
                    "the hub: its id or one of its streams is that of another command");
     raw_close(fixture, &raw);
@@ -419,8 +421,8 @@ static void there_is_a_most_of_commands(void **state)
     raw_executes(fixture, &raw, 1000);
     raw_is_refused(fixture, &raw, WIRE_EXECCMD, raw.base + 1000,
                    "the hub: a client has 256 commands and files at once at most");
-    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":6,\"id\":%llu,\"reason\":\"no\"}",
-               (unsigned long long)raw.base + 7);
+    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":6,\"id\":%" PRIu64 ",\"reason\":\"no\"}",
+               raw.base + 7);
     raw_executes(fixture, &raw, 1000);
     assert_int_equal(next_request(fixture->vm)->code, WIRE_EXECCMD);
     raw_close(fixture, &raw);
@@ -728,8 +730,7 @@ static void a_command_that_was_refused_or_has_ended_gets_nothing(void **state)
     raw_executes(fixture, &raw, 3);
     while (next_request(vm))
         ;
-    guest_says(vm, WIRE_ERROR, "{\"code\":6,\"id\":%llu,\"reason\":\"no\"}",
-               (unsigned long long)raw.base + 1);
+    guest_says(vm, WIRE_ERROR, "{\"code\":6,\"id\":%" PRIu64 ",\"reason\":\"no\"}", raw.base + 1);
     guest_acks(vm, WIRE_EXECCMD, raw.base + 2);
     guest_gives_room(vm, raw.base + 4, 1000);
     guest_finished(vm, raw.base + 2, 0, 0, 0);
@@ -738,8 +739,7 @@ static void a_command_that_was_refused_or_has_ended_gets_nothing(void **state)
     /* A child of the second has its standard error still, and the guest waits for its input. */
     next_is_close(vm, raw.base + 4);
     next_is_room(vm, raw.base + 5);
-    guest_says(vm, WIRE_ERROR, "{\"code\":6,\"id\":%llu,\"reason\":\"no\"}",
-               (unsigned long long)raw.base + 3);
+    guest_says(vm, WIRE_ERROR, "{\"code\":6,\"id\":%" PRIu64 ",\"reason\":\"no\"}", raw.base + 3);
     fixture_settle(fixture);
     nothing_is_left(fixture);
     assert_null(fixture->hub->clients);
@@ -748,15 +748,15 @@ static void a_command_that_was_refused_or_has_ended_gets_nothing(void **state)
 static void raw_writes_file(struct fixture *fixture, const struct raw *raw)
 {
     raw_asks(fixture, raw, WIRE_WRITEFILE,
-             "{\"id\":%llu,\"path\":\"/x\",\"mode\":420,\"stream\":%llu}",
-             (unsigned long long)raw->base + 1, (unsigned long long)raw->base + 2);
+             "{\"id\":%" PRIu64 ",\"path\":\"/x\",\"mode\":420,\"stream\":%" PRIu64 "}",
+             raw->base + 1, raw->base + 2);
     assert_int_equal(next_request(fixture->vm)->code, WIRE_WRITEFILE);
 }
 
 static void file_is_refused(struct fixture *fixture, const struct raw *raw)
 {
-    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":15,\"id\":%llu,\"reason\":\"ended\"}",
-               (unsigned long long)raw->base + 1);
+    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":15,\"id\":%" PRIu64 ",\"reason\":\"ended\"}",
+               raw->base + 1);
     fixture_settle(fixture);
 }
 
@@ -818,14 +818,15 @@ static void a_file_that_is_read_is_read_no_further(void **state)
     struct raw raw;
 
     raw_open(fixture, &raw);
-    raw_asks(fixture, &raw, WIRE_READFILE, "{\"id\":%llu,\"path\":\"/x\",\"stream\":%llu}",
-             (unsigned long long)raw.base + 1, (unsigned long long)raw.base + 2);
+    raw_asks(fixture, &raw, WIRE_READFILE,
+             "{\"id\":%" PRIu64 ",\"path\":\"/x\",\"stream\":%" PRIu64 "}", raw.base + 1,
+             raw.base + 2);
     next_request(fixture->vm);
     raw_close(fixture, &raw);
     next_is_signal(fixture->vm, raw.base + 1);
     next_is_room(fixture->vm, raw.base + 2);
-    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":16,\"id\":%llu,\"reason\":\"ended\"}",
-               (unsigned long long)raw.base + 1);
+    guest_says(fixture->vm, WIRE_ERROR, "{\"code\":16,\"id\":%" PRIu64 ",\"reason\":\"ended\"}",
+               raw.base + 1);
     fixture_settle(fixture);
     nothing_is_left(fixture);
     assert_null(fixture->hub->clients);

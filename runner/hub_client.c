@@ -340,8 +340,6 @@ void hub_clients_share(struct hub_node *node)
 {
     node_share(node->node,
                &(struct node_others){.ctl = on_other_ctl, .io = on_other_io, .context = node});
-    if (node_vm(node->node))
-        vm_on_drained(node_vm(node->node), on_guest_drained, node);
 }
 
 void hub_clients_unshare(struct hub_node *node)
@@ -396,6 +394,7 @@ void hub_client_open(struct hub_link *link, struct hub_node *node)
     hub_become(link, &client_role);
     link->client = client;
     peer_hold(link->peer, true);
+    vm_on_drained(node_vm(node->node), on_guest_drained, node);
     ping = control_message_plain(hub_own_id(client), "");
     if (vm_send(node_vm(node->node), WIRE_PING, ping, strlen(ping), &error) < 0) {
         hub_refuse(link, "%s: %s", node_name(node->node), error.message);

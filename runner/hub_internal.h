@@ -90,7 +90,7 @@ bool hub_node_is_gone(const struct hub_node *node);
 
 void hub_client_open(struct hub_link *link, struct hub_node *node);
 void hub_client_open_io(struct hub_link *link, uint64_t number);
-/* The node's part of the channel: node_share, vm_on_drained. */
+/* Begins and ends to share the node's channel. */
 void hub_clients_share(struct hub_node *node);
 void hub_clients_unshare(struct hub_node *node);
 /* Lets go of those whose node does not serve any more. */

@@ -181,8 +181,8 @@ int port_send(struct port *port, const void *bytes, size_t count, struct error *
         return error_set(error, ENOBUFS, "the guest does not read its port: %zu bytes wait",
                          port->queue.length);
     buffer_append(&port->queue, bytes, count);
-    if (port->fd >= 0)
-        flush(port);
+    if (port->fd >= 0 && port->queue.length == count)
+        flush(port); /* what waits behind something goes when that does, and is told then */
     return 0;
 }
 

@@ -436,6 +436,25 @@ static void what_had_to_wait_is_told_when_it_is_gone(void **state)
     assert_int_equal(fixture->drains, 1);
 }
 
+static void it_is_told_too_where_more_is_sent_meanwhile(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t sent = 0;
+    char piece[4096];
+
+    memset(piece, 'x', sizeof piece);
+    connect_peer(fixture);
+    run_once(fixture);
+    while (port_waiting(fixture->port) == 0) {
+        assert_int_equal(port_send(fixture->port, piece, sizeof piece, NULL), 0);
+        sent += sizeof piece;
+    }
+    read_xs(fixture->peer, sent - port_waiting(fixture->port));
+    assert_int_equal(port_send(fixture->port, "x", 1, NULL), 0);
+    run_once(fixture);
+    assert_int_equal(fixture->drains, 1);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -448,6 +467,7 @@ int main(void)
         TEST(a_peer_that_leaves_closes_the_port),
         TEST(a_peer_that_does_not_read_fills_the_queue_and_no_more),
         TEST(what_had_to_wait_is_told_when_it_is_gone),
+        TEST(it_is_told_too_where_more_is_sent_meanwhile),
         TEST(finish_delivers_all_that_a_dead_peer_said),
         TEST(finish_without_a_peer_is_fine),
         TEST(closing_in_the_middle_of_data_ends_it),

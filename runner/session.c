@@ -61,9 +61,22 @@ static void release_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
+/* Whoever takes it over later (tty.h) does so on the loop's thread: another one, libvirt's perhaps,
+ * that does not block it would be given it, and ignore it. */
+static void block_resizes(void)
+{
+    sigset_t resizes;
+
+    sigemptyset(&resizes);
+    sigaddset(&resizes, SIGWINCH);
+    pthread_sigmask(SIG_BLOCK, &resizes, NULL);
+}
+
 static int take_signals(struct session *session, struct error *error)
 {
     int code = 0;
+
+    block_resizes();
 
     /* A reader that went away and a file that may not grow are errors of write(2) here. */
     signal(SIGPIPE, SIG_IGN);

@@ -15,7 +15,7 @@ struct tty;
 
 /* Takes the terminal `in` over. `out` is where the program prints, the same terminal as a rule;
  * both stay the caller's. `resized` is called from the loop when its size may be another. Takes
- * SIGWINCH over. */
+ * SIGWINCH over, which all other threads must have blocked. */
 int tty_take(struct loop *loop, int in, int out, void (*resized)(void *context), void *context,
              struct tty **tty, struct error *error);
 /* `bytes` are on their way to the terminal. */

@@ -122,7 +122,7 @@ class ShellTest(unittest.TestCase):
         self.pane.wait_for(r"^- /tmp/lines.* 23/100")
         self.pane.type(":q!")
         self.pane.wait_for(r"^node:~#$")
-        self.run_program("sh -c \"trap 'stty size; exit' WINCH; echo; while :; do sleep 1; done\"")
+        self.run_program("sh -c 'until stty size | grep 12; do sleep 1; done'")
         self.pane.resize(60, 12)
         self.pane.wait_for(r"^12 60$")
         self.pane.type("clear; vi /tmp/lines")
@@ -155,8 +155,11 @@ class ShellTest(unittest.TestCase):
         self.run_program("sleep 1000")
         self.pane.key("C-z")
         self.pane.wait_for(r"Stopped")
-        self.pane.type("clear; jobs; kill %1; echo $TERM")
+        self.pane.type("clear; jobs; echo $TERM")
         self.pane.wait_for(r"Stopped.*\n(?:.*\n)*tmux-256color$")
+        self.pane.wait_for(r"^node:~#$")
+        self.pane.type("exit")  # which a shell with a stopped job does when it is told twice
+        self.pane.wait_for(r"stopped jobs")
         self.pane.type("exit 4")
         self.assert_left(4)
 

@@ -112,7 +112,8 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY) $(MOCK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(fuzz_driver),,-fsanitize=fuzzer) -o $@ $< $(fuzz_driver) \
 	    $(libraries) $(PKG_LIBS)
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o $(LIBRARY) $(MOCK)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o \
+                  $(BUILD)/bench/guest.o $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libraries) $(PKG_LIBS)
 

@@ -95,6 +95,8 @@ static void append_devices(struct buffer *xml, const struct vm_spec *spec)
     buffer_append_text(xml, "<target type='isa-serial' port='0'/></serial>\n");
     append_port(xml, WIRE_CTL_PORT, spec->ctl_path);
     append_port(xml, WIRE_IO_PORT, spec->io_path);
+    if (spec->raw_path)
+        append_port(xml, VM_RAW_PORT, spec->raw_path);
     buffer_append_text(xml, "<rng model='virtio'><backend model='random'>/dev/urandom</backend>"
                             "<address type='virtio-mmio'/></rng>\n"
                             "<memballoon model='none'/>\n"

@@ -89,11 +89,16 @@ struct vm_spec {
     const struct vm_nic *nics;
     size_t nic_count;
     const char *console_path, *ctl_path, *io_path; /* unix sockets that duet listens on */
+    /* One more port, duet.raw, on a unix socket that the caller listens on: for who wants to know
+     * what a port does without the guest's agent. NULL: there is none. */
+    const char *raw_path;
     struct vm_snapshot *saves_to; /* has the RAM of this machine, for vm_save; or NULL */
     /* Goes on where that machine was saved, instead of booting; or NULL. All else must be as it was
      * there, but for names, sockets and what the links lead to. To outlive `started`. */
     const struct vm_snapshot *fork_of;
 };
+
+#define VM_RAW_PORT "duet.raw"
 
 /* Bytes that QEMU may add to the command line of a kernel without ACPI for one device:
  * " virtio_mmio.device=512@0xfeb00e00:12". A machine has one for each NIC and VM_OWN_DEVICES. */

@@ -83,6 +83,22 @@ static void a_machine_has_what_its_spec_says(void **state)
     flat_xml_free(&flat);
 }
 
+static void a_raw_port_is_there_when_asked_for(void **state)
+{
+    struct vm_spec spec = plain;
+    struct flat_xml flat;
+
+    (void)state;
+    read_xml(&flat, &plain);
+    assert_int_equal(count_starting(&flat, "domain/devices/channel/target@name="), 2);
+    flat_xml_free(&flat);
+    spec.raw_path = "/run/d/raw";
+    read_xml(&flat, &spec);
+    assert_has(&flat, "domain/devices/channel/source@path=/run/d/raw");
+    assert_has(&flat, "domain/devices/channel/target@name=duet.raw");
+    flat_xml_free(&flat);
+}
+
 static void a_kernel_without_acpi_gets_none(void **state)
 {
     struct vm_spec spec = plain;
@@ -288,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_machine_has_what_its_spec_says),
+        cmocka_unit_test(a_raw_port_is_there_when_asked_for),
         cmocka_unit_test(a_kernel_without_acpi_gets_none),
         cmocka_unit_test(each_accelerator_has_its_processor),
         cmocka_unit_test(links_serve_or_connect),

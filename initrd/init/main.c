@@ -12,6 +12,7 @@
 #include "initrd/init/reply.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -103,11 +104,23 @@ static void announce(const struct config *config)
     console_write(line.data);
 }
 
+/* As sched(7) has it, a process like this interrupts no other by having something to do: on one CPU
+ * a command that prints goes on until it has filled its pipe, and not until its first piece is
+ * there. Children are as all others. */
+static void let_commands_go_first(void)
+{
+    const struct sched_param none = {0};
+
+    sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &none);
+}
+
 /* True where a foreign init shall have the node, false where it shall end. */
 static bool serve_host(struct agent *agent, const struct ports *ports, const struct config *config)
 {
     struct error error = {0};
 
+    if (!config->exec)
+        let_commands_go_first();
     must(agent_start(agent, ports->ctl, ports->io, config->exec != NULL, &error), &error);
     fail_channel(&agent->ctl);
     return agent_serve(agent);

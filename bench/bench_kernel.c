@@ -60,7 +60,7 @@ static int sample(void *context, double *seconds, struct error *error)
                                 "-accel",
                                 kvm ? "kvm" : "tcg",
                                 "-cpu",
-                                kvm ? "host" : "max,la57=off",
+                                kvm ? "host" : "max,la57=off,erms=off",
                                 "-m",
                                 "256",
                                 "-nodefaults",

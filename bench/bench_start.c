@@ -105,7 +105,7 @@ static int start_qemu(const struct pair *pair, int node, struct bench_process *p
                                 "-accel",
                                 kvm ? "kvm" : "tcg",
                                 "-cpu",
-                                kvm ? "host" : "max,la57=off",
+                                kvm ? "host" : "max,la57=off,erms=off",
                                 "-m",
                                 "256",
                                 "-nodefaults",

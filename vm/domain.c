@@ -59,14 +59,16 @@ static void append_boot(struct buffer *xml, const struct vm_spec *spec)
     buffer_append_text(xml, "</os>\n");
 }
 
-/* Under TCG -cpu max has la57, and five levels of page tables make every TLB miss dearer. */
+/* Under TCG -cpu max has la57, and five levels of page tables make every TLB miss dearer; and erms,
+ * for which kernels copy and clear by the byte instead of by eight, each an instruction to emulate.
+ */
 static void append_cpu(struct buffer *xml, enum vm_accel accel)
 {
     if (accel == VM_ACCEL_KVM)
         buffer_append_text(xml, "<cpu mode='host-passthrough'/>\n");
     else
-        buffer_append_text(xml,
-                           "<cpu mode='maximum'><feature policy='disable' name='la57'/></cpu>\n");
+        buffer_append_text(xml, "<cpu mode='maximum'><feature policy='disable' name='la57'/>"
+                                "<feature policy='disable' name='erms'/></cpu>\n");
 }
 
 static void append_socket(struct buffer *xml, const char *path)

@@ -126,6 +126,7 @@ static void each_accelerator_has_its_processor(void **state)
     read_xml(&flat, &plain);
     assert_has(&flat, "domain/cpu@mode=maximum");
     assert_has(&flat, "domain/cpu/feature@name=la57");
+    assert_has(&flat, "domain/cpu/feature@name=erms");
     assert_has(&flat, "domain/cpu/feature@policy=disable");
     flat_xml_free(&flat);
 }

@@ -90,14 +90,22 @@ int wire_ctl_write(struct buffer *out, uint32_t code, const void *payload, size_
     return 0;
 }
 
+int wire_io_check(size_t count, struct error *error)
+{
+    if (count > WIRE_IO_MAX - WIRE_IO_HEADER)
+        return error_set(error, EMSGSIZE, "%s: %zu bytes are over the limit of %d", WIRE_IO_PORT,
+                         count, WIRE_IO_MAX - WIRE_IO_HEADER);
+    return 0;
+}
+
 int wire_io_write(struct buffer *out, uint64_t stream, const void *data, size_t count,
                   struct error *error)
 {
     char header[WIRE_IO_HEADER];
+    int code = wire_io_check(count, error);
 
-    if (count > WIRE_IO_MAX - WIRE_IO_HEADER)
-        return error_set(error, EMSGSIZE, "%s: %zu bytes are over the limit of %d", WIRE_IO_PORT,
-                         count, WIRE_IO_MAX - WIRE_IO_HEADER);
+    if (code < 0)
+        return code;
     wire_io_header(header, stream, count);
     buffer_append(out, header, sizeof header);
     buffer_append(out, data, count);

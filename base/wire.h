@@ -80,8 +80,9 @@ int wire_ctl_write(struct buffer *out, uint32_t code, const void *payload, size_
                    struct error *error);
 int wire_io_write(struct buffer *out, uint64_t stream, const void *data, size_t count,
                   struct error *error);
-/* Writes the header of an io frame of `count` bytes, which follow it: at most WIRE_IO_MAX with it.
- */
+/* Whether `count` bytes fit into one io frame: 0 or EMSGSIZE. */
+int wire_io_check(size_t count, struct error *error);
+/* Writes the header of an io frame of `count` bytes, which fit and follow it. */
 void wire_io_header(void *at, uint64_t stream, size_t count);
 
 #endif

@@ -140,16 +140,17 @@ int guest_shell(struct guest *guest, const char *script, uint64_t *bytes, struct
 
 /* -- The raw port ------------------------------------------------------------------------------ */
 
-static void on_raw(void *context, const char *bytes, size_t count)
+static size_t on_raw(void *context, const char *bytes, size_t count)
 {
     struct guest *guest = context;
 
     (void)bytes;
     guest->raw_bytes += count;
-    if (guest->raw_wanted == 0 || guest->raw_bytes < guest->raw_wanted)
-        return;
-    guest->raw_came = true;
-    guest_wake(guest);
+    if (guest->raw_wanted > 0 && guest->raw_bytes >= guest->raw_wanted) {
+        guest->raw_came = true;
+        guest_wake(guest);
+    }
+    return count;
 }
 
 int guest_drain_raw(struct guest *guest, uint64_t bytes, struct error *error)

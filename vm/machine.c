@@ -50,13 +50,14 @@ static void guest_spoke(struct vm *vm)
     tell_started(vm);
 }
 
-static void on_console(void *context, const char *bytes, size_t count)
+static size_t on_console(void *context, const char *bytes, size_t count)
 {
     struct vm *vm = context;
 
     guest_spoke(vm);
     console_write(vm->console, bytes, count);
     vm->calls.console(vm->context, bytes, count);
+    return count;
 }
 
 static void lied(struct vm *vm, struct port *port, const struct error *error)
@@ -65,7 +66,7 @@ static void lied(struct vm *vm, struct port *port, const struct error *error)
     vm->calls.lied(vm->context, error->message);
 }
 
-static void on_ctl(void *context, const char *bytes, size_t count)
+static size_t on_ctl(void *context, const char *bytes, size_t count)
 {
     struct vm *vm = context;
     struct wire_ctl frame;
@@ -74,18 +75,16 @@ static void on_ctl(void *context, const char *bytes, size_t count)
     int n;
 
     guest_spoke(vm);
-    buffer_append(&vm->ctl_input, bytes, count);
-    while ((n = wire_ctl_read(vm->ctl_input.data + taken, vm->ctl_input.length - taken, &frame,
-                              &error)) > 0) {
+    while ((n = wire_ctl_read(bytes + taken, count - taken, &frame, &error)) > 0) {
         vm->calls.ctl(vm->context, &frame);
         taken += (size_t)n;
     }
-    buffer_consume(&vm->ctl_input, taken);
     if (n < 0)
         lied(vm, vm->ctl_port, &error);
+    return taken;
 }
 
-static void on_io(void *context, const char *bytes, size_t count)
+static size_t on_io(void *context, const char *bytes, size_t count)
 {
     struct vm *vm = context;
     struct wire_io frame;
@@ -94,15 +93,13 @@ static void on_io(void *context, const char *bytes, size_t count)
     int n;
 
     guest_spoke(vm);
-    buffer_append(&vm->io_input, bytes, count);
-    while ((n = wire_io_read(vm->io_input.data + taken, vm->io_input.length - taken, &frame,
-                             &error)) > 0) {
+    while ((n = wire_io_read(bytes + taken, count - taken, &frame, &error)) > 0) {
         vm->calls.io(vm->context, &frame);
         taken += (size_t)n;
     }
-    buffer_consume(&vm->io_input, taken);
     if (n < 0)
         lied(vm, vm->io_port, &error);
+    return taken;
 }
 
 static void on_drained(void *context)
@@ -470,8 +467,6 @@ void vm_free(struct vm *vm)
     port_free(vm->ctl_port);
     port_free(vm->io_port);
     console_free(vm->console);
-    buffer_free(&vm->ctl_input);
-    buffer_free(&vm->io_input);
     free(vm->create_error);
     free(vm->name);
     free(vm->xml);

@@ -20,7 +20,6 @@ struct vm {
 
     struct console *console;
     struct port *console_port, *ctl_port, *io_port;
-    struct buffer ctl_input, io_input;
     void (*drained)(void *context); /* vm_on_drained; or NULL */
     void *drained_context;
 

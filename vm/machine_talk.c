@@ -20,10 +20,13 @@ int vm_send(struct vm *vm, uint32_t code, const void *payload, size_t count, str
 
 int vm_send_io(struct vm *vm, uint64_t stream, const void *bytes, size_t count, struct error *error)
 {
-    cleanup_buffer struct buffer frame = {0};
-    int result = wire_io_write(&frame, stream, bytes, count, error);
+    char header[WIRE_IO_HEADER];
+    int result = wire_io_check(count, error);
 
-    return result < 0 ? result : port_send(vm->io_port, frame.data, frame.length, error);
+    if (result < 0)
+        return result;
+    wire_io_header(header, stream, count);
+    return port_send_frame(vm->io_port, header, sizeof header, bytes, count, error);
 }
 
 size_t vm_waiting(const struct vm *vm)

@@ -10,7 +10,8 @@
 struct port;
 
 struct port_calls {
-    void (*data)(void *context, const char *bytes, size_t count);
+    /* Returns how many of the bytes it is done with. The rest comes again, before what follows. */
+    size_t (*data)(void *context, const char *bytes, size_t count);
     /* All that port_send queued is on its way, after some of it had to wait; or NULL. */
     void (*drained)(void *context);
 };
@@ -21,6 +22,9 @@ int port_listen(struct loop *loop, const char *path, const struct port_calls *ca
 /* Queues bytes, before a connection stands too. EPIPE once it has ended; ENOBUFS where more than
  * 4 MiB wait, which means that the guest does not read. */
 int port_send(struct port *port, const void *bytes, size_t count, struct error *error);
+/* The same with other bytes before these: a frame whose payload lies elsewhere than its header. */
+int port_send_frame(struct port *port, const void *header, size_t header_count, const void *bytes,
+                    size_t count, struct error *error);
 /* Bytes that wait for the guest to read. */
 size_t port_waiting(const struct port *port);
 /* Delivers what the socket still holds of a peer that is dead, then closes. */

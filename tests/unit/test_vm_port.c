@@ -22,17 +22,23 @@ struct fixture {
     size_t wanted; /* the loop stops when so much has come */
     bool close_in_data;
     size_t drains;
+    size_t keep; /* so many bytes are not taken without others */
 };
 
-static void on_data(void *context, const char *bytes, size_t count)
+static size_t on_data(void *context, const char *bytes, size_t count)
 {
     struct fixture *fixture = context;
 
+    if (count <= fixture->keep) {
+        loop_stop(fixture->loop);
+        return 0;
+    }
     buffer_append(&fixture->received, bytes, count);
     if (fixture->close_in_data)
         port_close(fixture->port);
     if (fixture->received.length >= fixture->wanted)
         loop_stop(fixture->loop);
+    return count;
 }
 
 static void on_drained(void *context)
@@ -145,6 +151,57 @@ static void bytes_arrive_both_ways(void **state)
     assert_int_equal(port_send(fixture->port, "world", 5, NULL), 0);
     assert_int_equal(recv(fixture->peer, text, sizeof text, 0), 5);
     assert_string_equal(text, "world");
+}
+
+static void what_is_not_taken_comes_again_with_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->keep = 5;
+    connect_peer(fixture);
+    peer_says(fixture, "hel");
+    loop_run(fixture->loop);
+    peer_says(fixture, "lo");
+    loop_run(fixture->loop);
+    assert_int_equal(fixture->received.length, 0);
+    peer_says(fixture, ", world");
+    run_until_received(fixture, 12);
+    assert_string_equal(fixture->received.data, "hello, world");
+}
+
+static void receive_some(struct fixture *fixture, struct buffer *got)
+{
+    ssize_t n;
+
+    buffer_reserve(got, 1 << 16);
+    n = recv(fixture->peer, got->data + got->length, 1 << 16, MSG_DONTWAIT);
+    if (n > 0)
+        got->length += (size_t)n;
+    else
+        run_once(fixture);
+}
+
+/* The first one partly at once, from where it lies, and what has to wait behind it. */
+static void a_frame_is_sent_header_first_however_much_waits(void **state)
+{
+    enum { FRAMES = 3, PAYLOAD = 1 << 20, FRAME = 2 + PAYLOAD };
+    static char payload[PAYLOAD];
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer got = {0};
+
+    memset(payload, 'x', sizeof payload);
+    connect_peer(fixture);
+    run_once(fixture);
+    for (int i = 0; i < FRAMES; i++)
+        assert_int_equal(port_send_frame(fixture->port, "ab", 2, payload, PAYLOAD, NULL), 0);
+    assert_in_range(port_waiting(fixture->port), 1, FRAMES * FRAME - 1);
+    while (got.length < FRAMES * FRAME)
+        receive_some(fixture, &got);
+    assert_int_equal(port_waiting(fixture->port), 0);
+    for (size_t i = 0; i < FRAMES; i++) {
+        assert_memory_equal(got.data + i * FRAME, "ab", 2);
+        assert_memory_equal(got.data + i * FRAME + 2, payload, PAYLOAD);
+    }
 }
 
 static void bytes_sent_before_the_connection_wait_for_it(void **state)
@@ -306,7 +363,7 @@ struct flooded {
     int quiet_peer;
 };
 
-static void on_flood(void *context, const char *bytes, size_t count)
+static size_t on_flood(void *context, const char *bytes, size_t count)
 {
     struct flooded *flooded = context;
 
@@ -314,6 +371,7 @@ static void on_flood(void *context, const char *bytes, size_t count)
     if (flooded->bytes == 0)
         assert_int_equal(send(flooded->quiet_peer, "q", 1, MSG_NOSIGNAL), 1);
     flooded->bytes += count;
+    return count;
 }
 
 /* What one event reads is bounded, and the others have their turn then. */
@@ -460,6 +518,8 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(bytes_arrive_both_ways),
+        TEST(what_is_not_taken_comes_again_with_the_rest),
+        TEST(a_frame_is_sent_header_first_however_much_waits),
         TEST(bytes_sent_before_the_connection_wait_for_it),
         TEST(only_the_user_may_connect),
         TEST(there_is_one_connection),

@@ -49,20 +49,28 @@ void buffer_append_text(struct buffer *buffer, const char *text)
     buffer_append(buffer, text, strlen(text));
 }
 
+/* Mostly there is room already, and what is formatted need not be so twice. */
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list args;
+    size_t room;
     int n;
 
+    buffer_reserve(buffer, 0);
+    room = buffer->capacity - buffer->length;
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vsnprintf(buffer->data + buffer->length, room, format, args);
     va_end(args);
-    if (n < 0)
+    if (n < 0) {
+        buffer->data[buffer->length] = '\0';
         return;
-    buffer_reserve(buffer, (size_t)n);
-    va_start(args, format);
-    vsnprintf(buffer->data + buffer->length, (size_t)n + 1, format, args);
-    va_end(args);
+    }
+    if ((size_t)n >= room) {
+        buffer_reserve(buffer, (size_t)n);
+        va_start(args, format);
+        vsnprintf(buffer->data + buffer->length, (size_t)n + 1, format, args);
+        va_end(args);
+    }
     buffer->length += (size_t)n;
 }
 

@@ -104,6 +104,20 @@ class MockAgent(unittest.TestCase):
         self.assertEqual(sorted(mock.receive_io() for _ in range(5)),
                          sorted([(2, b"hello\n"), (3, b"\xff\0"), (3, b""), (2, b""), (2, b"\3")]))
 
+    def test_a_command_is_told_by_its_id_or_by_its_turn(self):
+        mock = self.start()
+        mock.connect()
+        mock.configure()
+        mock.do("command id 3 status 3")
+        mock.do("command status 4")
+        mock.do("refuse execcmd")
+        mock.send(EXECCMD, id=1, name="it", argv=["it"], stdout=2, stderr=3)
+        self.assertEqual(mock.receive()[0], ERROR)
+        for identity, status in (2, 4), (3, 3), (4, 0):
+            self.execute(identity)
+            code, end = mock.receive()
+            self.assertEqual((code, end["id"], end["status"]), (CMDFINISHED, identity, status))
+
     def test_a_command_that_runs_is_told_more(self):
         mock = self.start()
         mock.connect()

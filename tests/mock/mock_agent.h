@@ -45,6 +45,7 @@ char *mock_agent_messages(struct mock_agent *mock);
 
 /* What a command does, in this order: one that says nothing ends at once with status 0. */
 struct mock_command {
+    uint64_t id;                  /* only the command of this id does it; 0: whichever comes */
     struct buffer output, errors; /* it prints this */
     uint64_t zeros;               /* and so many bytes of zeros on standard output */
     bool echo;                    /* it prints what its standard input has, until that ends */
@@ -63,7 +64,8 @@ struct mock_command {
 };
 
 /* One more in the queue of those to come, to be filled in before the next call. Each command that
- * EXECCMD, NEWCONTAINER or RESTARTCONTAINER starts takes the first out of it. Stays the mock's. */
+ * EXECCMD, NEWCONTAINER or RESTARTCONTAINER starts takes the first that is for it out of there; a
+ * request that is refused takes none. Stays the mock's. */
 struct mock_command *mock_agent_plan(struct mock_agent *mock);
 
 /* A command that runs prints, or ends. ESRCH where none of that id runs. */

@@ -20,16 +20,24 @@ struct mock_command *mock_agent_plan(struct mock_agent *mock)
     return &(*at)->command;
 }
 
-struct mock_command mock_plan_take(struct mock_agent *mock)
+static void plan_free(struct mock_plan **at, struct mock_command *command)
 {
-    struct mock_plan *plan = mock->plans;
+    struct mock_plan *plan = *at;
+
+    *at = plan->next;
+    *command = plan->command;
+    free(plan);
+}
+
+struct mock_command mock_plan_take(struct mock_agent *mock, uint64_t id)
+{
+    struct mock_plan **at = &mock->plans;
     struct mock_command command = {0};
 
-    if (!plan)
-        return command;
-    mock->plans = plan->next;
-    command = plan->command;
-    free(plan);
+    while (*at && (*at)->command.id && (*at)->command.id != id)
+        at = &(*at)->next;
+    if (*at)
+        plan_free(at, &command);
     return command;
 }
 
@@ -42,8 +50,9 @@ void mock_command_clear(struct mock_command *command)
 void mock_plans_free(struct mock_agent *mock)
 {
     while (mock->plans) {
-        struct mock_command command = mock_plan_take(mock);
+        struct mock_command command;
 
+        plan_free(&mock->plans, &command);
         mock_command_clear(&command);
     }
 }

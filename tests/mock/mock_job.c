@@ -235,7 +235,7 @@ void mock_command_run(struct mock_agent *mock, uint64_t id, const struct exec_re
 {
     struct mock_job *job = mock_job_new(mock, id, WIRE_EXECCMD);
 
-    job->plan = mock_plan_take(mock);
+    job->plan = mock_plan_take(mock, id);
     job->container = container;
     if (container && !container->main)
         container->main = job;

@@ -13,6 +13,11 @@ enum { DELAY_MAX_MS = 3600000 };
 
 /* -- Commands ---------------------------------------------------------------------------------- */
 
+static int take_id(struct mock_words *words, uint64_t *id)
+{
+    return mock_word_number(words, "the id of a command", 1, WIRE_ID_MAX, id);
+}
+
 static int take_status(struct mock_words *words, int *status)
 {
     uint64_t number = 0;
@@ -52,6 +57,8 @@ static int take_property(const char *name, struct mock_words *words, struct mock
 {
     if (take_flag(name, command))
         return 0;
+    if (strcmp(name, "id") == 0)
+        return take_id(words, &command->id);
     if (strcmp(name, "output") == 0)
         return mock_word_text(words, "what it prints", &command->output);
     if (strcmp(name, "errors") == 0)
@@ -68,10 +75,11 @@ static int take_property(const char *name, struct mock_words *words, struct mock
     }
     if (strcmp(name, "claims") == 0)
         return mock_word_number(words, "a number of bytes", 0, 1ull << 40, &command->bytes_more);
-    return error_set(words->error, EINVAL,
-                     "a command has no \"%s\"; it has output, errors, zeros, echo, drains, stays, "
-                     "stubborn, status, signal, unready, floods, io-status and claims",
-                     name);
+    return error_set(
+        words->error, EINVAL,
+        "a command has no \"%s\"; it has id, output, errors, zeros, echo, drains, stays, "
+        "stubborn, status, signal, unready, floods, io-status and claims",
+        name);
 }
 
 static int do_command(struct mock_agent *mock, struct mock_words *words, struct buffer *answer)
@@ -91,11 +99,6 @@ static int do_command(struct mock_agent *mock, struct mock_words *words, struct 
     else
         *mock_agent_plan(mock) = command;
     return code;
-}
-
-static int take_id(struct mock_words *words, uint64_t *id)
-{
-    return mock_word_number(words, "the id of a command", 1, WIRE_ID_MAX, id);
 }
 
 static int print_line(struct mock_agent *mock, struct mock_words *words, bool errors)
@@ -347,7 +350,8 @@ static const struct line {
     {"messages", "", "what came since the last time", do_messages},
     {"state", "", "who is connected, and the ids of what runs", do_state},
     {"command",
-     " [output TEXT] [errors TEXT] [zeros BYTES] [echo] [drains] [stays] [stubborn] [status N] "
+     " [id N] [output TEXT] [errors TEXT] [zeros BYTES] [echo] [drains] [stays] [stubborn] [status "
+     "N] "
      "[signal N] [unready] [floods] [io-status N] [claims BYTES]",
      "what a command to come does", do_command},
     {"print", " ID TEXT", "a command prints", do_print},

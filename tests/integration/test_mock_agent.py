@@ -12,7 +12,8 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = str(pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet").resolve())
-STARTPOD, EXECCMD, CMDFINISHED, READY, ACK, ERROR, PING = 1, 6, 7, 8, 9, 10, 12
+STARTPOD, EXECCMD, CMDFINISHED, READY, ACK, ERROR = 1, 6, 7, 8, 9, 10
+PING, NEXT, WRITEFILE = 12, 14, 15
 
 
 class Mock:
@@ -108,15 +109,27 @@ class MockAgent(unittest.TestCase):
         mock = self.start()
         mock.connect()
         mock.configure()
+        mock.do("command id 1 status 1")
         mock.do("command id 3 status 3")
         mock.do("command status 4")
         mock.do("refuse execcmd")
         mock.send(EXECCMD, id=1, name="it", argv=["it"], stdout=2, stderr=3)
         self.assertEqual(mock.receive()[0], ERROR)
-        for identity, status in (2, 4), (3, 3), (4, 0):
+        for identity, status in (2, 4), (3, 3), (1, 0):
             self.execute(identity)
             code, end = mock.receive()
             self.assertEqual((code, end["id"], end["status"]), (CMDFINISHED, identity, status))
+
+    def test_a_file_fails_on_its_way(self):
+        mock = self.start()
+        mock.connect()
+        mock.configure()
+        mock.send(WRITEFILE, id=1, path="/file", mode=0o644, stream=2)
+        self.assertEqual(mock.receive(), (NEXT, {"stream": 2, "bytes": 256 << 10}))
+        mock.do('fail 1 "No space left on device"')
+        self.assertEqual(mock.receive(), (ERROR, {"code": WRITEFILE, "id": 1,
+                                                  "reason": "No space left on device"}))
+        self.assertIn("no file 1 is on its way", mock.tell("fail 1 again")["error"])
 
     def test_a_command_that_runs_is_told_more(self):
         mock = self.start()
@@ -185,7 +198,7 @@ class MockAgent(unittest.TestCase):
                 answer = mock.tell(line)
                 self.assertEqual(answer["line"], line)
                 self.assertIn(reason, answer["error"])
-        self.assertEqual(len(mock.tell("help")["help"]), 19)
+        self.assertEqual(len(mock.tell("help")["help"]), 20)
 
     def test_it_ends_with_its_input_and_leaves_nothing(self):
         mock = self.start()

@@ -241,6 +241,7 @@ static void meet(struct mock_agent *mock, struct mock_problem *problem,
     request_free(request);
     switch (problem->trouble) {
     case MOCK_REFUSE:
+        mock_plans_forget(mock, id);
         reply_error(&mock->ctl.out, frame->code, id, problem->reason);
         break;
     case MOCK_CUT:

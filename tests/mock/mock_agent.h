@@ -64,8 +64,8 @@ struct mock_command {
 };
 
 /* One more in the queue of those to come, to be filled in before the next call. Each command that
- * EXECCMD, NEWCONTAINER or RESTARTCONTAINER starts takes the first that is for it out of there; a
- * request that is refused takes none. Stays the mock's. */
+ * EXECCMD, NEWCONTAINER or RESTARTCONTAINER starts takes the first that is for it out of there. A
+ * request that is refused takes none, but those for its id are gone with it. Stays the mock's. */
 struct mock_command *mock_agent_plan(struct mock_agent *mock);
 
 /* A command that runs prints, or ends. ESRCH where none of that id runs. */
@@ -73,6 +73,8 @@ int mock_agent_print(struct mock_agent *mock, uint64_t id, bool errors, const vo
                      size_t count, struct error *error);
 int mock_agent_end(struct mock_agent *mock, uint64_t id, int status, int signal,
                    struct error *error);
+/* A file that is on its way fails. ESRCH where none of that id is. */
+int mock_agent_fail(struct mock_agent *mock, uint64_t id, const char *reason, struct error *error);
 
 /* -- Trouble ----------------------------------------------------------------------------------- */
 

@@ -20,7 +20,7 @@ struct mock_command *mock_agent_plan(struct mock_agent *mock)
     return &(*at)->command;
 }
 
-static void plan_free(struct mock_plan **at, struct mock_command *command)
+static void plan_take(struct mock_plan **at, struct mock_command *command)
 {
     struct mock_plan *plan = *at;
 
@@ -37,7 +37,7 @@ struct mock_command mock_plan_take(struct mock_agent *mock, uint64_t id)
     while (*at && (*at)->command.id && (*at)->command.id != id)
         at = &(*at)->next;
     if (*at)
-        plan_free(at, &command);
+        plan_take(at, &command);
     return command;
 }
 
@@ -47,14 +47,30 @@ void mock_command_clear(struct mock_command *command)
     buffer_free(&command->errors);
 }
 
+static void plan_drop(struct mock_plan **at)
+{
+    struct mock_command command;
+
+    plan_take(at, &command);
+    mock_command_clear(&command);
+}
+
+void mock_plans_forget(struct mock_agent *mock, uint64_t id)
+{
+    struct mock_plan **at = &mock->plans;
+
+    while (*at) {
+        if (id && (*at)->command.id == id)
+            plan_drop(at);
+        else
+            at = &(*at)->next;
+    }
+}
+
 void mock_plans_free(struct mock_agent *mock)
 {
-    while (mock->plans) {
-        struct mock_command command;
-
-        plan_free(&mock->plans, &command);
-        mock_command_clear(&command);
-    }
+    while (mock->plans)
+        plan_drop(&mock->plans);
 }
 
 static int find_running(const struct mock_agent *mock, uint64_t id, struct mock_job **job,
@@ -88,6 +104,17 @@ int mock_agent_end(struct mock_agent *mock, uint64_t id, int status, int signal,
     if (code < 0)
         return code;
     mock_job_end(job, status, signal);
+    mock_flush(mock);
+    return 0;
+}
+
+int mock_agent_fail(struct mock_agent *mock, uint64_t id, const char *reason, struct error *error)
+{
+    struct mock_job *job = mock_job_find(mock, id);
+
+    if (!job || !mock_job_is_file(job))
+        return error_set(error, ESRCH, "no file %" PRIu64 " is on its way", id);
+    mock_file_fail(job, reason);
     mock_flush(mock);
     return 0;
 }

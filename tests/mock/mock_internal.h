@@ -166,6 +166,8 @@ void mock_containers_free(struct mock_agent *mock);
 
 /* Takes what the command does. */
 struct mock_command mock_plan_take(struct mock_agent *mock, uint64_t id);
+/* What the request of that id would have done, which was refused. */
+void mock_plans_forget(struct mock_agent *mock, uint64_t id);
 void mock_command_clear(struct mock_command *command);
 void mock_plans_free(struct mock_agent *mock);
 

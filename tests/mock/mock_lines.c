@@ -148,6 +148,20 @@ static int do_end(struct mock_agent *mock, struct mock_words *words, struct buff
     return code < 0 ? code : mock_agent_end(mock, id, status, signal, words->error);
 }
 
+static int do_fail(struct mock_agent *mock, struct mock_words *words, struct buffer *answer)
+{
+    cleanup_buffer struct buffer reason = {0};
+    uint64_t id = 0;
+    int code = take_id(words, &id);
+
+    (void)answer;
+    if (code == 0)
+        code = mock_word_text(words, "a reason", &reason);
+    if (code == 0)
+        code = mock_word_end(words);
+    return code < 0 ? code : mock_agent_fail(mock, id, reason.data, words->error);
+}
+
 /* -- Trouble ----------------------------------------------------------------------------------- */
 
 static int do_refuse(struct mock_agent *mock, struct mock_words *words, struct buffer *answer)
@@ -357,6 +371,7 @@ static const struct line {
     {"print", " ID TEXT", "a command prints", do_print},
     {"print-errors", " ID TEXT", "a command prints on its standard error", do_print_errors},
     {"end", " ID [status N|signal N]", "a command ends", do_end},
+    {"fail", " ID REASON", "a file that is on its way fails", do_fail},
     {"refuse", " CODE [REASON]", "the next such request is answered with ERROR", do_refuse},
     {"silence", " CODE", "the next such request is not answered", do_silence},
     {"delay", " CODE MS", "the next such request is taken later", do_delay},

@@ -412,7 +412,9 @@ void mock_serve(struct mock_agent *mock, const struct wire_ctl *frame)
 
     if (code == 0)
         code = serve(mock, request, &error);
-    if (code < 0)
+    if (code < 0) {
+        mock_plans_forget(mock, id);
         reply_error(&mock->ctl.out, frame->code, id, error.message);
+    }
     request_free(request);
 }

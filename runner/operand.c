@@ -74,6 +74,12 @@ void operand_free(struct operand *operand)
     *operand = (struct operand){0};
 }
 
+/* "", "." or "..". */
+static bool is_no_name(const char *name, size_t length)
+{
+    return length == 0 || (length <= 2 && strspn(name, ".") >= length);
+}
+
 char *operand_inside(const char *from, const char *to)
 {
     size_t end = strlen(from), directory = strlen(to), begin;
@@ -83,7 +89,7 @@ char *operand_inside(const char *from, const char *to)
     begin = end;
     while (begin > 0 && from[begin - 1] != '/')
         begin--;
-    if (end == begin || strcmp(from + begin, ".") == 0 || strcmp(from + begin, "..") == 0)
+    if (is_no_name(from + begin, end - begin))
         return NULL;
     while (directory > 0 && to[directory - 1] == '/')
         directory--;

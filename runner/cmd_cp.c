@@ -23,7 +23,7 @@ enum { PERMISSIONS = 0777, INPUT_MODE = 0644 };
 #define PROGRESS_NS (NS_PER_S / 5)
 
 struct copy {
-    struct copying copying; /* first: it is the context of what follows */
+    struct copying copying;
     const char *words[2];
     size_t word_count;
     bool recursive;
@@ -230,6 +230,14 @@ static int find_target_here(struct copy *copy, char **target, struct error *erro
     return 0;
 }
 
+/* The node says it in words. */
+static int explain_absence(int code, const struct remote_file *file, struct error *error)
+{
+    if (code == -EREMOTEIO && file->kind == REMOTE_NONE)
+        error->code = ENOENT;
+    return code < 0 ? -error->code : 0;
+}
+
 static int receive_path(struct copy *copy, struct error *error)
 {
     const char *from = copy->from.path;
@@ -244,34 +252,43 @@ static int receive_path(struct copy *copy, struct error *error)
                          "another",
                          from);
     if (code == 0 && is_stream(copy->to.path))
-        return receive_file(copy, from, file.size, STDOUT_FILENO, error);
+        return explain_absence(receive_file(copy, from, file.size, STDOUT_FILENO, error), &file,
+                               error);
     if (code == 0)
         code = find_target_here(copy, &target, error);
     if (code < 0)
         return code;
     if (file.kind == REMOTE_DIRECTORY)
         return copying_receive_tree(&copy->copying, from, target, is_directory(target), error);
-    return receive_to(copy, target, file.size, error);
+    return explain_absence(receive_to(copy, target, file.size, error), &file, error);
 }
 
 /* -- The command ------------------------------------------------------------------------------- */
 
+/* Where a node does not answer, a second one is the end: the hub knows that this client has gone,
+ * and the node's file stays what it was. */
 static void on_signal(void *context, int signal_number)
 {
-    struct copying *copying = context;
+    struct copy *copy = context;
+    struct copying *copying = &copy->copying;
 
+    if (copying->signal_number)
+        _exit(128 + signal_number);
     copying->signal_number = signal_number;
-    loop_stop(copying->client.loop);
+    if (copy->transfer)
+        transfer_cancel(copy->transfer, "interrupted");
+    else
+        loop_stop(copying->client.loop);
 }
 
-static int take_signals(struct copying *copying, struct error *error)
+static int take_signals(struct copy *copy, struct error *error)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
     int code = 0;
 
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < array_size(signals) && code == 0; i++)
-        code = loop_signal(copying->client.loop, signals[i], on_signal, copying, error);
+        code = loop_signal(copy->copying.client.loop, signals[i], on_signal, copy, error);
     return code;
 }
 
@@ -284,7 +301,7 @@ static int run(struct copy *copy, struct error *error)
     if (code == 0)
         code = client_connect(&copying->client, error);
     if (code == 0)
-        code = take_signals(copying, error);
+        code = take_signals(copy, error);
     if (code < 0)
         return code;
     if (copy->from.remote)

@@ -15,11 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The last thing in an archive that is whole: tar(1) takes one that ends between two files for
+ * whole, too. A device, for /dev/null is there on every machine. */
+#define WHOLE ".duet-whole"
+
 /* What comes is unpacked beside ($2) or in ($1) the directory first. One that was there gets what
  * it lacks, and each file in place of the one of its name. */
 static const char unpack_there[] =
     "umask 0; stage=$2/.duet-cp-$$; trap 'rm -rf \"$stage\"' EXIT; trap 'exit 129' HUP INT TERM\n"
-    "mkdir \"$stage\" && tar -x -f - -C \"$stage\" || exit\n"
+    "mkdir \"$stage\" && tar -x -f - -C \"$stage\" && rm \"$stage/" WHOLE "\" || exit\n"
     "if [ \"$1\" != \"$2\" ]; then mv \"$stage\" \"$1\"; exit; fi\n"
     "export TO=\"$1\"; cd \"$stage\" || exit\n"
     "find . -type d -exec sh -c 'for d; do [ -d \"$TO/$d\" ] ||"
@@ -103,10 +107,12 @@ static int start_tar(struct tree *tree, const char *from, struct error *error)
                                 "--owner=0",
                                 "--group=0",
                                 "--numeric-owner",
+                                "--transform=s,^null$," WHOLE ",SH",
                                 "--directory",
                                 from,
-                                "--",
                                 ".",
+                                "--directory=/dev",
+                                "null",
                                 NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -149,7 +155,7 @@ int copying_send_tree(struct copying *copying, const char *from, const char *to,
         code = run_there(&tree, argv, tree.pipe[0], STDERR_FILENO, error);
     close_end(&tree, 0);
     close_end(&tree, 1);
-    if (tree.child > 0 && wait_for_child(&tree) != 0 && code == 0)
+    if (tree.child > 0 && wait_for_child(&tree) != 0 && code != -EINTR)
         code = error_set(error, EIO, "tar could not read all of %s", from);
     return code;
 }

@@ -88,9 +88,9 @@ static void send_waiting(struct transfer *transfer)
         transfer->calls.moved(transfer->context, sent);
     if (transfer->waiting.length == 0 && transfer->input_ended && !transfer->failure)
         control_close(transfer->command);
-    if (transfer->waiting.length >= WAITING_MAX)
+    if (transfer->waiting.length >= WAITING_MAX || transfer->failure || transfer->message)
         source_stop(transfer->source);
-    else if (!transfer->message)
+    else
         source_go(transfer->source);
 }
 
@@ -194,6 +194,13 @@ int transfer_receive(struct loop *loop, struct control *control, const char *pat
     }
     *out = transfer;
     return 0;
+}
+
+void transfer_cancel(struct transfer *transfer, const char *message)
+{
+    if (transfer->source)
+        source_stop(transfer->source);
+    fail(transfer, xstrdup(message));
 }
 
 void transfer_free(struct transfer *transfer)

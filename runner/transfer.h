@@ -30,7 +30,10 @@ int transfer_send(struct loop *loop, struct control *control, int fd, const char
 int transfer_receive(struct loop *loop, struct control *control, const char *path, int fd,
                      const struct transfer_calls *calls, void *context, struct transfer **transfer,
                      struct error *error);
-/* Of one that has not ended nothing is known. NULL is fine. */
+/* It ends, with -EIO and `message`, as soon as the node has left the file as it was. */
+void transfer_cancel(struct transfer *transfer, const char *message);
+/* The end of what was sent becomes that of the file: one that has not ended is to be cancelled
+ * before. NULL is fine. */
 void transfer_free(struct transfer *transfer);
 
 #endif

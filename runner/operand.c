@@ -46,7 +46,7 @@ void operand_parse(const char *text, struct operand *operand)
     for (const char *at = strstr(text, ":/"); at; at = strstr(at + 1, ":/")) {
         size_t length = name_before(text, at);
 
-        if (length == 0)
+        if (length == 0 || at[2] == '/')
             continue;
         operand->text = xstrdup(text);
         split(operand, operand->text + (at - text), length);

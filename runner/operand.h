@@ -15,10 +15,10 @@ struct operand {
     const char *path; /* absolute in a node; "-": standard input or output */
 };
 
-/* A path in a node begins with a slash, and the name of a node has no slash and no colon. So the
+/* A path in a node begins with one slash, and the name of a node has no slash and no colon. So the
  * first ":/" that such a name stands before, alone or behind another colon, ends it: a case may
- * have commas, slashes, globs and colons in its name, and a path colons. What begins with a slash
- * or a dot is a path here, always. `operand` points into `text` where it is local. */
+ * have commas, slashes, globs, colons and URLs in its name, and a path colons. What begins with a
+ * slash or a dot is a path here, always. `operand` points into `text` where it is local. */
 void operand_parse(const char *text, struct operand *operand);
 /* One of the two is in a node. EINVAL. */
 int operand_check(const struct operand *from, const struct operand *to, struct error *error);

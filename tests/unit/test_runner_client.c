@@ -54,7 +54,8 @@ static void a_case_may_be_called_anything(void **state)
     expect_remote("direct,ipv4,tcp:entry:/x", "direct,ipv4,tcp", "entry", "/x");
     expect_remote("smoke/direct*:entry:/x", "smoke/direct*", "entry", "/x");
     expect_remote("web/server=[fd00::1]:web:/x", "web/server=[fd00::1]", "web", "/x");
-    expect_remote("s/url=http://h:80/p:entry:/x", "s/url=http://h:80/p", "entry", "/x");
+    expect_remote("s/http://h:80/p:entry:/x", "s/http://h:80/p", "entry", "/x");
+    expect_remote("http://h:80/p:entry:/x", "http://h:80/p", "entry", "/x");
     expect_remote("712:entry:/x:y", "712", "entry", "/x:y");
     expect_remote("a b:entry:/x", "a b", "entry", "/x");
 }
@@ -72,6 +73,7 @@ static void what_else_there_is_is_here(void **state)
     expect_local("a b:/x");
     expect_local(":/x");
     expect_local("s/x:/y");
+    expect_local("http://h/p");
 }
 
 static void expect_checked(const char *from, const char *to, const char *message)

@@ -98,6 +98,8 @@ static int wait_for_child(struct tree *tree)
 
 /* -- There ------------------------------------------------------------------------------------- */
 
+static const char rename_null[] = "s,^null$," WHOLE ",SH";
+
 static int start_tar(struct tree *tree, const char *from, struct error *error)
 {
     const char *const argv[] = {"tar",
@@ -107,7 +109,8 @@ static int start_tar(struct tree *tree, const char *from, struct error *error)
                                 "--owner=0",
                                 "--group=0",
                                 "--numeric-owner",
-                                "--transform=s,^null$," WHOLE ",SH",
+                                "--transform",
+                                rename_null,
                                 "--directory",
                                 from,
                                 ".",

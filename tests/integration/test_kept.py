@@ -138,6 +138,36 @@ class Looks(kept.Kept):
         run = self.expect(self.run_duet("debug-kernel", "right"), 0)
         self.assertEqual(run.stdout.decode().strip(), answer["command"])
 
+    # -- Completion ------------------------------------------------------------------------------
+
+    def complete(self, line):
+        """What bash offers behind `line`, which is split as bash does it."""
+        script = """
+            source "$1"
+            COMP_LINE=$2 COMP_POINT=${#2}
+            read -ra COMP_WORDS <<<"${2//[=:]/ & }"
+            [[ $2 == *" " ]] && COMP_WORDS+=("")
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _duet 2>/dev/null
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        path = f"{pathlib.Path(duet.PROGRAM).parent}:{os.environ['PATH']}"
+        run = subprocess.run(["bash", "-c", script, "bash", duet.ROOT / "docs/duet.bash", line],
+                             capture_output=True, text=True, check=True, timeout=60,
+                             cwd=self.work.path, env=self.environment({"PATH": path}))
+        return set(run.stdout.split())
+
+    def test_cases_and_nodes_are_offered(self):
+        (case,) = json.loads(self.run_duet("ps", "--json").stdout)
+        name = f"kept/{case['case']}"
+        self.assertEqual(self.complete("duet exec "), {name, "left", "right"})
+        self.assertEqual(self.complete("duet exec r"), {"right"})
+        self.assertEqual(self.complete(f"duet exec {name} l"), {"left"})
+        self.assertEqual(self.complete("duet down "), {name})
+        self.assertEqual(self.complete("duet logs --node "), {"left", "right"})
+        self.assertLessEqual({"left:/", "right:/"}, self.complete("duet cp "))
+        self.assertEqual(self.complete(f"duet cp {name}:ri"), {"right:/"})
+
     # -- Mistakes --------------------------------------------------------------------------------
 
     def test_what_is_not_there(self):

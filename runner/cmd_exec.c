@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,10 +152,28 @@ static int take_signals(struct execution *execution, struct error *error)
     return code;
 }
 
-static int execute(struct execution *execution, struct error *error)
+/* "duet exec NODE ls -l" was meant to be shorter than it can be. */
+static int find(struct execution *execution, struct error *error)
 {
     const struct exec_line *line = &execution->line;
-    int code = client_find(&execution->client, line->words, line->word_count, error);
+    struct client *client = &execution->client;
+    int code = client_find(client, line->words, line->word_count, error);
+    const struct held_node *node;
+    const struct held *held;
+
+    if (code == -ENOENT && line->word_count == 2 &&
+        client_choose(&client->list, line->words, 1, &held, &node, NULL) == 0 &&
+        strcmp(node->name, line->words[0]) == 0)
+        code = error_set(error, ENOENT,
+                         "\"%s\" is a node: behind it \"--\" begins the command, as in `duet exec "
+                         "%s -- %s`",
+                         node->name, node->name, line->words[1]);
+    return code;
+}
+
+static int execute(struct execution *execution, struct error *error)
+{
+    int code = find(execution, error);
 
     if (code == 0)
         code = client_connect(&execution->client, error);

@@ -55,6 +55,7 @@ class Exec(kept.Kept):
                     r'no node "middle", but left, right')
         self.expect(self.run_duet("exec", "keep", "left", "true"), TROUBLE,
                     r'no case "keep" is kept up, but kept/\S+ \(\d+\)')
+        self.expect(self.run_duet("exec", "left", "ls", "x"), TROUBLE, "`duet exec left -- ls`")
         self.expect(self.run_duet("exec"), TROUBLE, "name one: left, right")
         self.expect(self.run_duet("exec", "--no-such-option"), TROUBLE, "unrecognized option")
         self.expect(self.run_duet("exec", "-w", "tmp", "kept", "left", "true"), TROUBLE, "slash")
@@ -198,6 +199,12 @@ class Terminals(kept.Kept):
         terminal = self.open_shell()
         terminal.signal(signal.SIGTERM)
         self.assertEqual(terminal.wait(), 128 + signal.SIGTERM)
+        self.assertTrue(terminal.is_sane())
+
+    def test_a_kill_that_it_cannot_see_neither(self):
+        terminal = self.open_shell()
+        terminal.signal(signal.SIGKILL)
+        self.assertEqual(terminal.wait(), -signal.SIGKILL)
         self.assertTrue(terminal.is_sane())
 
     def test_a_command_has_none_unless_it_is_asked_for(self):

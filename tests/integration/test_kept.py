@@ -302,6 +302,18 @@ class Ends(unittest.TestCase):
         self.expect(self.duet("down"), 0)
         self.work.assert_nothing_left()
 
+    def test_a_terminal_outlives_its_guest(self):
+        self.up()
+        terminal = kept.Terminal([str(duet.PROGRAM), "exec", "kept", "left"],
+                                 self.work.environment | {"TERM": "xterm"}, self.work.path)
+        self.addCleanup(terminal.close)
+        terminal.wait_for(r"left\S*:~# ")
+        terminal.type("printf '\\033[?1049h\\033[?25l'; echo c >/proc/sysrq-trigger\r")
+        terminal.wait_for(r"(?s)\x1b\[\?1049l.*\x1b\[\?25h.*duet: left: ")
+        self.assertEqual(terminal.wait(), 255)
+        self.assertTrue(terminal.is_sane())
+        self.expect(self.duet("down"), 0)
+
     def test_a_foreign_init_has_its_console(self):
         self.work.write("guest/run.sh", """\
             #!/bin/sh

@@ -79,9 +79,10 @@ static char *find_symbols(const char *image, char **hint)
     }
     path = xasprintf("/usr/lib/debug/boot/vmlinux-%s", kernel.release);
     if (!fs_exists(path)) {
-        *hint = xasprintf("%s has no symbols. Debian's are in the package linux-image-%s-dbg (over "
-                          "1 GB, once installed), which makes %s",
-                          image, kernel.release, path);
+        *hint = xasprintf(
+            "%s has no symbols. Debian's are in the package linux-image-%s-dbg (1.8 GB, once "
+            "installed), which makes %s",
+            image, kernel.release, path);
         free(path);
         path = NULL;
     }

@@ -51,12 +51,13 @@ static int choose_by_word(const struct held_list *list, const char *word, const 
 
     if (code != -ENOENT)
         return code;
-    if (held_choose(list, word, held, error) == 0)
+    code = held_choose(list, word, held, error);
+    if (code == 0)
         return held_node(*held, NULL, node, error);
     if (list->count == 1)
         return held_node(&list->items[0], word, node, error);
     return list->count == 0
-               ? -error->code
+               ? code
                : error_context(error, "\"%s\" is neither a node nor a case that is kept", word);
 }
 

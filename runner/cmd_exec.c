@@ -160,9 +160,10 @@ static int find(struct execution *execution, struct error *error)
     int code = client_find(client, line->words, line->word_count, error);
     const struct held_node *node;
     const struct held *held;
+    struct error other;
 
     if (code == -ENOENT && line->word_count == 2 &&
-        client_choose(&client->list, line->words, 1, &held, &node, NULL) == 0 &&
+        client_choose(&client->list, line->words, 1, &held, &node, &other) == 0 &&
         strcmp(node->name, line->words[0]) == 0)
         code = error_set(error, ENOENT,
                          "\"%s\" is a node: behind it \"--\" begins the command, as in `duet exec "

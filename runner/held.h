@@ -30,7 +30,7 @@ struct held_list {
     size_t silent; /* there are so many more whose duet does not answer */
 };
 
-/* Every topology of this user that answers. */
+/* Every topology of this user that answers, of runs with the same $XDG_RUNTIME_DIR. */
 void held_find(struct held_list *list);
 void held_list_free(struct held_list *list);
 

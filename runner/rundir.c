@@ -287,7 +287,8 @@ void rundir_each(void (*use)(void *context, const char *path), void *context)
 
     if (parent)
         each_in(parent, "", use, context);
-    each_in("/tmp", prefix, use, context);
+    else
+        each_in("/tmp", prefix, use, context);
 }
 
 int rundir_make(struct rundir *rundir, struct error *error)

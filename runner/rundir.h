@@ -26,8 +26,8 @@ int rundir_make(struct rundir *rundir, struct error *error);
 /* Kills what still runs from the directory, removes it, and ends the guardian. */
 void rundir_free(struct rundir *rundir);
 
-/* Calls `use` with the path of each runtime directory that there is, of runs of this user that live
- * and that have died. */
+/* Calls `use` with the path of each runtime directory that there is where this process would make
+ * its own, of runs of this user that live and that have died. */
 void rundir_each(void (*use)(void *context, const char *path), void *context);
 
 /* Kills every QEMU that has `path` on its command line, and leaves the waiting to its parent. */

@@ -241,6 +241,10 @@ class Ends(unittest.TestCase):
         self.assertEqual(run.status, status, run)
         self.assertRegex(run.stderr, message)
 
+    def print_marker(self):
+        run = self.duet("exec", "kept", "right", "--", "sh", "-c", "echo marker >/dev/console")
+        self.expect(run, 0)
+
     def test_nothing_is_kept(self):
         self.assertEqual(json.loads(self.duet("ps", "--json").stdout), [])
         run = self.duet("ps")
@@ -251,11 +255,14 @@ class Ends(unittest.TestCase):
             with self.subTest(command=command):
                 self.expect(self.duet(*command), 2, NOTHING_KEPT)
         self.expect(self.duet("exec", "left", "--", "true"), 255, NOTHING_KEPT)
+        self.expect(self.duet("exec", "kept", "left", "true"), 255, NOTHING_KEPT)
         self.expect(self.duet("down", "--all"), 0)
 
     def test_down_waits_until_all_is_gone(self):
         self.up()
+        self.print_marker()
         follower = self.work.start("logs", "-f")
+        follower.wait_for("marker", "stdout")
         run = self.duet("down")
         self.assertEqual((run.status, run.stdout.endswith(" is down\n")), (0, True), run)
         self.expect(follower.wait(), 0, "is not kept up any more")
@@ -279,10 +286,11 @@ class Ends(unittest.TestCase):
         (case,) = json.loads(self.duet("ps", "--json").stdout)
         running = self.work.start("exec", "kept", "left", "--", "sh", "-c", "echo begun; sleep 1000")
         running.wait_for("begun", "stdout")
+        self.print_marker()
         follower = self.work.start("logs", "-f")
         console = self.work.start("console", "right")
-        follower.wait_for(".", "stdout")
-        console.wait_for(".", "stdout")
+        follower.wait_for("marker", "stdout")
+        console.wait_for("marker", "stdout")
         os.kill(case["pid"], signal.SIGKILL)
         gone = rf"process {case['pid']}\) is not there any more"
         self.expect(running.wait(), 255, gone)

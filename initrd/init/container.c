@@ -82,6 +82,15 @@ int container_find_running(const struct agent *agent, const char *name, struct c
     return code;
 }
 
+bool containers_await(const struct agent *agent, uint64_t id)
+{
+    const struct container *container = agent->containers;
+
+    while (container && !(container->asked && container->asked->id == id))
+        container = container->next;
+    return container != NULL;
+}
+
 pid_t container_sandbox(const struct container *container)
 {
     return container->sandbox;

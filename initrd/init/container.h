@@ -26,6 +26,8 @@ int container_create_with_pod(struct agent *agent, struct request *request, stru
 /* The container of that name, if it runs; `name` NULL leaves *container NULL. */
 int container_find_running(const struct agent *agent, const char *name,
                            struct container **container, struct error *error);
+/* Whether one is being started or restarted, whose command will have that id. */
+bool containers_await(const struct agent *agent, uint64_t id);
 /* The process that holds it together, as long as it runs. */
 pid_t container_sandbox(const struct container *container);
 /* Whether that the process has finished may not be said yet: it was the container's own command,

@@ -70,17 +70,23 @@ static int check_output(const struct agent *agent, uint64_t stream, struct error
     return 0;
 }
 
-int process_check(const struct agent *agent, uint64_t id, const struct process_streams *streams,
-                  struct error *error)
+static int check_streams(const struct agent *agent, const struct process_streams *streams,
+                         struct error *error)
 {
     int code;
 
-    if (find(agent, id) || ids_have(&agent->ids, id))
-        return error_set(error, EEXIST, "there was a command %" PRIu64 " before", id);
     if (streams->in && inlets_find(agent, streams->in))
         return error_set(error, EEXIST, "stream %" PRIu64 " to the guest is in use", streams->in);
     code = check_output(agent, streams->out, error);
     return code < 0 ? code : check_output(agent, streams->err, error);
+}
+
+int process_check(const struct agent *agent, uint64_t id, const struct process_streams *streams,
+                  struct error *error)
+{
+    if (find(agent, id) || ids_have(&agent->ids, id) || containers_await(agent, id))
+        return error_set(error, EEXIST, "there was a command %" PRIu64 " before", id);
+    return check_streams(agent, streams, error);
 }
 
 /* -- Life -------------------------------------------------------------------------------------- */
@@ -229,7 +235,7 @@ int process_launch(struct agent *agent, const struct process_launch *launch, str
     const struct exec_request *exec = &launch->request->exec;
     struct process *process;
     struct spawned spawned;
-    int code = process_check(agent, launch->id, &launch->streams, error);
+    int code = check_streams(agent, &launch->streams, error);
 
     if (code == 0)
         code = check_probe(launch, error);

@@ -129,6 +129,8 @@ static int serve_exec(struct agent *agent, struct request *request, struct error
     struct process *process;
     int code = container_find_running(agent, request->container, &launch.container, error);
 
+    if (code == 0)
+        code = process_check(agent, launch.id, &launch.streams, error);
     return code < 0 ? code : process_launch(agent, &launch, &process, error);
 }
 

@@ -63,6 +63,7 @@ libraries    := $(LIBRARY) $(MOCK) $(LIBRARY)
 unit_tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 benches      := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
+conformance  := $(BUILD)/conformance/guest_image
 
 .PHONY: build
 build: $(BUILD)/duet ## build/duet
@@ -117,9 +118,15 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libraries) $(PKG_LIBS)
 
-.PHONY: unit-tests fuzz-targets
+$(conformance): $(BUILD)/tests/conformance/guest_image.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+.PHONY: unit-tests fuzz-targets conformance
 unit-tests: $(unit_tests)
 fuzz-targets: $(fuzz_targets)
+conformance: $(conformance)
 
 # The packages come first, and only a make that starts after them sees them: hence the recursion.
 parallel  = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -134,7 +141,7 @@ smoke: ## the smoke suite in real guests (installs what is missing, builds)
 
 test: ## all tests (likewise); TESTS='GLOB…' only these
 	$(Q).ci/packages build run smoke test
-	$(submake) SANITIZE= build unit-tests
+	$(submake) SANITIZE= build unit-tests conformance
 	$(submake) SANITIZE=1 unit-tests fuzz-targets
 	$(Q)set -f; exec tests/run --build build/$(notdir $(CC)) \
 	    --sanitized build/$(notdir $(CC))-sanitize $(TESTS)

@@ -1,0 +1,497 @@
+"""The host's end of a node's two ports, frame by frame: what base/wire.h and vm/control.c do for
+duet is done again here, so that it is the peer that is tested.
+
+A Peer notes all that comes. Its transcript leaves out what two agents may do differently (times,
+the sizes of pieces, the kernel's release, the wording of reasons) and nothing else.
+"""
+
+import dataclasses
+import enum
+import hashlib
+import json
+import select
+import struct
+import time
+
+CTL_HEADER, CTL_MAX = 8, 1 << 20
+IO_HEADER, IO_MAX = 12, 1 << 16
+WINDOW = 1 << 18
+ID_MAX = 1 << 53
+LIMIT_S = 15  # for anything to come; far above what it takes
+GRANT = IO_MAX  # bytes: room is given back in steps as large
+
+
+class Code(enum.IntEnum):
+    VERSION, STARTPOD = 0, 1
+    DESTROYPOD, RESTARTCONTAINER, EXECCMD, CMDFINISHED, READY, ACK, ERROR = range(4, 11)
+    (WINSIZE, PING, FINISHPOD, NEXT, WRITEFILE, READFILE, NEWCONTAINER, KILLCONTAINER, ONLINECPUMEM,
+     SETUPINTERFACE, SETUPROUTE, REMOVECONTAINER) = range(11, 23)
+    CMDREADY, FAILED = 64, 65
+
+
+# Of a payload: what stands for a value that differs from one agent or run to the next.
+VARIABLE = {"clock_ns": "time", "uptime_ms": "time", "duration_ms": "time", "after_ms": "time",
+            "kernel": "release", "reason": "reason", "cpus": "count", "memory_blocks": "count"}
+
+
+@dataclasses.dataclass
+class Does:
+    """What a command does, as a guest shows and a mock is told beforehand."""
+    prints: bytes = b""
+    errors: bytes = b""
+    zeros: int = 0  # so many bytes of them come after `prints`
+    echoes: bool = False  # then what its standard input has, until that ends
+    stays: bool = False  # then it goes on until it is ended
+    stubborn: bool = False  # by SIGKILL
+    status: int = 0
+    signal: int = 0
+
+
+@dataclasses.dataclass
+class Stream:
+    """One from the peer."""
+    counted: bool = True  # False: how much comes is up to chance
+    held: bool = False  # nothing is taken from it
+    data: bytearray = dataclasses.field(default_factory=bytearray)
+    untold: int = 0  # bytes that were taken and not given back as room
+    ended: bool = False
+    status: object = None
+
+    def note(self):
+        content = hashlib.sha256(self.data).hexdigest() if len(self.data) > 256 else bytes(self.data)
+        return {"bytes": (len(self.data), content) if self.counted else "some",
+                "ended": self.ended, "status": self.status}
+
+
+class Closed(Exception):
+    """The peer has closed a port."""
+
+
+class Peer:
+    def __init__(self, name, ctl, io):
+        self.name, self.ctl, self.io = name, ctl, io
+        self.input = {ctl: b"", io: b""}
+        self.output = {ctl: bytearray(), io: bytearray()}
+        self.reads_io = True
+        self.last_id = self.last_stream = 0
+        self.container_count = 0
+        self.commands = {}  # by id
+        self.streams = {}
+        self.forgiven = set()  # streams of exchanges that failed
+        for port in (ctl, io):
+            port.setblocking(False)
+        self.begin()
+
+    def close(self):
+        self.ctl.close()
+        self.io.close()
+
+    def tell(self, does):
+        """Tells a mock what the next command does; a guest will do it."""
+
+    def tell_now(self, command, prints, status, signal):
+        """Tells a mock what a command that runs does now."""
+
+    def will_refuse(self, code, reason="it cannot be done"):
+        """Tells a mock that the next request with this code cannot be carried out."""
+
+    def forgive(self):
+        """Whatever still comes of the exchange that failed."""
+        self.forgiven |= self.streams.keys()
+
+    def begin(self):
+        """A new transcript."""
+        self.events = []  # of ctl, (code, payload), in order
+        self.streams = {}  # from the peer
+        self.room = {}  # on those to it
+        self.errors_taken = 0
+
+    # -- Frames -----------------------------------------------------------------------------------
+
+    def send(self, code, payload, length=None):
+        """Queues a frame, which goes with the next wait. `payload`: an object, or bytes that are sent
+        as they are; `length` lies about them."""
+        if not isinstance(payload, bytes):
+            payload = json.dumps(payload).encode()
+        length = CTL_HEADER + len(payload) if length is None else length
+        self.output[self.ctl] += struct.pack(">II", code, length) + payload
+
+    def send_io(self, stream, data, length=None):
+        length = IO_HEADER + len(data) if length is None else length
+        self.output[self.io] += struct.pack(">QI", stream, length) + data
+
+    def pump(self, wait_s):
+        """Writes what goes, reads what is there."""
+        reading = [self.ctl] + [self.io] * self.reads_io
+        writing = [port for port in (self.ctl, self.io) if self.output[port]]
+        readable, writable, _ = select.select(reading, writing, [], wait_s)
+        for port in writable:
+            del self.output[port][:port.send(self.output[port])]
+        for port in readable:
+            data = port.recv(1 << 20)
+            if not data:
+                raise Closed(f"{self.name} has closed a port")
+            self.input[port] += data
+        if self.ctl in readable:
+            self.take_ctl()
+        if self.io in readable:
+            self.take_io()
+        return bool(readable or writable)
+
+    def take_ctl(self):
+        data = self.input[self.ctl]
+        while len(data) >= CTL_HEADER:
+            code, length = struct.unpack(">II", data[:CTL_HEADER])
+            assert CTL_HEADER <= length <= CTL_MAX, f"ctl: a frame of {length} bytes"
+            if len(data) < length:
+                break
+            self.heard(Code(code), json.loads(data[CTL_HEADER:length]))
+            data = data[length:]
+        self.input[self.ctl] = data
+
+    def heard(self, code, payload):
+        self.events.append((code, payload))
+        if code == Code.NEXT:
+            self.room[payload["stream"]] = self.room.get(payload["stream"], 0) + payload["bytes"]
+
+    def take_io(self):
+        data, at = self.input[self.io], 0
+        while len(data) - at >= IO_HEADER:
+            number, length = struct.unpack_from(">QI", data, at)
+            assert IO_HEADER <= length <= IO_MAX, f"io: a frame of {length} bytes"
+            if len(data) - at < length:
+                break
+            at += length
+            self.input[self.io] = data[at:]
+            if number not in self.forgiven:
+                self.take_piece(number, data[at - length + IO_HEADER:at])
+
+    def take_piece(self, number, piece):
+        assert number in self.streams, f"io: stream {number} is nobody's"
+        stream = self.streams[number]
+        if stream.ended:
+            assert len(piece) == 1 and stream.status is None, f"io: stream {number} has ended"
+            stream.status = piece[0]
+        elif not piece:
+            stream.ended = True
+        else:
+            stream.data += piece
+            stream.untold += len(piece)
+            assert not stream.held or len(stream.data) <= WINDOW, f"io: no room on {number}"
+        if stream.untold >= GRANT and not stream.held and not stream.ended:
+            self.grant(number, stream.untold)
+            stream.untold = 0
+
+    # -- Waiting ----------------------------------------------------------------------------------
+
+    def wait(self, what, find):
+        """Until find() returns something; that."""
+        deadline = time.monotonic() + LIMIT_S
+        while (found := find()) is None:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{self.name}: no {what} within {LIMIT_S} s; {self.transcript()}"
+            self.pump(left)
+        return found
+
+    def event(self, codes, **fields):
+        """The first event that has these fields."""
+        def find():
+            for code, payload in self.events:
+                if code in codes and all(payload.get(k) == v for k, v in fields.items()):
+                    return code, payload
+            return None
+        return self.wait(f"{[code.name for code in codes]} {fields}", find)
+
+    def ack(self, request):
+        """The acknowledgement of a request."""
+        code, payload = self.event((Code.ACK, Code.ERROR), id=request)
+        assert code == Code.ACK, f"{self.name} refused {request}: {payload}"
+        return payload
+
+    def refusal(self, request, code):
+        """The reason of the ERROR that a request got."""
+        got, payload = self.event((Code.ACK, Code.ERROR), id=request)
+        assert got == Code.ERROR, f"{self.name} acknowledged {request}: {payload}"
+        return self.check_refusal(payload, code)
+
+    def check_refusal(self, payload, code):
+        assert payload["code"] == code and payload["reason"], payload
+        assert len(payload["reason"]) < 1000, payload
+        return payload["reason"]
+
+    def unnamed_refusal(self, code):
+        """The next ERROR without an id; its payload."""
+        def find():
+            zero = [p for c, p in self.events if c == Code.ERROR and p["id"] == 0]
+            return zero[self.errors_taken] if len(zero) > self.errors_taken else None
+        payload = self.wait("ERROR without an id", find)
+        self.errors_taken += 1
+        self.check_refusal(payload, code)
+        return payload
+
+    def drained(self):
+        """Until all that was sent is on its way."""
+        self.wait("end of what is to be sent", lambda: None if any(self.output.values()) else True)
+
+    # -- Requests ---------------------------------------------------------------------------------
+
+    def new_id(self):
+        self.last_id += 1
+        return self.last_id
+
+    def new_stream(self):
+        """From the peer."""
+        self.last_stream += 1
+        self.streams[self.last_stream] = Stream()
+        return self.last_stream
+
+    def new_input(self):
+        self.last_stream += 1
+        return self.last_stream
+
+    def new_container(self):
+        self.container_count += 1
+        return f"c{self.container_count}"
+
+    def request(self, code, **fields):
+        request = self.new_id()
+        self.send(code, {"id": request, **fields})
+        return request
+
+    def ask(self, code, **fields):
+        """A request that is acknowledged; the acknowledgement."""
+        return self.ack(self.request(code, **fields))
+
+    def refuse(self, code, **fields):
+        """A request that is an ERROR; its reason."""
+        return self.refusal(self.request(code, **fields), code)
+
+    def ping(self):
+        assert isinstance(self.ask(Code.PING)["clock_ns"], int)
+
+    def grant(self, stream, count):
+        self.send(Code.NEXT, {"stream": stream, "bytes": count})
+
+    def release(self, number):
+        """Goes on taking from a stream that was held."""
+        stream = self.streams[number]
+        stream.held = False
+        if not stream.ended:
+            self.grant(number, max(stream.untold, 1))
+        stream.untold = 0
+
+    def feed(self, stream, data):
+        """Sends bytes as there is room for them; where the peer said something else, stops."""
+        at = 0
+        while at < len(data):
+            room = self.wait("room", lambda: self.room.get(stream) or None)
+            piece = data[at:at + min(room, IO_MAX - IO_HEADER)]
+            self.room[stream] -= len(piece)
+            self.send_io(stream, piece)
+            at += len(piece)
+
+    def end(self, stream):
+        self.send_io(stream, b"")
+
+    def ended(self, number, status=True):
+        """Until a stream from the peer is over; what came on it."""
+        stream = self.streams[number]
+        self.wait(f"end of stream {number}", lambda: True if stream.ended and (
+            stream.status is not None or not status) else None)
+        return bytes(stream.data)
+
+    # -- Commands ---------------------------------------------------------------------------------
+
+    def start(self, argv, code=Code.EXECCMD, typed=False, terminal=None, fields=None, **does):
+        """Asks for a command, or for a container with one; a string is for the shell."""
+        command = self.prepare(argv, code, typed, terminal, fields, **does)
+        command.ask()
+        return command
+
+    def prepare(self, argv, code=Code.EXECCMD, typed=False, terminal=None, fields=None, **does):
+        """A command that is still to be asked for; the peer knows what it will do."""
+        command = Command(self, code, Does(**does))
+        argv = ["sh", "-c", argv] if isinstance(argv, str) else argv
+        command.fields = {"name": "command", "argv": argv,
+                          **command.open_streams(typed, terminal), **(fields or {})}
+        return command
+
+    def run(self, argv, **more):
+        """A command from its request to the end of its streams."""
+        command = self.start(argv, **more)
+        command.acknowledged()
+        command.finished()
+        return command
+
+    def contain(self, argv, root, **more):
+        """A container; its command."""
+        fields = {"container": self.new_container(), "root": root, **(more.pop("fields", {}))}
+        command = self.start(argv, code=Code.NEWCONTAINER, fields=fields, **more)
+        command.container = fields["container"]
+        command.acknowledged()
+        return command
+
+    def restart(self, container, typed=False, **does):
+        """RESTARTCONTAINER; the command."""
+        command = Command(self, Code.RESTARTCONTAINER, Does(**does))
+        command.container = container
+        command.fields = {"container": container, **command.open_streams(typed, None)}
+        command.ask()
+        return command
+
+    def only_once(self, stream):
+        """Another ERROR may have come for it, or not: that is up to chance."""
+        self.ping()
+        found = [e for e in self.events if e[0] == Code.ERROR and e[1].get("stream") == stream]
+        self.errors_taken -= 1
+        for event in found:
+            self.events.remove(event)
+
+    def gone(self):
+        """Until both ports are closed, with not a byte more."""
+        count = len(self.events)
+        try:
+            while True:
+                assert self.pump(LIMIT_S), f"{self.name} is still there"
+        except Closed:
+            assert len(self.events) == count, self.events[count:]
+
+    def forget(self, request):
+        """Its id is asked for again."""
+        self.events = [(c, p) for c, p in self.events if p.get("id") != request]
+
+    def reuse(self, command):
+        """The next streams have the numbers of this command, which is over."""
+        self.last_stream = command.input - 1
+        self.room.pop(command.input, None)
+
+    def remove(self, command):
+        self.ask(Code.REMOVECONTAINER, container=command.container)
+
+    def write(self, path, content, mode=0o644, **fields):
+        """WRITEFILE, to its acknowledgement."""
+        stream = self.new_input()
+        request = self.request(Code.WRITEFILE, path=path, mode=mode, stream=stream, **fields)
+        self.feed(stream, content)
+        self.end(stream)
+        self.ack(request)
+
+    def read(self, path, **fields):
+        """READFILE; the content and the mode."""
+        stream = self.new_stream()
+        request = self.request(Code.READFILE, path=path, stream=stream, **fields)
+        content = self.ended(stream, status=False)
+        payload = self.ack(request)
+        assert payload["size"] == len(content), payload
+        return content, payload["mode"]
+
+    # -- Transcripts ------------------------------------------------------------------------------
+
+    def transcript(self):
+        """What came, so that it can be compared. The two ports, and what different requests are
+        answered, are in no order to each other."""
+        answers = {}
+        for code, payload in self.events:
+            note = {key: VARIABLE.get(key, value) for key, value in payload.items()}
+            if code == Code.NEXT:
+                note["bytes"] = "some"
+            if code == Code.CMDFINISHED:
+                self.hide_counts(payload["id"], note)
+            key = payload.get("id") or f"stream {payload.get('stream', 0)}"
+            notes = answers.setdefault(key, [])
+            if code != Code.NEXT or (code.name, note) not in notes:
+                notes.append((code.name, note))
+        return {"answers": answers,
+                "streams": {number: stream.note() for number, stream in self.streams.items()}}
+
+    def hide_counts(self, request, note):
+        command = self.commands.get(request)
+        for key, number in (("stdout", command.out), ("stderr", command.err)) if command else ():
+            if number and not self.streams[number].counted:
+                note[f"{key}_bytes"] = "some"
+
+
+class Command:
+    """One that was asked for."""
+
+    def __init__(self, peer, code, does):
+        self.peer, self.code, self.does = peer, code, does
+        peer.tell(does)
+        self.id = self.container = None
+        self.closed = False  # its standard input, by the host
+
+    def open_streams(self, typed, terminal):
+        """The fields for them."""
+        peer = self.peer
+        self.input = peer.new_input() if typed or terminal else None
+        self.out = peer.new_stream()
+        self.err = None if terminal else peer.new_stream()
+        fields = {"stdin": self.input, "stdout": self.out, "stderr": self.err}
+        fields = {key: value for key, value in fields.items() if value}
+        return {**fields, "terminal": terminal} if terminal else fields
+
+    def ask(self):
+        self.id = self.peer.request(self.code, **self.fields)
+        self.peer.commands[self.id] = self
+
+    @property
+    def output(self):
+        return bytes(self.peer.streams[self.out].data)
+
+    def acknowledged(self):
+        return self.peer.ack(self.id)
+
+    def refused(self):
+        """Its streams are not there then."""
+        for stream in (self.out, self.err):
+            self.peer.streams.pop(stream, None)
+        return self.peer.refusal(self.id, self.code)
+
+    def type(self, data):
+        self.peer.feed(self.input, data)
+
+    def close(self):
+        self.closed = True
+        self.peer.end(self.input)
+
+    def seen(self, pattern):
+        """Until the bytes stand in its standard output."""
+        self.peer.wait(f"{pattern} in the output", lambda: True if pattern in self.output else None)
+
+    def ready(self):
+        return self.peer.event((Code.CMDREADY,), id=self.id)
+
+    def now(self, prints=b"", status=None, signal=0):
+        """What it does now, for a reason that only a guest has; see Does."""
+        self.peer.tell_now(self, prints, status, signal)
+        self.does.prints += prints
+        self.does.status, self.does.signal = status or 0, signal
+
+    def kill(self, number, **fields):
+        self.peer.ask(Code.KILLCONTAINER, signal=number, **(fields or {"target": self.id}))
+
+    def finished(self, status=None, signal=None, timed_out=False):
+        """Until all is over; checks that it ended so, by default as it was to do."""
+        does, peer = self.does, self.peer
+        signal = does.signal if signal is None else signal
+        status = 128 + signal if signal else does.status if status is None else status
+        _, payload = peer.event((Code.CMDFINISHED,), id=self.id)
+        got = (payload["status"], payload["signal"], payload["timed_out"])
+        assert got == (status, signal, timed_out), f"{peer.name}: {payload}; {self.shown()}"
+        out = peer.ended(self.out)
+        err = peer.ended(self.err, status=False) if self.err else b""
+        assert peer.streams[self.out].status == status, f"{peer.name}: {peer.streams[self.out]}"
+        if self.input and not self.closed:
+            self.close()
+        if not peer.streams[self.out].counted:
+            return payload
+        assert payload["stdout_bytes"] <= len(out) and payload["stderr_bytes"] <= len(err), payload
+        if not does.echoes:
+            wanted = does.prints + bytes(does.zeros)
+            assert out == wanted, f"{peer.name}: {out[:2000]} is not {wanted[:2000]}"
+        assert err == does.errors, f"{peer.name}: {err} is not {does.errors}"
+        return payload
+
+    def shown(self):
+        err = bytes(self.peer.streams[self.err].data) if self.err else b""
+        return f"printed {self.output[-500:]} and {err[-500:]}"

@@ -53,8 +53,8 @@ struct process_streams {
 /* Whether there was no such command before, nor will be one, and the streams are free. */
 int process_check(const struct agent *agent, uint64_t id, const struct process_streams *streams,
                   struct error *error);
-/* Starts `request->exec` as command `id`, which was checked; `launched` is called later, unless this
- * fails. `code` is that of the request for it. The request is shared. */
+/* Starts `request->exec` as command `id`, which was checked; `launched` is called later, unless
+ * this fails. `code` is that of the request for it. The request is shared. */
 struct process_launch {
     uint32_t code;
     uint64_t id;

@@ -19,16 +19,15 @@ static int make(const char *cache_dir, struct kernel *kernel, char **initrd, str
 
     if (code < 0)
         return code;
-    return initrd_base(
-        &(struct initrd_base_options){.module_root = kernel->module_root,
-                                      .release = kernel->release,
-                                      .modules = modules,
-                                      .module_count = array_size(modules),
-                                      .optional_modules = optional,
-                                      .optional_module_count = array_size(optional),
-                                      .cache_dir = cache_dir,
-                                      .level = INITRD_LEVEL_STORED},
-        initrd, NULL, error);
+    return initrd_base(&(struct initrd_base_options){.module_root = kernel->module_root,
+                                                     .release = kernel->release,
+                                                     .modules = modules,
+                                                     .module_count = array_size(modules),
+                                                     .optional_modules = optional,
+                                                     .optional_module_count = array_size(optional),
+                                                     .cache_dir = cache_dir,
+                                                     .level = INITRD_LEVEL_STORED},
+                       initrd, NULL, error);
 }
 
 static void print(const struct kernel *kernel, const char *initrd)

@@ -90,8 +90,7 @@ def commands_in_a_container(peer):
     echo.type(b"x" * 100000)
     echo.close()
     echo.finished()
-    peer.will_refuse(Code.EXECCMD)
-    peer.start(["/no/such"], fields=inside(command)).refused()
+    peer.start_in_vain(["/no/such"], fields=inside(command))
     peer.run("stty -onlcr; stty size; tty | cut -c1-9", fields=inside(command),
              terminal={"rows": 5, "columns": 6}, prints=b"5 6\n/dev/pts/\n")
     end(peer, command)
@@ -205,8 +204,7 @@ def containers_that_cannot_start(peer):
     """Their name is free again."""
     name = peer.new_container()
     for root, argv in (("/none", ["true"]), ("/etc/passwd", ["true"]), ("/", ["/no/such"])):
-        peer.will_refuse(Code.NEWCONTAINER)
-        peer.start(argv, code=Code.NEWCONTAINER, fields={"container": name, "root": root}).refused()
+        peer.start_in_vain(argv, code=Code.NEWCONTAINER, fields={"container": name, "root": root})
         peer.refuse(Code.EXECCMD, name="n", argv=["true"], stdout=851, stderr=852, container=name)
     command = staying(peer, fields={"container": name})
     end(peer, command)

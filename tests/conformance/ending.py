@@ -2,7 +2,7 @@
 
 from containers import staying
 from exchange import exchange
-from peer import Closed, Code
+from peer import Code
 
 
 @exchange()
@@ -30,7 +30,7 @@ def finishpod_of_nothing(peer):
     peer.ask(Code.FINISHPOD)
 
 
-@exchange()
+@exchange(last=True)
 def destroypod(peer):
     command = peer.start("trap '' TERM; echo up; exec sleep 1000", prints=b"up\n", stays=True,
                          stubborn=True)

@@ -61,7 +61,7 @@ def a_reader_that_takes_its_time(peer):
     request = peer.request(Code.READFILE, path="/tmp/many", stream=stream)
     peer.wait("window", lambda: True if len(peer.streams[stream].data) == WINDOW else None)
     peer.ping()
-    peer.release(stream)
+    peer.release(stream, WINDOW)
     assert peer.ended(stream, status=False) == MANY
     assert peer.ack(request)["size"] == len(MANY)
 
@@ -100,4 +100,5 @@ def files_that_cannot_be_written(peer):
         peer.refusal(request, Code.WRITEFILE)
         if peer.room.get(stream):
             peer.end(stream)
+        peer.forget_room(stream)
     peer.run("ls -A /tmp")

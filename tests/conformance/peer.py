@@ -17,7 +17,7 @@ CTL_HEADER, CTL_MAX = 8, 1 << 20
 IO_HEADER, IO_MAX = 12, 1 << 16
 WINDOW = 1 << 18
 ID_MAX = 1 << 53
-LIMIT_S = 15  # for anything to come; far above what it takes
+LIMIT_S = 60  # for anything to come; far above what it takes
 GRANT = IO_MAX  # bytes: room is given back in steps as large
 
 
@@ -73,14 +73,12 @@ class Peer:
         self.input = {ctl: b"", io: b""}
         self.output = {ctl: bytearray(), io: bytearray()}
         self.reads_io = True
-        self.last_id = self.last_stream = 0
-        self.container_count = 0
         self.commands = {}  # by id
         self.streams = {}
         self.forgiven = set()  # streams of exchanges that failed
         for port in (ctl, io):
             port.setblocking(False)
-        self.begin()
+        self.begin(0)
 
     def close(self):
         self.ctl.close()
@@ -98,9 +96,14 @@ class Peer:
     def forgive(self):
         """Whatever still comes of the exchange that failed."""
         self.forgiven |= self.streams.keys()
+        self.reads_io = True
 
-    def begin(self):
-        """A new transcript."""
+    def begin(self, number):
+        """A new transcript. Ids, streams and names follow from its number: what went wrong in one
+        exchange is not seen in the next."""
+        self.number = number
+        self.last_id = self.last_stream = number * 1000
+        self.container_count = 0
         self.events = []  # of ctl, (code, payload), in order
         self.streams = {}  # from the peer
         self.room = {}  # on those to it
@@ -251,7 +254,7 @@ class Peer:
 
     def new_container(self):
         self.container_count += 1
-        return f"c{self.container_count}"
+        return f"c{self.number}-{self.container_count}"
 
     def request(self, code, **fields):
         request = self.new_id()
@@ -272,13 +275,11 @@ class Peer:
     def grant(self, stream, count):
         self.send(Code.NEXT, {"stream": stream, "bytes": count})
 
-    def release(self, number):
+    def release(self, number, room):
         """Goes on taking from a stream that was held."""
         stream = self.streams[number]
-        stream.held = False
-        if not stream.ended:
-            self.grant(number, max(stream.untold, 1))
-        stream.untold = 0
+        stream.held, stream.untold = False, 0
+        self.grant(number, room)
 
     def feed(self, stream, data):
         """Sends bytes as there is room for them; where the peer said something else, stops."""
@@ -308,9 +309,19 @@ class Peer:
         command.ask()
         return command
 
-    def prepare(self, argv, code=Code.EXECCMD, typed=False, terminal=None, fields=None, **does):
+    def start_in_vain(self, argv, code=Code.EXECCMD, typed=False, fields=None, word="cannot"):
+        """A command that cannot be started, for a reason that has this word."""
+        command = self.prepare(argv, code, typed, fields=fields, told=False)
+        self.will_refuse(code, f"cannot run {word}")
+        command.ask()
+        reason = command.refused()
+        assert word in reason, reason
+        return command
+
+    def prepare(self, argv, code=Code.EXECCMD, typed=False, terminal=None, fields=None, told=True,
+                **does):
         """A command that is still to be asked for; the peer knows what it will do."""
-        command = Command(self, code, Does(**does))
+        command = Command(self, code, Does(**does), told)
         argv = ["sh", "-c", argv] if isinstance(argv, str) else argv
         command.fields = {"name": "command", "argv": argv,
                           **command.open_streams(typed, terminal), **(fields or {})}
@@ -346,6 +357,11 @@ class Peer:
         self.errors_taken -= 1
         for event in found:
             self.events.remove(event)
+
+    def forget_room(self, stream):
+        """Whether there was any before the request was refused is up to chance."""
+        self.ping()
+        self.events = [(c, p) for c, p in self.events if p.get("stream") != stream]
 
     def gone(self):
         """Until both ports are closed, with not a byte more."""
@@ -407,16 +423,17 @@ class Peer:
     def hide_counts(self, request, note):
         command = self.commands.get(request)
         for key, number in (("stdout", command.out), ("stderr", command.err)) if command else ():
-            if number and not self.streams[number].counted:
+            if number in self.streams and not self.streams[number].counted:
                 note[f"{key}_bytes"] = "some"
 
 
 class Command:
     """One that was asked for."""
 
-    def __init__(self, peer, code, does):
+    def __init__(self, peer, code, does, told=True):
         self.peer, self.code, self.does = peer, code, does
-        peer.tell(does)
+        if told:
+            peer.tell(does)
         self.id = self.container = None
         self.closed = False  # its standard input, by the host
 

@@ -3,26 +3,36 @@
 from exchange import exchange
 from peer import WINDOW, Code
 
-FLOODS = "exec cat /dev/zero"
-MUCH = 1 << 30  # bytes
+MUCH = 1 << 20  # bytes
+FLOODS = f"head -c {MUCH} /dev/zero; exec sleep 1000"
 
 
-def flood(peer, count):
-    """Commands that print without an end, on streams that may have it all."""
-    commands = []
-    peer.reads_io = False
-    for _ in range(count):
-        command = peer.start(FLOODS, zeros=MUCH)
-        peer.streams[command.out].counted = False
-        peer.grant(command.out, MUCH)
-        commands.append(command)
+def flood(peer):
+    """A command that prints more than a window, on a stream that nobody reads further."""
+    command = peer.start(FLOODS, zeros=MUCH, stays=True)
+    stream = peer.streams[command.out]
+    stream.held, stream.counted = True, False
+    return command
+
+
+def full(peer, command):
+    peer.wait("window", lambda: True if len(peer.streams[command.out].data) == WINDOW else None)
+
+
+@exchange()
+def a_hundred_streams_are_fair(peer):
+    """Each gets its share of a fixed number of bytes."""
+    share = 128 << 10
+    commands = [flood(peer) for _ in range(100)]
     for command in commands:
-        command.acknowledged()
-    peer.reads_io = True
-    return commands
-
-
-def end(commands):
+        full(peer, command)
+    for command in commands:
+        peer.release(command.out, MUCH)
+    streams = [peer.streams[command.out] for command in commands]
+    most = 100 * (WINDOW + share)
+    peer.wait("bytes", lambda: True if sum(len(s.data) for s in streams) >= most else None)
+    counts = sorted(len(stream.data) - WINDOW for stream in streams)
+    assert counts[0] >= share / 2 and counts[-1] <= 2 * share, counts
     for command in commands:
         command.kill(9)
     for command in commands:
@@ -30,35 +40,18 @@ def end(commands):
 
 
 @exchange()
-def a_hundred_streams_are_fair(peer):
-    """Once all have begun, each gets its share of a fixed number of bytes."""
-    share = 128 << 10
-    commands = flood(peer, 100)
-    streams = [peer.streams[command.out] for command in commands]
-    peer.wait("first bytes", lambda: True if all(stream.data for stream in streams) else None)
-    before = [len(stream.data) for stream in streams]
-    most = sum(before) + 100 * share
-    peer.wait("bytes", lambda: True if sum(len(s.data) for s in streams) >= most else None)
-    counts = sorted(len(stream.data) - n for stream, n in zip(streams, before))
-    assert counts[0] >= share / 2 and counts[-1] <= 2 * share, counts
-    end(commands)
-
-
-@exchange()
 def a_stream_that_nobody_reads_blocks_none(peer):
-    held = peer.start(FLOODS, zeros=MUCH)
-    peer.streams[held.out].held = True
-    peer.streams[held.out].counted = False
-    peer.wait("window", lambda: True if len(peer.streams[held.out].data) == WINDOW else None)
+    held = flood(peer)
+    full(peer, held)
     peer.run("head -c 3000000 /dev/zero", zeros=3000000)
     echo = peer.start("cat", typed=True, echoes=True)
     echo.acknowledged()
     echo.type(b"y" * 500000)
     echo.close()
     echo.finished()
-    assert len(peer.streams[held.out].data) == WINDOW
+    full(peer, held)
     held.kill(9)
-    peer.release(held.out)
+    peer.release(held.out, MUCH)
     held.finished(signal=9)
 
 
@@ -87,7 +80,8 @@ def bytes_that_nobody_asked_for(peer):
 def more_than_there_is_room_for(peer):
     """A command's standard input is closed with it."""
     command = peer.start("exec 2>/dev/null; trap 'cat >/dev/null; exit 6' USR1; echo up; "
-                         "while :; do sleep 0.1; done", typed=True, prints=b"up\n", stays=True)
+                         "while :; do sleep 0.1; done", typed=True, prints=b"up\n", stays=True,
+                         stubborn=True)
     command.seen(b"up\n")
     for _ in range(3 * WINDOW // 60000):
         peer.send_io(command.input, bytes(60000))

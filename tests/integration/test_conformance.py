@@ -5,10 +5,9 @@ import pathlib
 import sys
 import unittest
 
-import duet
-
-sys.path.insert(0, str(duet.ROOT / "tests" / "conformance"))
-import booting  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
+# Exchanges are carried out in the order in which they are read here.
+import booting  # noqa: E402,F401
 import node  # noqa: E402,F401
 import commands  # noqa: E402,F401
 import terminals  # noqa: E402,F401
@@ -19,40 +18,35 @@ import errors  # noqa: E402,F401
 import ending  # noqa: E402,F401
 import exchange  # noqa: E402
 import guest  # noqa: E402
-
-
-def carry_out(peer, one):
-    """An exchange, after which the peer must still be there; the transcript."""
-    peer.begin()
-    try:
-        one(peer)
-        if one is not ending.destroypod:
-            peer.ping()
-    except BaseException:
-        peer.forgive()
-        raise
-    return peer.transcript()
+import mock  # noqa: E402
 
 
 class Machine(unittest.TestCase):
+    """One guest and one mock, and the exchanges with them in order."""
+
     NAME = None
+    maxDiff = None
 
     @classmethod
     def setUpClass(cls):
         cls.guest = guest.Guest(guest.image(), exchange.MACHINES[cls.NAME])
         cls.addClassCleanup(cls.guest.close)
+        cls.mock = mock.Mock()
+        cls.addClassCleanup(cls.mock.close)
 
-    def compare(self, one):
-        carry_out(self.guest, one)
+    def compare(self, number, one):
+        with_guest, with_mock = (exchange.carry_out(number, one, peer)
+                                 for peer in (self.guest, self.mock))
+        self.assertEqual(with_guest, with_mock)
 
 
 def machine(name):
-    def method(one):
-        test = lambda self: self.compare(one)
-        test.__doc__ = one.__doc__
+    def method(number, one):
+        def test(self):
+            self.compare(number, one)
         return test
-    members = {f"test_{number:03}_{one.__name__}": method(one)
-               for number, one in enumerate(exchange.ALL[name])}
+    members = {f"test_{number:03}_{one.__name__}": method(number, one)
+               for number, one in enumerate(exchange.ALL[name], 1)}
     return type(name.capitalize(), (Machine,), {"NAME": name, **members})
 
 

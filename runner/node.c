@@ -422,6 +422,7 @@ void node_freeze(struct node *node)
 void node_share(struct node *node, const struct node_others *others)
 {
     node->others = others ? *others : (struct node_others){0};
+    node->was_shared = node->was_shared || others;
 }
 
 struct control *node_control(struct node *node)

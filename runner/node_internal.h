@@ -29,7 +29,8 @@ struct node {
     struct vm *vm;
     struct control *control;
     struct scanner *scanner;
-    struct node_others others;     /* node_share */
+    struct node_others others; /* node_share */
+    bool was_shared;
     struct node_listener listener; /* node_listen */
     bool frozen;                   /* node_freeze */
 

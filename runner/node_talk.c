@@ -103,20 +103,23 @@ static void on_broken(void *context, int code, const char *message)
         node_fault(node, is_guest_s ? VERDICT_FAILED : VERDICT_ERROR, true, "%s", message);
 }
 
-static void on_other_ctl(void *context, uint64_t base, const struct wire_ctl *frame)
+/* What comes for users who are not there any more is no lie. */
+static bool on_other_ctl(void *context, uint64_t base, const struct wire_ctl *frame)
 {
     const struct node *node = context;
 
     if (node->others.ctl)
         node->others.ctl(node->others.context, base, frame);
+    return node->was_shared;
 }
 
-static void on_other_io(void *context, uint64_t base, const struct wire_io *frame)
+static bool on_other_io(void *context, uint64_t base, const struct wire_io *frame)
 {
     const struct node *node = context;
 
     if (node->others.io)
         node->others.io(node->others.context, base, frame);
+    return node->was_shared;
 }
 
 static int send_ctl(void *context, uint32_t code, const void *payload, size_t count,

@@ -281,11 +281,28 @@ static bool is_for_all(const struct control_message *message)
     return message->code == WIRE_READY || message->code == WIRE_FAILED;
 }
 
+static bool is_others_ctl(const struct control *control, uint64_t base,
+                          const struct wire_ctl *frame)
+{
+    const struct control_options *options = &control->options;
+
+    return base != control->base && options->calls.other_ctl &&
+           options->calls.other_ctl(options->context, base, frame);
+}
+
+static bool is_others_io(const struct control *control, const struct wire_io *frame)
+{
+    const struct control_options *options = &control->options;
+    uint64_t base = frame->stream >> CONTROL_BASE_SHIFT;
+
+    return base != control->base && options->calls.other_io &&
+           options->calls.other_io(options->context, base, frame);
+}
+
 void control_take_ctl(struct control *control, const struct wire_ctl *frame)
 {
     struct control_message message;
     struct error error;
-    uint64_t base;
     int code;
 
     if (control->broken)
@@ -295,22 +312,14 @@ void control_take_ctl(struct control *control, const struct wire_ctl *frame)
         control_break(control, code, "%s", error.message);
         return;
     }
-    base = number_of(&message) >> CONTROL_BASE_SHIFT;
-    if (!is_for_all(&message) && base != control->base && control->options.calls.other_ctl)
-        control->options.calls.other_ctl(control->options.context, base, frame);
-    else
+    if (is_for_all(&message) ||
+        !is_others_ctl(control, number_of(&message) >> CONTROL_BASE_SHIFT, frame))
         take_message(control, &message);
 }
 
 void control_take_io(struct control *control, const struct wire_io *frame)
 {
-    uint64_t base = frame->stream >> CONTROL_BASE_SHIFT;
-
-    if (control->broken)
-        return;
-    if (base != control->base && control->options.calls.other_io)
-        control->options.calls.other_io(control->options.context, base, frame);
-    else
+    if (!control->broken && !is_others_io(control, frame))
         control_command_take_io(control, frame);
 }
 

@@ -41,9 +41,9 @@ struct control_calls {
      * has failed; -EPIPE: the connection ended. */
     void (*broken)(void *context, int code, const char *message);
     /* Frames that are for another user of the same channel: ids and stream numbers whose upper
-     * bits are not this one's `base`. NULL: there is none, and they break the channel. */
-    void (*other_ctl)(void *context, uint64_t base, const struct wire_ctl *frame);
-    void (*other_io)(void *context, uint64_t base, const struct wire_io *frame);
+     * bits are not this one's `base`. False, or NULL: there is none, and they break the channel. */
+    bool (*other_ctl)(void *context, uint64_t base, const struct wire_ctl *frame);
+    bool (*other_io)(void *context, uint64_t base, const struct wire_io *frame);
 };
 
 struct control_options {

@@ -1,6 +1,8 @@
 /* A node whose guest, machine or init fails, or lies: verdict and reason of each. */
 #include "node_fixture.h"
 
+#include "vm/control.h"
+
 #include <signal.h>
 
 /* -- The kernel's trouble ---------------------------------------------------------------------- */
@@ -231,6 +233,17 @@ static void write_unknown(struct vm *vm)
     guest_writes(vm, 6, "early");
 }
 
+/* Numbers of a hub's client, and there is no hub. */
+static void ready_elsewhere(struct vm *vm)
+{
+    guest_says(vm, WIRE_CMDREADY, "{\"id\":4294967297,\"after_ms\":1}");
+}
+
+static void write_elsewhere(struct vm *vm)
+{
+    guest_writes(vm, UINT64_C(2) << CONTROL_BASE_SHIFT, "x");
+}
+
 static void write_to_none(struct vm *vm)
 {
     guest_writes(vm, 1, "x");
@@ -297,6 +310,10 @@ static const struct lie lies[] = {
      "the guest broke the control channel: its CMDREADY names command 4, which was not started"},
     {write_unknown,
      "the guest broke the control channel: its output names command 3, which was not started"},
+    {ready_elsewhere,
+     "the guest broke the control channel: its CMDREADY names command 1, which was not started"},
+    {write_elsewhere,
+     "the guest broke the control channel: its output names command 0, which was not started"},
     {write_to_none,
      "the guest broke the control channel: its output names command 0, which was not started"},
     {write_to_closed,

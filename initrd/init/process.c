@@ -151,12 +151,14 @@ static void process_free(struct process *process)
     ending_progress(agent);
 }
 
-/* The first expiry asks, the second does not. */
+/* The first expiry asks, also one that is stopped, the second does not. */
 static void on_deadline(void *context)
 {
     struct process *process = context;
+    pid_t whom = process->is_command ? -process->pid : process->pid;
 
-    kill(process->is_command ? -process->pid : process->pid, process->ending ? SIGKILL : SIGTERM);
+    kill(whom, process->ending ? SIGKILL : SIGTERM);
+    kill(whom, SIGCONT);
     if (!process->ending)
         timer_start(process->deadline, term_grace_ns);
     process->timed_out = process->is_command;

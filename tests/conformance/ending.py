@@ -1,4 +1,4 @@
-"""FINISHPOD and DESTROYPOD: the last exchanges of a machine."""
+"""FINISHPOD and DESTROYPOD."""
 
 from containers import staying
 from exchange import exchange
@@ -14,9 +14,6 @@ def finishpod_ends_everything_but_the_machine(peer):
     for command in (polite, stubborn):
         command.seen(b"up\n")
     request = peer.request(Code.FINISHPOD)
-    peer.refuse(Code.FINISHPOD)
-    peer.refuse(Code.EXECCMD, name="n", argv=["true"], stdout=891, stderr=892)
-    peer.ping()
     polite.finished(signal=15)
     stubborn.finished(signal=9)
     container.finished(signal=15)
@@ -30,14 +27,7 @@ def finishpod_of_nothing(peer):
     peer.ask(Code.FINISHPOD)
 
 
-@exchange(last=True)
+@exchange("bare", last=True)
 def destroypod(peer):
-    command = peer.start("trap '' TERM; echo up; exec sleep 1000", prints=b"up\n", stays=True,
-                         stubborn=True)
-    command.seen(b"up\n")
-    request = peer.request(Code.DESTROYPOD)
-    peer.refuse(Code.DESTROYPOD)
-    peer.refuse(Code.EXECCMD, name="n", argv=["true"], stdout=891, stderr=892)
-    command.finished(signal=9)
-    peer.ack(request)
+    peer.ask(Code.DESTROYPOD)
     peer.gone()

@@ -5,10 +5,10 @@ MACHINES = {"node": "maxcpus=1", "bare": "", "foreign": "duet.exec=/bin/false"} 
 ALL = {name: [] for name in MACHINES}  # of each machine, in order
 
 
-def exchange(machine="node", last=False):
-    """`last`: the peer is gone after it."""
+def exchange(machine="node", last=False, alone=False):
+    """`last`: the peer is gone after it. `alone`: no mock can do it."""
     def register(function):
-        function.last = last
+        function.last, function.alone = last, alone
         ALL[machine].append(function)
         return function
     return register

@@ -10,7 +10,7 @@ import tempfile
 import peer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = pathlib.Path(os.environ.get("DUET_MOCK") or os.environ.get("DUET") or ROOT / "build" / "duet")
+PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
 
 
 class Mock(peer.Peer):

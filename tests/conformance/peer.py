@@ -102,7 +102,7 @@ class Peer:
         """A new transcript. Ids, streams and names follow from its number: what went wrong in one
         exchange is not seen in the next."""
         self.number = number
-        self.last_id = self.last_stream = number * 1000
+        self.last_id = self.last_stream = number * 10000
         self.container_count = 0
         self.events = []  # of ctl, (code, payload), in order
         self.streams = {}  # from the peer
@@ -130,15 +130,15 @@ class Peer:
         readable, writable, _ = select.select(reading, writing, [], wait_s)
         for port in writable:
             del self.output[port][:port.send(self.output[port])]
-        for port in readable:
-            data = port.recv(1 << 20)
-            if not data:
-                raise Closed(f"{self.name} has closed a port")
-            self.input[port] += data
+        pieces = {port: port.recv(1 << 20) for port in readable}
+        for port, piece in pieces.items():
+            self.input[port] += piece
         if self.ctl in readable:
             self.take_ctl()
         if self.io in readable:
             self.take_io()
+        if not all(pieces.values()):
+            raise Closed(f"{self.name} has closed a port")
         return bool(readable or writable)
 
     def take_ctl(self):
@@ -281,11 +281,14 @@ class Peer:
         stream.held, stream.untold = False, 0
         self.grant(number, room)
 
-    def feed(self, stream, data):
-        """Sends bytes as there is room for them; where the peer said something else, stops."""
+    def feed(self, stream, data, until=None):
+        """Sends bytes as there is room for them, or until a request is answered."""
+        def answered():
+            return any(payload.get("id") == until for _, payload in self.events)
         at = 0
-        while at < len(data):
-            room = self.wait("room", lambda: self.room.get(stream) or None)
+        while at < len(data) and not (until and answered()):
+            room = self.wait("room", lambda: self.room.get(stream) or (
+                0 if until and answered() else None))
             piece = data[at:at + min(room, IO_MAX - IO_HEADER)]
             self.room[stream] -= len(piece)
             self.send_io(stream, piece)

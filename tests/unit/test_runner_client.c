@@ -305,6 +305,20 @@ static void what_is_not_clear_is_asked_for(void **state)
     expect_not_chosen(3, "smoke web", ENOENT, "no node \"web\", but entry, exit");
 }
 
+static void requests_have_what_is_given(void **state)
+{
+    cleanup_free char *plain = held_request("status", NULL, NULL);
+    cleanup_free char *node = held_request("console", "a \"b\"", NULL);
+    cleanup_free char *more = held_request("logs", NULL, "\"follow\":true");
+    cleanup_free char *both = held_request("debug", "n", "\"halt\":true");
+
+    (void)state;
+    assert_string_equal(plain, "{\"open\":\"status\"}");
+    assert_string_equal(node, "{\"open\":\"console\",\"node\":\"a \\\"b\\\"\"}");
+    assert_string_equal(more, "{\"open\":\"logs\",\"follow\":true}");
+    assert_string_equal(both, "{\"open\":\"debug\",\"node\":\"n\",\"halt\":true}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_case_and_a_node_mean_one),
         cmocka_unit_test(what_is_clear_need_not_be_said),
         cmocka_unit_test(what_is_not_clear_is_asked_for),
+        cmocka_unit_test(requests_have_what_is_given),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ int choose_case(const struct choice *choice, struct chosen *out, struct error *e
     chosen.others = only ? 0 : chosen.suite->case_count - 1;
     if (only)
         code = choose_among(only, &chosen, error);
-    if (code == 0)
+    if (code == 0 && choice->wants_node)
         code = choose_node(choice->node, &chosen, error);
     if (code < 0)
         suite_free(chosen.suite);

@@ -7,14 +7,15 @@
 struct choice {
     const char *name; /* SUITE, FILE or SUITE/CASE; NULL: a node alone, with nothing in it */
     const char *only; /* glob(7) as for `duet run --only`; NULL: what `name` says, or the first */
-    const char *node; /* NULL: the first one that duet's init serves */
+    bool wants_node;  /* that is a node with duet's init, for a shell */
+    const char *node; /* that one; NULL: the first */
     const char *kernels; /* as for suite_load */
 };
 
 struct chosen {
     struct suite *suite; /* the caller frees it */
     const struct suite_case *suite_case;
-    size_t node;
+    size_t node;   /* where one is wanted */
     size_t others; /* so many other cases were meant as well */
 };
 

@@ -39,7 +39,7 @@ int cmd_shell(int argc, char **argv)
                "\vExit status: that of the shell; 0 after ~.; 255 where it was lost with its "
                "machine, or could not be run; 1 where the case did not come up; 2 bad usage or bad "
                "input; 3 duet could not do its job."};
-    struct up_arguments arguments = {.how = KEEP_SHELL};
+    struct up_arguments arguments = {.how = KEEP_SHELL, .choice.wants_node = true};
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;

@@ -155,7 +155,8 @@ void report_failure(struct terminal *terminal, const struct case_result *result,
     print_steps(terminal, run_directory, result, is_culprit);
     print_steps(terminal, run_directory, result, is_context);
     print_console(terminal, console_node, console, console_length);
-    fprintf(terminal->out, "      all of it: %s/%s\n", run_directory, result->directory);
+    if (result->directory)
+        fprintf(terminal->out, "      all of it: %s/%s\n", run_directory, result->directory);
     fflush(terminal->out);
 }
 

@@ -11,8 +11,8 @@ enum { REPORT_CONSOLE_LINES = 150 };
 void report_case(struct terminal *terminal, const struct case_result *result, int name_width);
 
 /* Everything that helps with a case that is bad: which step on which node, expected against found,
- * the end of its outputs and of the console of `console_node` (NULL: none), where the files are.
- */
+ * the end of its outputs and of the console of `console_node` (NULL: none), and where the files
+ * are, unless the result has no directory: then they will not stay. */
 void report_failure(struct terminal *terminal, const struct case_result *result,
                     const char *run_directory, const char *console_node, const char *console,
                     size_t console_length);

@@ -148,33 +148,60 @@ static void say_held(const struct keep *keep, const char *how)
 
 /* -- The shell --------------------------------------------------------------------------------- */
 
+static bool any_serves(const struct keep *keep)
+{
+    for (size_t i = 0; i < keep->count; i++)
+        if (node_control(keep->nodes[i]))
+            return true;
+    return false;
+}
+
+/* What is to be looked at may be what took the node away: then there are the others. */
+static void do_without_shell(struct keep *keep)
+{
+    if (keep->options.how == KEEP_FAILED && any_serves(keep))
+        say_held(keep, "");
+    else
+        end(keep, KEEP_LOST);
+}
+
+static void say_how_it_ended(const struct keep *keep, const struct attach_end *found)
+{
+    const char *node = node_name(shell_node(keep));
+
+    if (found->reason == ATTACH_REFUSED)
+        terminal_say(terminal_of(keep), "there is no shell in %s: %s", node, found->message);
+    if (found->reason == ATTACH_BROKEN) {
+        terminal_say(terminal_of(keep), "%s: %s", node, found->message);
+        show_console(keep, shell_node(keep));
+    }
+    if (found->reason == ATTACH_UNHEARD && *found->message)
+        terminal_say(terminal_of(keep), "%s", found->message);
+}
+
 static void on_shell_ended(void *context, const struct attach_end *found)
 {
     struct keep *keep = context;
-    const char *node = node_name(shell_node(keep));
-    int status = KEEP_LOST;
+    enum attach_reason reason = found->reason;
+    int status = found->status;
 
-    switch (found->reason) {
+    say_how_it_ended(keep, found);
+    shell_free(steal_pointer(&keep->shell)); /* and what was found with it */
+    switch (reason) {
     case ATTACH_ENDED:
-        status = found->status;
+        end(keep, status);
         break;
     case ATTACH_LEFT:
-        status = 0;
+        end(keep, 0);
         break;
     case ATTACH_REFUSED:
-        terminal_say(terminal_of(keep), "there is no shell in %s: %s", node, found->message);
-        break;
     case ATTACH_BROKEN:
-        terminal_say(terminal_of(keep), "%s: %s", node, found->message);
-        show_console(keep, shell_node(keep));
+        do_without_shell(keep);
         break;
     case ATTACH_UNHEARD:
-        if (*found->message)
-            terminal_say(terminal_of(keep), "%s", found->message);
+        end(keep, KEEP_LOST);
         break;
     }
-    shell_free(steal_pointer(&keep->shell));
-    end(keep, status);
 }
 
 static int start_shell(struct keep *keep, struct error *error)
@@ -193,15 +220,6 @@ static int start_shell(struct keep *keep, struct error *error)
                        &keep->shell, error);
 }
 
-static bool any_serves(const struct keep *keep)
-{
-    for (size_t i = 0; i < keep->count; i++)
-        if (node_control(keep->nodes[i]))
-            return true;
-    return false;
-}
-
-/* What is to be looked at may be what took the node away. */
 static int start_shell_if_any(struct keep *keep, struct error *error)
 {
     const char *name = node_name(shell_node(keep));
@@ -211,10 +229,7 @@ static int start_shell_if_any(struct keep *keep, struct error *error)
     terminal_say(terminal_of(keep), "there is no shell in %s: %s", name,
                  node_state(shell_node(keep)) == NODE_GONE ? "its machine is gone"
                                                            : "duet's init does not serve there");
-    if (keep->options.how == KEEP_FAILED && any_serves(keep))
-        say_held(keep, "");
-    else
-        end(keep, KEEP_LOST);
+    do_without_shell(keep);
     return 0;
 }
 

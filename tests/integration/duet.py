@@ -88,9 +88,9 @@ class Running:
 
     def __init__(self, workplace, command, environment, directory, **popen):
         self.workplace, self.command = workplace, command
+        popen = {"stdin": subprocess.DEVNULL} | popen
         self.process = subprocess.Popen(command, cwd=directory, env=environment,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, **popen)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)
         self.changed = threading.Condition()
         self.output = {"stdout": b"", "stderr": b""}
         self.readers = [threading.Thread(target=self._collect, args=(name,), daemon=True)

@@ -143,15 +143,18 @@ def two_restarts_at_once(peer):
 
 @exchange(alone=True)
 def a_container_that_is_still_being_started(peer):
+    """All comes in one piece, and so before it runs."""
     command = peer.prepare("echo up; exec sleep 1000", code=Code.NEWCONTAINER,
                            fields={"container": peer.new_container(), "root": "/"})
     command.container = command.fields["container"]
     command.ask()
-    peer.refuse(Code.EXECCMD, name="n", argv=["true"], stdout=1, stderr=2,
-                container=command.container)
-    peer.refuse(Code.KILLCONTAINER, container=command.container, signal=9)
-    peer.refuse(Code.REMOVECONTAINER, container=command.container)
-    peer.refuse(Code.RESTARTCONTAINER, container=command.container, stdout=1, stderr=2)
+    streams = {"stdout": 1, "stderr": 2}
+    requests = [(code, peer.request(code, container=command.container, **fields))
+                for code, fields in ((Code.EXECCMD, {"name": "n", "argv": ["true"], **streams}),
+                                     (Code.KILLCONTAINER, {"signal": 9}),
+                                     (Code.REMOVECONTAINER, {}), (Code.RESTARTCONTAINER, streams))]
+    for code, request in requests:
+        peer.refusal(request, code)
     command.seen(b"up\n")
     command.does.prints = b"up\n"
     end(peer, command)

@@ -60,6 +60,7 @@ def served_always(peer):
 
 
 @exchange()
+@exchange("bare")
 def ready_is_first(peer):
     ready(peer)
 
@@ -139,7 +140,6 @@ lo
 @exchange("bare", alone=True)
 def startpod_that_fails(peer):
     """What it did cannot be undone: the node stays what it is, and only its end is left."""
-    ready(peer)
     pod = {**POD, "routes": [{"to": "10.9.0.0/16", "via": "192.0.2.1"}]}
     assert "10.9.0.0" in peer.refuse(Code.STARTPOD, **pod)
     peer.refuse(Code.STARTPOD, **POD)

@@ -193,7 +193,12 @@ class Peer:
         while (found := find()) is None:
             left = deadline - time.monotonic()
             assert left > 0, f"{self.name}: no {what} within {LIMIT_S} s; {self.transcript()}"
-            self.pump(left)
+            try:
+                self.pump(left)
+            except Closed:  # what is waited for may have come before that
+                if (found := find()) is None:
+                    raise
+                break
         return found
 
     def event(self, codes, **fields):

@@ -11,7 +11,8 @@ STAYS = "exec sleep 1000"
 
 @exchange(alone=True)
 def children_that_are_left_hold_the_stream(peer):
-    for script in ("(sleep 0.3; echo late) & exit 4", "setsid sh -c 'sleep 0.3; echo late' & exit 4"):
+    for script in ("(sleep 0.3; echo late) & exit 4",
+                   "setsid sh -c 'sleep 0.3; echo late' & exit 4"):
         command = peer.run(script, prints=b"late\n", status=4)
         _, payload = peer.event((Code.CMDFINISHED,), id=command.id)
         assert payload["stdout_bytes"] == 0, payload

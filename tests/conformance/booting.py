@@ -115,7 +115,8 @@ def the_node_is_what_startpod_says(peer):
         ip -o address show left | awk '$4 !~ /^fe80/ {{ print $3, $4 }}'
         cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/left/forwarding
         ip route show 10.9.0.0/16; ip -6 route show default | awk '{{ print $3 }}'
-        grep -w neighbour /etc/hosts; cat /etc/resolv.conf; ping -qc1 127.0.0.1 >/dev/null && echo lo
+        grep -w neighbour /etc/hosts; cat /etc/resolv.conf
+        ping -qc1 127.0.0.1 >/dev/null && echo lo
     """
     peer.run(script, prints=b"""node
 0123456789abcdef0123456789abcdef

@@ -96,7 +96,8 @@ def signals_to_a_command(peer):
 
 @exchange()
 def a_signal_that_is_caught(peer):
-    command = peer.start("exec 2>/dev/null; trap 'echo caught; exit 3' USR1; echo up; while :; do sleep 0.1; done",
+    command = peer.start("exec 2>/dev/null; trap 'echo caught; exit 3' USR1; echo up; "
+                         "while :; do sleep 0.1; done",
                          stays=True, stubborn=True, prints=b"up\n")
     command.seen(b"up\n")
     command.kill(10)
@@ -138,7 +139,8 @@ DHCP = "/tmp/dhcp"
 @exchange()
 def readiness(peer):
     peer.write(DHCP, b"interface left\nstart 10.0.0.20\nend 10.0.0.30\nlease_file /tmp/leases\n")
-    for ready, script in (({"tcp": 8001}, "exec nc -lp 8001"), ({"udp": 67}, f"exec udhcpd -f {DHCP}"),
+    for ready, script in (({"tcp": 8001}, "exec nc -lp 8001"),
+                          ({"udp": 67}, f"exec udhcpd -f {DHCP}"),
                           ({"path": "/tmp/there"}, "touch /tmp/there; exec sleep 1000"),
                           ({"output": "is up"}, "echo it is up; exec sleep 1000"),
                           ({"command": "test -e /tmp/there"}, "exec sleep 1000")):
@@ -155,7 +157,8 @@ def readiness(peer):
 @exchange()
 def readiness_in_standard_error(peer):
     command = peer.start("printf 'almost re' >&2; sleep 0.1; echo ady >&2; exec sleep 1000",
-                         errors=b"almost ready\n", stays=True, fields={"ready": {"output": "ready"}})
+                         errors=b"almost ready\n", stays=True,
+                         fields={"ready": {"output": "ready"}})
     command.ready()
     command.kill(9)
     command.finished(signal=9)
@@ -170,7 +173,8 @@ def a_command_that_fails_is_never_ready(peer):
 def used_ids(peer):
     peer.run("true")
     request = peer.last_id
-    for code, fields in ((Code.EXECCMD, {"name": "n", "argv": ["true"], "stdout": 801, "stderr": 802}),
+    for code, fields in ((Code.EXECCMD, {"name": "n", "argv": ["true"], "stdout": 801,
+                                         "stderr": 802}),
                          (Code.READFILE, {"path": "/etc/passwd", "stream": 801}),
                          (Code.WRITEFILE, {"path": "/tmp/x", "mode": 0, "stream": 801})):
         peer.send(code, {"id": request, **fields})

@@ -127,7 +127,8 @@ def the_container_ends_with_its_command(peer):
 
 def stopped(peer, command):
     """Nothing works in a container that is stopped."""
-    for code, fields in ((Code.EXECCMD, {"name": "n", "argv": ["true"], "stdout": 831, "stderr": 832}),
+    for code, fields in ((Code.EXECCMD, {"name": "n", "argv": ["true"], "stdout": 831,
+                                         "stderr": 832}),
                          (Code.READFILE, {"path": "/etc/passwd", "stream": 831}),
                          (Code.WRITEFILE, {"path": "/tmp/x", "mode": 0, "stream": 831}),
                          (Code.KILLCONTAINER, {"signal": 15})):
@@ -256,7 +257,8 @@ def files_of_a_container(peer):
 def a_container_that_stops_ends_its_transfers(peer):
     command = staying(peer)
     stream = peer.new_input()
-    request = peer.request(Code.WRITEFILE, path="/etc/new", mode=0, stream=stream, **inside(command))
+    request = peer.request(Code.WRITEFILE, path="/etc/new", mode=0, stream=stream,
+                           **inside(command))
     peer.feed(stream, b"half")
     command.kill(9, container=command.container)
     command.finished(signal=9)

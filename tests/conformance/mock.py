@@ -37,7 +37,8 @@ class Mock(peer.Peer):
         words = ["command"]
         for word, data in (("output", does.prints), ("errors", does.errors)):
             words += [word, f"hex:{data.hex()}"] if data else []
-        for word, number in (("zeros", does.zeros), ("status", does.status), ("signal", does.signal)):
+        for word, number in (("zeros", does.zeros), ("status", does.status),
+                             ("signal", does.signal)):
             words += [word, str(number)] if number else []
         words += ["echo"] * does.echoes + ["stays"] * does.stays + ["stubborn"] * does.stubborn
         self.line(" ".join(words))

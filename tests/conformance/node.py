@@ -21,7 +21,8 @@ def setupinterface(peer):
     script = """ip -o address show right | awk '$4 !~ /^fe80/ { print $3, $4 }'
                 cat /sys/class/net/right/address"""
     peer.run(script, prints=b"inet 10.1.0.1/24\ninet6 fd01::1/64\n52:54:00:00:01:02\n")
-    for wrong in ({"name": "a/b"}, {"mtu": 10}, {"addresses": ["x"]}, {"device": "left"}, {"id": 0}):
+    for wrong in ({"name": "a/b"}, {"mtu": 10}, {"addresses": ["x"]}, {"device": "left"},
+                  {"id": 0}):
         peer.send(Code.SETUPINTERFACE, {"id": peer.new_id(), **right, **wrong})
         if "id" in wrong:
             peer.unnamed_refusal(Code.SETUPINTERFACE)
@@ -42,7 +43,8 @@ def setuproute(peer):
 
 @exchange()
 def routes_that_the_kernel_refuses(peer):
-    for route in ({"to": "10.7.0.0/16", "via": "10.1.0.9"}, {"to": "10.8.0.0/16", "via": "192.0.2.1"},
+    for route in ({"to": "10.7.0.0/16", "via": "10.1.0.9"},
+                  {"to": "10.8.0.0/16", "via": "192.0.2.1"},
                   {"to": "10.8.0.0/16", "device": "nowhere"}):
         peer.will_refuse(Code.SETUPROUTE)
         peer.refuse(Code.SETUPROUTE, routes=[route])

@@ -5,62 +5,20 @@ A Peer notes all that comes. Its transcript leaves out what two agents may do di
 the sizes of pieces, the kernel's release, the wording of reasons) and nothing else.
 """
 
-import dataclasses
-import enum
-import hashlib
 import json
 import select
 import struct
 import time
 
-CTL_HEADER, CTL_MAX = 8, 1 << 20
-IO_HEADER, IO_MAX = 12, 1 << 16
-WINDOW = 1 << 18
-ID_MAX = 1 << 53
+from command import Command
+from wire import CTL_HEADER, CTL_MAX, IO_HEADER, IO_MAX, WINDOW, Code, Does, Stream
+
 LIMIT_S = 60  # for anything to come; far above what it takes
 GRANT = IO_MAX  # bytes: room is given back in steps as large
-
-
-class Code(enum.IntEnum):
-    VERSION, STARTPOD = 0, 1
-    DESTROYPOD, RESTARTCONTAINER, EXECCMD, CMDFINISHED, READY, ACK, ERROR = range(4, 11)
-    (WINSIZE, PING, FINISHPOD, NEXT, WRITEFILE, READFILE, NEWCONTAINER, KILLCONTAINER, ONLINECPUMEM,
-     SETUPINTERFACE, SETUPROUTE, REMOVECONTAINER) = range(11, 23)
-    CMDREADY, FAILED = 64, 65
-
 
 # Of a payload: what stands for a value that differs from one agent or run to the next.
 VARIABLE = {"clock_ns": "time", "uptime_ms": "time", "duration_ms": "time", "after_ms": "time",
             "kernel": "release", "reason": "reason", "cpus": "count", "memory_blocks": "count"}
-
-
-@dataclasses.dataclass
-class Does:
-    """What a command does, as a guest shows and a mock is told beforehand."""
-    prints: bytes = b""
-    errors: bytes = b""
-    zeros: int = 0  # so many bytes of them come after `prints`
-    echoes: bool = False  # then what its standard input has, until that ends
-    stays: bool = False  # then it goes on until it is ended
-    stubborn: bool = False  # by SIGKILL
-    status: int = 0
-    signal: int = 0
-
-
-@dataclasses.dataclass
-class Stream:
-    """One from the peer."""
-    counted: bool = True  # False: how much comes is up to chance
-    held: bool = False  # nothing is taken from it
-    data: bytearray = dataclasses.field(default_factory=bytearray)
-    untold: int = 0  # bytes that were taken and not given back as room
-    ended: bool = False
-    status: object = None
-
-    def note(self):
-        content = hashlib.sha256(self.data).hexdigest() if len(self.data) > 256 else bytes(self.data)
-        return {"bytes": (len(self.data), content) if self.counted else "some",
-                "ended": self.ended, "status": self.status}
 
 
 class Closed(Exception):
@@ -112,8 +70,8 @@ class Peer:
     # -- Frames -----------------------------------------------------------------------------------
 
     def send(self, code, payload, length=None):
-        """Queues a frame, which goes with the next wait. `payload`: an object, or bytes that are sent
-        as they are; `length` lies about them."""
+        """Queues a frame, which goes with the next wait. `payload`: an object, or bytes that are
+        sent as they are; `length` lies about them."""
         if not isinstance(payload, bytes):
             payload = json.dumps(payload).encode()
         length = CTL_HEADER + len(payload) if length is None else length
@@ -236,10 +194,6 @@ class Peer:
         self.errors_taken += 1
         self.check_refusal(payload, code)
         return payload
-
-    def drained(self):
-        """Until all that was sent is on its way."""
-        self.wait("end of what is to be sent", lambda: None if any(self.output.values()) else True)
 
     # -- Requests ---------------------------------------------------------------------------------
 
@@ -433,90 +387,3 @@ class Peer:
         for key, number in (("stdout", command.out), ("stderr", command.err)) if command else ():
             if number in self.streams and not self.streams[number].counted:
                 note[f"{key}_bytes"] = "some"
-
-
-class Command:
-    """One that was asked for."""
-
-    def __init__(self, peer, code, does, told=True):
-        self.peer, self.code, self.does = peer, code, does
-        if told:
-            peer.tell(does)
-        self.id = self.container = None
-        self.closed = False  # its standard input, by the host
-
-    def open_streams(self, typed, terminal):
-        """The fields for them."""
-        peer = self.peer
-        self.input = peer.new_input() if typed or terminal else None
-        self.out = peer.new_stream()
-        self.err = None if terminal else peer.new_stream()
-        fields = {"stdin": self.input, "stdout": self.out, "stderr": self.err}
-        fields = {key: value for key, value in fields.items() if value}
-        return {**fields, "terminal": terminal} if terminal else fields
-
-    def ask(self):
-        self.id = self.peer.request(self.code, **self.fields)
-        self.peer.commands[self.id] = self
-
-    @property
-    def output(self):
-        return bytes(self.peer.streams[self.out].data)
-
-    def acknowledged(self):
-        return self.peer.ack(self.id)
-
-    def refused(self):
-        """Its streams are not there then."""
-        for stream in (self.out, self.err):
-            self.peer.streams.pop(stream, None)
-        return self.peer.refusal(self.id, self.code)
-
-    def type(self, data):
-        self.peer.feed(self.input, data)
-
-    def close(self):
-        self.closed = True
-        self.peer.end(self.input)
-
-    def seen(self, pattern):
-        """Until the bytes stand in its standard output."""
-        self.peer.wait(f"{pattern} in the output", lambda: True if pattern in self.output else None)
-
-    def ready(self):
-        return self.peer.event((Code.CMDREADY,), id=self.id)
-
-    def now(self, prints=b"", status=None, signal=0):
-        """What it does now, for a reason that only a guest has; see Does."""
-        self.peer.tell_now(self, prints, status, signal)
-        self.does.prints += prints
-        self.does.status, self.does.signal = status or 0, signal
-
-    def kill(self, number, **fields):
-        self.peer.ask(Code.KILLCONTAINER, signal=number, **(fields or {"target": self.id}))
-
-    def finished(self, status=None, signal=None, timed_out=False):
-        """Until all is over; checks that it ended so, by default as it was to do."""
-        does, peer = self.does, self.peer
-        signal = does.signal if signal is None else signal
-        status = 128 + signal if signal else does.status if status is None else status
-        _, payload = peer.event((Code.CMDFINISHED,), id=self.id)
-        got = (payload["status"], payload["signal"], payload["timed_out"])
-        assert got == (status, signal, timed_out), f"{peer.name}: {payload}; {self.shown()}"
-        out = peer.ended(self.out)
-        err = peer.ended(self.err, status=False) if self.err else b""
-        assert peer.streams[self.out].status == status, f"{peer.name}: {peer.streams[self.out]}"
-        if self.input and not self.closed:
-            self.close()
-        if not peer.streams[self.out].counted:
-            return payload
-        assert payload["stdout_bytes"] <= len(out) and payload["stderr_bytes"] <= len(err), payload
-        if not does.echoes:
-            wanted = does.prints + bytes(does.zeros)
-            assert out == wanted, f"{peer.name}: {out[:2000]} is not {wanted[:2000]}"
-        assert err == does.errors, f"{peer.name}: {err} is not {does.errors}"
-        return payload
-
-    def shown(self):
-        err = bytes(self.peer.streams[self.err].data) if self.err else b""
-        return f"printed {self.output[-500:]} and {err[-500:]}"

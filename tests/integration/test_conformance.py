@@ -7,20 +7,20 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "conformance"))
 # Exchanges are carried out in the order in which they are read here.
-import booting  # noqa: E402,F401
-import node  # noqa: E402,F401
-import commands  # noqa: E402,F401
-import terminals  # noqa: E402,F401
-import files  # noqa: E402,F401
-import streams  # noqa: E402,F401
-import containers  # noqa: E402,F401
-import errors  # noqa: E402,F401
-import ending  # noqa: E402,F401
-import alone  # noqa: E402,F401
-import exchange  # noqa: E402
-import guest  # noqa: E402
-import mock  # noqa: E402
-from peer import Code  # noqa: E402
+import booting
+import node
+import commands
+import terminals
+import files
+import streams
+import containers
+import errors
+import ending
+import alone
+import exchange
+import guest
+import mock
+from peer import Code
 
 
 class Machine(unittest.TestCase):

@@ -152,12 +152,11 @@ static void lie(const char *lie, uint64_t id, uint64_t out, uint64_t err)
         for (;;)
             say(CMDREADY, json);
     }
-    IS("room-endless")
-        for (;;) {
-            snprintf(json, sizeof json, "{\"stream\":%llu,\"bytes\":9007199254740992}",
-                     (unsigned long long)out);
-            say(NEXT, json);
-        }
+    IS("room-for-nothing") {
+        snprintf(json, sizeof json, "{\"stream\":%llu,\"bytes\":9007199254740992}",
+                 (unsigned long long)out);
+        say(NEXT, json);
+    }
     IS("finished-nobody")
         finish(4711, 0, 0, 0);
     IS("finished-twice") {
@@ -257,6 +256,7 @@ LIES = {
     "io-long": BROKE + "duet.io: a frame says it has 4294967295 bytes",
     "io-short": BROKE + "duet.io: a frame says it has 3 bytes",
     "io-stream": BROKE + "its output names command 2355, which was not started",
+    "room-for-nothing": BROKE + "its NEXT names command 1",
     "finished-nobody": BROKE + "its CMDFINISHED names command 4711, which was not started",
     "finished-twice": BROKE + "command 1 ended twice",
     "status-and-signal": "the guest says that a command ended by signal 9 with status 0",
@@ -269,7 +269,7 @@ LIES = {
 
 # What each of these says without an end is possible, so it is the case's time that ends it. Whether
 # duet has asked the guest for a sign of life by then, and heard none, is up to the time.
-ENDLESS = ("io-endless", "ctl-endless", "ready-endless", "room-endless")
+ENDLESS = ("io-endless", "ctl-endless", "ready-endless")
 
 MEMORY_KIB = 128 << 10  # three times what duet takes for it
 RESULTS_BYTES = 300 << 20  # a step's output is kept up to 256 MiB

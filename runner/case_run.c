@@ -162,15 +162,15 @@ static void conclude(struct case_run *run)
 /* Up to its end, or to where it is held. */
 static void go_on(struct case_run *run)
 {
+    bool is_up = run->options.hold == CASE_HOLD_UP && all_in(run, is_standing);
+
     start_machines(run);
     if (run->started)
         let_nodes_go(run);
-    if (any_lost(run))
+    if (any_lost(run) || (!is_up && all_in(run, is_done)))
         conclude(run);
-    else if (run->options.hold == CASE_HOLD_UP && all_in(run, is_standing))
+    else if (is_up)
         hold(run);
-    else if (all_in(run, is_done))
-        conclude(run);
 }
 
 /* `ended` may free the run: nothing may come after this in a callback. */

@@ -50,6 +50,7 @@ static void step_result_free(struct step_result *step)
     free(step->name);
     free(step->reason);
     free(step->standard_output.path);
+    free(step->times);
     free(step->standard_error.path);
     free(step->expected);
     free(step->found);

@@ -51,6 +51,7 @@ struct step_result {
     char *reason;
     double duration_s;
     struct output_result standard_output, standard_error;
+    char *times;    /* the path of when they came, as theirs */
     char *expected; /* where a check failed: what it wanted … */
     char *found;    /* … and what there was */
 };

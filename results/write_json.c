@@ -132,6 +132,7 @@ static void fill_step(cJSON *object, const struct step_result *step)
     put_seconds(object, "duration_s", step->duration_s);
     put_output(object, "stdout", &step->standard_output);
     put_output(object, "stderr", &step->standard_error);
+    put_text(object, "times", step->times);
     put_text(object, "expected", step->expected);
     put_text(object, "found", step->found);
 }

@@ -24,6 +24,8 @@ struct command {
     char *name;
     const struct suite_expect *expect;
     struct output out, err;
+    struct output times;  /* when what came; of the bytes of the others */
+    uint64_t started_ns;  /* by the host's clock */
     bool found_part;      /* what standard output is expected to contain has come */
     struct buffer recent; /* its end, in which that may have begun */
     char trouble[256];
@@ -60,11 +62,14 @@ int command_new(const struct command_spec *spec, struct command **out, struct er
 
     command->name = xstrdup(spec->name);
     command->expect = spec->expect;
-    command->out.fd = command->err.fd = -1;
+    command->out.fd = command->err.fd = command->times.fd = -1;
     command->out.digest = digest_new();
+    command->started_ns = clock_ns();
     code = output_open(&command->out, spec, "stdout", error);
     if (code == 0)
         code = output_open(&command->err, spec, "stderr", error);
+    if (code == 0)
+        code = output_open(&command->times, spec, "times", error);
     if (code < 0) {
         command_free(command);
         return code;
@@ -79,6 +84,7 @@ void command_free(struct command *command)
         return;
     output_free(&command->out);
     output_free(&command->err);
+    output_free(&command->times);
     buffer_free(&command->recent);
     free(command->name);
     free(command);
@@ -107,6 +113,19 @@ static void write_file(struct command *command, struct output *output, const cha
                  error.message);
 }
 
+/* Which of two outputs said something first can be read here only. */
+static void write_time(struct command *command, bool standard_error, size_t count)
+{
+    double age_s = (double)(clock_ns() - command->started_ns) / NS_PER_S;
+    cleanup_free char *line =
+        xasprintf("%.6f %s %zu\n", age_s, standard_error ? "stderr" : "stdout", count);
+
+    if (command->times.bytes + strlen(line) > COMMAND_TIMES_BYTES_MAX)
+        return;
+    write_file(command, &command->times, line, strlen(line));
+    command->times.bytes += strlen(line);
+}
+
 /* The part may stand anywhere in an output of any length, and across two frames. */
 static void look_for_part(struct command *command, const char *bytes, size_t count)
 {
@@ -128,6 +147,7 @@ void command_output(struct command *command, bool standard_error, const char *by
     size_t room = COMMAND_KEPT_BYTES - output->kept.length;
 
     write_file(command, output, bytes, count);
+    write_time(command, standard_error, count);
     output->bytes += count;
     if (command->judged)
         return;
@@ -257,6 +277,7 @@ static void fill_outputs(const struct command *command, struct step_result *resu
     result->standard_output.bytes = command->out.bytes;
     result->standard_error.path = xstrdup(command->err.path);
     result->standard_error.bytes = command->err.bytes;
+    result->times = xstrdup(command->times.path);
 }
 
 void command_result(struct command *command, struct step_result *result)

@@ -10,6 +10,7 @@
 enum {
     COMMAND_KEPT_BYTES = 1 << 20,       /* of each output, for messages and checks */
     COMMAND_FILE_BYTES_MAX = 256 << 20, /* a program that floods must not fill the disk */
+    COMMAND_TIMES_BYTES_MAX = 4 << 20,  /* likewise */
 };
 
 struct command;
@@ -17,8 +18,8 @@ struct command;
 struct command_spec {
     const char *name;
     const struct suite_expect *expect; /* NULL: a background process */
-    const char *directory;             /* absolute, exists: <file>.stdout and .stderr go there */
-    const char *relative;              /* the same, from the run's directory */
+    const char *directory; /* absolute, exists: <file>.stdout, .stderr and .times go there */
+    const char *relative;  /* the same, from the run's directory */
     const char *file;
 };
 

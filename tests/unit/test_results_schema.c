@@ -252,6 +252,7 @@ static void fill_node(struct node_result *node)
         .reason = xstrdup("exit status 3"),
         .duration_s = 0.5,
         .standard_output = {.path = xstrdup("tcp/entry/run.stdout"), .bytes = 12},
+        .times = xstrdup("tcp/entry/run.times"),
         .expected = xstrdup("a"),
         .found = xstrdup("b"),
     };

@@ -100,6 +100,41 @@ static void judged(struct fixture *fixture, enum verdict verdict, const char *re
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
+/* What came first is known, whichever stream it was on. */
+static void the_times_of_both_are_in_one_file(void **state)
+{
+    struct fixture *fixture = *state;
+    double at[3];
+    char *times;
+
+    make(fixture);
+    says(fixture, "one ");
+    command_output(fixture->command, true, "error", 5);
+    says(fixture, "two");
+    ends(fixture, 0, 0);
+    judged(fixture, VERDICT_PASSED, NULL, NULL, NULL);
+    assert_string_equal(fixture->result.times, "case/node/02-transfer.times");
+    times = directory_read(fixture->directory, "02-transfer.times");
+    assert_int_equal(
+        sscanf(times, "%lf stdout 4\n%lf stderr 5\n%lf stdout 3\n", &at[0], &at[1], &at[2]), 3);
+    assert_true(at[0] >= 0 && at[0] <= at[1] && at[1] <= at[2]);
+    free(times);
+}
+
+static void a_flood_of_pieces_has_no_times_without_end(void **state)
+{
+    struct fixture *fixture = *state;
+    char *times;
+
+    make(fixture);
+    for (int i = 0; i < COMMAND_TIMES_BYTES_MAX / 16; i++)
+        says(fixture, "x");
+    times = directory_read(fixture->directory, "02-transfer.times");
+    assert_in_range(strlen(times), COMMAND_TIMES_BYTES_MAX - 64, COMMAND_TIMES_BYTES_MAX);
+    assert_null(command_trouble(fixture->command));
+    free(times);
+}
+
 static void both_outputs_go_to_files(void **state)
 {
     struct fixture *fixture = *state;
@@ -427,6 +462,8 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(both_outputs_go_to_files),
+        TEST(the_times_of_both_are_in_one_file),
+        TEST(a_flood_of_pieces_has_no_times_without_end),
         TEST(a_directory_that_is_not_there_is_an_error),
         TEST(a_second_file_that_cannot_be_made_is_an_error_too),
         TEST(a_full_disk_is_told_and_the_checks_go_on),

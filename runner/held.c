@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/unix_socket.h"
 #include "runner/hub.h"
 #include "runner/rundir.h"
 #include "vm/control.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* A hub answers at once, but for "ctl", where it asks the guest. */
@@ -21,23 +21,11 @@ enum { ANSWER_S = 10 };
 
 /* -- The hub's socket -------------------------------------------------------------------------- */
 
-static int connect_to(const char *directory, int *out, struct error *error)
+static int connect_to(const char *directory, int *fd, struct error *error)
 {
-    const struct timeval patience = {.tv_sec = ANSWER_S};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cleanup_free char *path = xasprintf("%s/" HUB_SOCKET, directory);
 
-    if (fd < 0)
-        return error_errno(error, "cannot make a unix socket");
-    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s/" HUB_SOCKET, directory) >=
-        sizeof address.sun_path)
-        return error_set(error, ENAMETOOLONG, "%s is too long for a socket", directory);
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0 ||
-        connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_errno(error, "cannot reach %s", address.sun_path);
-    *out = steal_fd(&fd);
-    return 0;
+    return unix_connect(path, ANSWER_S, fd, error);
 }
 
 static int send_line(int fd, const char *request, struct error *error)

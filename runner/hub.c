@@ -2,6 +2,7 @@
 #include "runner/hub_internal.h"
 
 #include "base/memory.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -277,29 +276,6 @@ static void on_again(void *context)
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
-static int bind_path(const char *path, int *out, struct error *error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0)
-        return error_errno(error, "cannot make a unix socket");
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(error, ENAMETOOLONG, "the socket path %s has more than %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_errno(error, "cannot listen on %s", path);
-    if (chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
-        int code = error_errno(error, "cannot listen on %s", path);
-
-        unlink(path);
-        return code;
-    }
-    *out = steal_fd(&fd);
-    return 0;
-}
-
 static void on_tidy(void *context)
 {
     hub_clients_tidy(context);
@@ -337,7 +313,7 @@ int hub_new(const struct hub_options *options, struct hub **out, struct error *e
     hub->journal = journal_new();
     hub->again = loop_timer(hub->loop, on_again, hub);
     hub->tidy = loop_timer(hub->loop, on_tidy, hub);
-    code = bind_path(path, &hub->listener, error);
+    code = unix_listen(path, BACKLOG, &hub->listener, error);
     if (code < 0) {
         free(path);
         hub_free(hub);

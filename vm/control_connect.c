@@ -1,12 +1,12 @@
 /* A channel over two unix sockets of the process's own. */
 #include "base/memory.h"
+#include "base/unix_socket.h"
 #include "vm/control_internal.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -266,32 +266,15 @@ int control_connect_fds(const struct control_options *options, int ctl, int io,
     return 0;
 }
 
-static int connect_path(const char *path, int *out, struct error *error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return error_errno(error, "cannot make a unix socket");
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(error, ENAMETOOLONG, "the socket path %s has more than %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_errno(error, "cannot connect to %s", path);
-    *out = steal_fd(&fd);
-    return 0;
-}
-
 int control_connect(const struct control_options *options, const char *ctl_path,
                     const char *io_path, struct control **control, struct error *error)
 {
     cleanup_fd int ctl = -1;
     cleanup_fd int io = -1;
-    int code = connect_path(ctl_path, &ctl, error);
+    int code = unix_connect(ctl_path, 0, &ctl, error);
 
     if (code == 0)
-        code = connect_path(io_path, &io, error);
+        code = unix_connect(io_path, 0, &io, error);
     return code < 0 ? code
                     : control_connect_fds(options, steal_fd(&ctl), steal_fd(&io), control, error);
 }

@@ -2,15 +2,14 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -171,30 +170,15 @@ static void on_listener(void *context, uint32_t events)
         flush(port);
 }
 
-static int bind_path(const char *path, int *out, struct error *error)
+static int listen_on(const char *path, int *fd, struct error *error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_fd int fd = -1;
+    struct error found;
+    int code = unix_listen(path, 1, fd, &found);
 
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(error, ENAMETOOLONG,
-                         "the socket path %s has %zu bytes, unix sockets take %zu: set "
-                         "XDG_RUNTIME_DIR to a shorter directory",
-                         path, strlen(path), sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_errno(error, "cannot make a unix socket");
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_errno(error, "cannot listen on %s", path);
-    if (chmod(path, 0600) < 0 || listen(fd, 1) < 0) {
-        int code = error_errno(error, "cannot listen on %s", path);
-
-        unlink(path);
-        return code;
-    }
-    *out = steal_fd(&fd);
-    return 0;
+    if (code == -ENAMETOOLONG)
+        return error_set(error, ENAMETOOLONG, "%s: set XDG_RUNTIME_DIR to a shorter directory",
+                         found.message);
+    return code < 0 ? error_set(error, -code, "%s", found.message) : 0;
 }
 
 int port_listen(struct loop *loop, const char *path, const struct port_calls *calls, void *context,
@@ -205,7 +189,7 @@ int port_listen(struct loop *loop, const char *path, const struct port_calls *ca
 
     *port = (struct port){.loop = loop, .calls = *calls, .context = context, .fd = -1};
     port->listener = -1;
-    code = bind_path(path, &port->listener, error);
+    code = listen_on(path, &port->listener, error);
     if (code == 0) {
         port->path = xstrdup(path); /* from here on the file is this port's to remove */
         code = loop_watch(loop, port->listener, EPOLLIN, on_listener, port, &port->watch, error);

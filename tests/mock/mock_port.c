@@ -1,19 +1,19 @@
 #include "tests/mock/mock_internal.h"
 
 #include "base/memory.h"
+#include "base/unix_socket.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
     CHUNK = 1 << 16,
     READS_PER_EVENT = 16,
+    BACKLOG = 8,
     REPLIES_MAX = 1 << 20, /* bytes that wait on ctl before the host has to wait */
 };
 
@@ -222,36 +222,13 @@ static void on_listener(void *context, uint32_t events)
     mock_flush(port->mock);
 }
 
-static int bind_path(const char *path, int *out, struct error *error)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    cleanup_fd int fd = -1;
-
-    if (strlen(path) >= sizeof address.sun_path)
-        return error_set(error, ENAMETOOLONG,
-                         "the socket path %s has %zu bytes, unix sockets take %zu", path,
-                         strlen(path), sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return error_errno(error, "cannot make a unix socket");
-    /* Before bind: from there on others see the file. */
-    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        return error_errno(error, "cannot listen on %s%s", path,
-                           errno == EADDRINUSE ? ", which is there already" : "");
-    *out = steal_fd(&fd);
-    return 0;
-}
-
 int mock_port_listen(struct mock_port *port, const char *path, struct error *error)
 {
-    int code = bind_path(path, &port->listener, error);
+    int code = unix_listen(path, BACKLOG, &port->listener, error);
 
     if (code < 0)
         return code;
     port->path = xstrdup(path); /* from here on the file is this port's to remove */
-    if (listen(port->listener, 8) < 0)
-        return error_errno(error, "cannot listen on %s", path);
     return loop_watch(port->mock->options.loop, port->listener, EPOLLIN, on_listener, port,
                       &port->listening, error);
 }

@@ -110,7 +110,7 @@ static void a_case_that_failed_is_held_as_it_is(void **state)
     fail_and_hold(fixture);
     assert_false(was_asked(fixture, "asked to end"));
     nodes = case_run_nodes(fixture->run, &count);
-    assert_string_equal(node_reason(nodes[1]), FAILING + 3);
+    assert_string_equal(node_reason(nodes[1]), &FAILING[3]);
     assert_non_null(node_control(nodes[1]));
     case_run_release(fixture->run, false);
     end(fixture, VERDICT_FAILED);

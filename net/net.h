@@ -1,0 +1,14 @@
+/* net: duet's packet core. Pure: no I/O, no clock, no globals; time in ns and the state of
+ * generators are arguments. Nothing is allocated for a packet. The same source is in duet and in
+ * the guest's init. docs/packet-core.md says how the parts fit. */
+#ifndef DUET_NET_H
+#define DUET_NET_H
+
+#include "net/build.h"
+#include "net/checksum.h"
+#include "net/headers.h"
+#include "net/packet.h"
+#include "net/packet_flow.h"
+#include "net/pool.h"
+
+#endif

@@ -39,7 +39,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDUET_VERSION='"$(
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
               $(if $(FUZZER),-fsanitize=fuzzer-no-link)
 
-MODULES := base initrd kernel vm results
+MODULES := base net initrd kernel vm results
 LIBRARY := $(BUILD)/libduet.a
 
 library_sources := $(foreach module,$(MODULES),$(wildcard $(module)/*.c)) \
@@ -48,7 +48,7 @@ library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 
 # PID 1 of the guest: static, without the sanitizers of the host.
 INIT         := $(BUILD)/init
-init_sources := $(wildcard initrd/init/*.c) \
+init_sources := $(wildcard initrd/init/*.c net/*.c) \
                 $(addprefix base/,error.c memory.c buffer.c loop.c wire.c)
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 # What of init touches nothing is built for the host, too, where tests reach it, and the mock agent.
@@ -83,10 +83,14 @@ $(INIT): $(init_objects)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -static -Wl,--gc-sections -o $@ $^ -ljansson && strip $@
 
+# Init is small, but for what handles packets by the million.
+GUEST_CFLAGS := -Os
+$(BUILD)/guest/net/%.o: GUEST_CFLAGS := -O2
 $(BUILD)/guest/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Os -ffunction-sections -MMD -MP -c $< -o $@
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) $(GUEST_CFLAGS) -ffunction-sections \
+	    -fdata-sections -MMD -MP -c $< -o $@
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$@)

@@ -8,8 +8,11 @@
  *     build_bytes(&build, "payload", 7);
  *     length = build_finish(&build);
  *
- * Lengths and checksums are filled in at the end. What does not fit is remembered, nothing is
- * written behind the buffer, and build_finish says so: there is one place to check. */
+ * Lengths, checksums and what each header says of the next are filled in; `ethertype` and
+ * `protocol` of a header count only where build_bytes follows it. In a fragment, UDP's length and
+ * the transport's checksum stay 0, for they are of the whole datagram. What does not fit is
+ * remembered, nothing is written behind the buffer, and build_finish says so: there is one place to
+ * check. */
 #ifndef DUET_NET_BUILD_H
 #define DUET_NET_BUILD_H
 
@@ -18,10 +21,14 @@
 struct build {
     uint8_t *bytes;
     size_t capacity, length;
-    size_t network_at, transport_at; /* SIZE_MAX: there is none yet */
-    uint8_t version;                 /* of IP: 4 or 6; 0: there is none */
-    uint8_t protocol;                /* of the transport, where one was built */
-    bool failed;                     /* it did not fit, or a header made no sense there */
+    size_t next_at;    /* where the header before says what follows it, in next_size bytes */
+    size_t next_size;  /* 2: an EtherType; 1: a protocol; 0: nowhere */
+    size_t network_at; /* of the header of IP, where `version` is not 0 */
+    uint8_t version;
+    size_t transport_at; /* where `protocol` is not 0, the transport's */
+    uint8_t protocol;
+    bool fragment;
+    int code; /* what went wrong, as build_finish returns it; 0: nothing */
 };
 
 void build_start(struct build *build, void *buffer, size_t capacity);
@@ -29,9 +36,9 @@ void build_ethernet(struct build *build, const struct ethernet_header *header);
 void build_arp(struct build *build, const struct arp_header *header);
 void build_ipv4(struct build *build, const struct ipv4_header *header);
 void build_ipv6(struct build *build, const struct ipv6_header *header);
-/* An extension header other than a fragment's: `count` bytes (padded with zeros, which are Pad1, to
- * a multiple of 8 with the two before them) behind `next`, the protocol of what follows it. */
-void build_ipv6_extension(struct build *build, uint8_t next, const void *bytes, size_t count);
+/* An extension header of `type` (IPPROTO_HOPOPTS, …) other than a fragment's: `bytes` are what
+ * follows its first two, padded with zeros, which are Pad1, to a multiple of 8 with these. */
+void build_ipv6_extension(struct build *build, uint8_t type, const void *bytes, size_t count);
 void build_ipv6_fragment(struct build *build, const struct ipv6_fragment *fragment);
 void build_udp(struct build *build, const struct udp_header *header);
 void build_tcp(struct build *build, const struct tcp_header *header);

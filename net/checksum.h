@@ -11,10 +11,18 @@ typedef uint64_t checksum_sum;
 /* Adds `count` bytes, which begin at an even offset of what is summed. */
 checksum_sum checksum_add(checksum_sum sum, const void *bytes, size_t count);
 /* The pseudo-header (RFC 9293, 3.1; RFC 8200, 8.1) of an IP packet with `length` bytes of
- * `protocol`. `packet` must be IP. */
+ * `protocol`. `packet` must be IP. The destination is the one of the fixed header, also where a
+ * routing header will change it. */
 checksum_sum checksum_pseudo(const struct packet *packet, uint8_t protocol, size_t length);
-/* The 16 bits that a header carries, to be stored with memcpy. */
-uint16_t checksum_fold(checksum_sum sum);
+/* The 16 bits that a header carries, to be stored with memcpy; 0 of what has a right one in it. */
+static inline uint16_t checksum_fold(checksum_sum sum)
+{
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return (uint16_t)~sum;
+}
 
 /* Replaces the checksum at `at` by what it is after `from` has become `to`, each `count` (even)
  * bytes at an even offset (RFC 1624, equation 3). */

@@ -76,7 +76,7 @@ enum packet_flaw {
     PACKET_IPV6_EXTENSION_COUNT, /* more than PACKET_EXTENSIONS_MAX */
     PACKET_IPV6_EXTENSION_ORDER, /* hop-by-hop options that are not first (RFC 8200, 4.1) */
     PACKET_IPV6_FRAGMENT,        /* as PACKET_IPV4_FRAGMENT */
-    PACKET_ICMP_SHORT,           /* less than 8 bytes; ICMPv6 less than 4 or than its type needs */
+    PACKET_ICMP_SHORT,           /* less than 8 bytes, or than neighbour discovery's types need */
     PACKET_ND_OPTIONS,           /* an option of neighbour discovery has no or a cut length */
     PACKET_UDP_SHORT,            /* less than 8 bytes */
     PACKET_UDP_LENGTH,           /* less than the header, or more than there is */
@@ -308,5 +308,9 @@ struct packet_options packet_ipv4_options(const struct packet *packet);
 struct packet_options packet_tcp_options(const struct packet *packet);
 struct packet_options packet_nd_options(const struct packet *packet);
 bool packet_option_next(struct packet_options *options, struct packet_option *option);
+/* Whether a walk gets to the end. */
+bool packet_options_sound(struct packet_options options);
+/* Bytes of a message of neighbour discovery before its options (RFC 4861, 4); 0: `type` is none. */
+size_t packet_nd_bytes(uint8_t type);
 
 #endif

@@ -283,7 +283,8 @@ static enum packet_flaw parse_ipv6_extensions(struct packet *packet)
             return PACKET_IPV6_EXTENSION_COUNT;
         if (length > left)
             return PACKET_IPV6_EXTENSION_SHORT;
-        if (packet->protocol == IPPROTO_HOPOPTS && i > 0)
+        if ((packet->protocol == IPPROTO_HOPOPTS && i > 0) ||
+            (packet->protocol == IPPROTO_FRAGMENT && packet->fragment_at))
             return PACKET_IPV6_EXTENSION_ORDER;
         if (packet->protocol == IPPROTO_FRAGMENT)
             flaw = parse_ipv6_fragment(packet, packet->transport_at);

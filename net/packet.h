@@ -74,7 +74,7 @@ enum packet_flaw {
     PACKET_IPV6_LENGTH,          /* more than there is, or none (a jumbogram, RFC 2675) */
     PACKET_IPV6_EXTENSION_SHORT, /* an extension header is cut */
     PACKET_IPV6_EXTENSION_COUNT, /* more than PACKET_EXTENSIONS_MAX */
-    PACKET_IPV6_EXTENSION_ORDER, /* hop-by-hop options that are not first (RFC 8200, 4.1) */
+    PACKET_IPV6_EXTENSION_ORDER, /* hop-by-hop options not first, or a second fragment header */
     PACKET_IPV6_FRAGMENT,        /* as PACKET_IPV4_FRAGMENT */
     PACKET_ICMP_SHORT,           /* less than 8 bytes, or than neighbour discovery's types need */
     PACKET_ND_OPTIONS,           /* an option of neighbour discovery has no or a cut length */

@@ -228,6 +228,22 @@ static void more_tags_or_extensions_than_are_walked_are_flaws(void **state)
     assert_int_equal(packet_parse(&packet), PACKET_IPV6_EXTENSION_COUNT);
 }
 
+static void a_second_fragment_header_is_a_flaw(void **state)
+{
+    uint8_t bytes[128];
+    struct packet packet;
+    struct build build;
+    (void)state;
+
+    build_start(&build, bytes, sizeof bytes);
+    build_ipv6(&build, &(struct ipv6_header){.hops = 1});
+    build_ipv6_fragment(&build, &(struct ipv6_fragment){.more = true});
+    build_ipv6_fragment(&build, &(struct ipv6_fragment){.more = false});
+    packet = fixture_packet(PACKET_LINK_IP, bytes, (size_t)build_finish(&build));
+    assert_int_equal(packet_parse(&packet), PACKET_IPV6_EXTENSION_ORDER);
+    assert_true(packet_fragment_more(&packet));
+}
+
 static void names_are_all_there_and_all_different(void **state)
 {
     (void)state;
@@ -581,6 +597,7 @@ int main(void)
         cmocka_unit_test(each_flaw_has_its_own_name_and_cause),
         cmocka_unit_test(nothing_and_too_much_are_flaws),
         cmocka_unit_test(more_tags_or_extensions_than_are_walked_are_flaws),
+        cmocka_unit_test(a_second_fragment_header_is_a_flaw),
         cmocka_unit_test(names_are_all_there_and_all_different),
         cmocka_unit_test(fragments_are_recognised),
         cmocka_unit_test(other_protocols_are_no_flaw),

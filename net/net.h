@@ -6,9 +6,14 @@
 
 #include "net/build.h"
 #include "net/checksum.h"
+#include "net/fragment.h"
 #include "net/headers.h"
+#include "net/icmp_error.h"
+#include "net/internet.h"
 #include "net/packet.h"
 #include "net/packet_flow.h"
 #include "net/pool.h"
+#include "net/route.h"
+#include "net/scope.h"
 
 #endif

@@ -1,0 +1,144 @@
+/* Theory of Operation
+ *
+ * internet_send works on vectors, in four passes: look at each packet and sort out what must not be
+ * forwarded; find the routes of all others together; forward each, which touches its header once
+ * more; and give back what was dropped. In the first and the third pass a good packet takes the
+ * straight way through a few comparisons; what is rare (errors, fragments, the router's own
+ * packets) is in other functions, and in net/internet_rare.c.
+ *
+ * The order of the checks is Linux's: addresses, route, hops, MTU.
+ *
+ * Queues are rings of pointers: a payload is never copied, but into fragments and ICMP errors. Each
+ * ring has room for all packets that may be in flight, so only their sum is compared. */
+#include "net/internet_internal.h"
+
+#include "net/scope.h"
+
+const char *internet_cause_name(enum internet_cause cause)
+{
+    static const char *const names[INTERNET_CAUSES] = {
+        [INTERNET_FLAWED] = "flawed",       [INTERNET_NOT_IP] = "not-ip",
+        [INTERNET_TOO_LONG] = "too-long",   [INTERNET_UNSPECIFIED] = "unspecified",
+        [INTERNET_LOOPBACK] = "loopback",   [INTERNET_LINK_LOCAL] = "link-local",
+        [INTERNET_MULTICAST] = "multicast", [INTERNET_RESERVED] = "reserved",
+        [INTERNET_NO_ROUTE] = "no-route",   [INTERNET_SAME_NIC] = "same-nic",
+        [INTERNET_HOPS] = "hops",           [INTERNET_TOO_BIG] = "too-big",
+        [INTERNET_LOCAL] = "local",         [INTERNET_FULL] = "full",
+        [INTERNET_NO_ROOM] = "no-room",
+    };
+
+    return cause < INTERNET_CAUSES ? names[cause] : "unknown";
+}
+
+static enum internet_cause cause_of_scope(const struct packet *packet)
+{
+    static const enum internet_cause causes[] = {
+        [SCOPE_UNSPECIFIED] = INTERNET_UNSPECIFIED, [SCOPE_LOOPBACK] = INTERNET_LOOPBACK,
+        [SCOPE_LINK] = INTERNET_LINK_LOCAL,         [SCOPE_MULTICAST] = INTERNET_MULTICAST,
+        [SCOPE_RESERVED] = INTERNET_RESERVED,
+    };
+    enum packet_network network = (enum packet_network)packet->network;
+    enum scope scope = scope_of(network, packet_destination(packet));
+
+    return causes[scope != SCOPE_GLOBAL ? scope : scope_of(network, packet_source(packet))];
+}
+
+/* INTERNET_CAUSES where nothing speaks against it. */
+static inline enum internet_cause check(const struct packet *packet, const struct nic *from)
+{
+    if (!packet_is_ip(packet))
+        return packet->flaw != PACKET_SOUND ? INTERNET_FLAWED : INTERNET_NOT_IP;
+    if (packet_network_length(packet) > from->mtu)
+        return INTERNET_TOO_LONG;
+    if (packet->flags & PACKET_GROUP_FRAME)
+        return INTERNET_MULTICAST;
+    return scope_is_global(packet) ? INTERNET_CAUSES : cause_of_scope(packet);
+}
+
+static inline void forward(struct internet *internet, struct nic *from, struct packet *packet,
+                           uint32_t target, uint64_t now_ns)
+{
+    const struct nic *to;
+
+    if (target & ~TARGET_NIC) {
+        if (target == ROUTE_NONE)
+            internet_refuse(internet, from, packet, INTERNET_NO_ROUTE, now_ns);
+        else
+            internet_answer(internet, from, packet);
+        return;
+    }
+    to = &internet->nics[target];
+    if (to == from && !from->hairpin)
+        internet_refuse(internet, from, packet, INTERNET_SAME_NIC, now_ns);
+    else if (packet_hops(packet) <= 1)
+        internet_refuse(internet, from, packet, INTERNET_HOPS, now_ns);
+    else if (packet_network_length(packet) > to->mtu)
+        internet_cut(internet, from, packet, target, now_ns);
+    else if (internet_enqueue(internet, target, packet))
+        internet_count_hop(packet);
+    else
+        internet_drop(internet, from, packet, INTERNET_FULL);
+}
+
+static void send_vector(struct internet *internet, struct nic *from, struct packet *const packets[],
+                        size_t count, uint64_t now_ns)
+{
+    struct packet *good[INTERNET_VECTOR];
+    uint32_t targets[INTERNET_VECTOR];
+    size_t good_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        enum internet_cause cause = check(packets[i], from);
+
+        from->counters.bytes_in += packets[i]->end - packets[i]->network_at;
+        if (packets[i]->flaw != PACKET_SOUND)
+            from->counters.flaws[packets[i]->flaw]++;
+        if (cause == INTERNET_CAUSES)
+            good[good_count++] = packets[i];
+        else
+            internet_refuse(internet, from, packets[i], cause, now_ns);
+    }
+    from->counters.packets_in += count;
+    route_lookup_packets(&internet->routes, (const struct packet *const *)good, good_count,
+                         targets);
+    for (size_t i = 0; i < good_count; i++)
+        forward(internet, from, good[i], targets[i], now_ns);
+    pool_give(internet->pool, internet->dropped, internet->dropped_count);
+    internet->dropped_count = 0;
+}
+
+void internet_send(struct internet *internet, uint16_t nic, struct packet *const packets[],
+                   size_t count, uint64_t now_ns)
+{
+    for (size_t i = 0; i < count; i += INTERNET_VECTOR)
+        send_vector(internet, &internet->nics[nic], packets + i,
+                    count - i < INTERNET_VECTOR ? count - i : INTERNET_VECTOR, now_ns);
+}
+
+size_t internet_receive(struct internet *internet, uint16_t number, struct packet *packets[],
+                        size_t max)
+{
+    struct nic *nic = &internet->nics[number];
+    size_t count = nic->tail - nic->head < max ? nic->tail - nic->head : max;
+
+    for (size_t i = 0; i < count; i++)
+        packets[i] = nic->queue[(nic->head + i) & internet->queue_mask];
+    nic->head += count;
+    internet->in_flight -= count;
+    return count;
+}
+
+size_t internet_waiting(const struct internet *internet, uint16_t nic)
+{
+    return internet->nics[nic].tail - internet->nics[nic].head;
+}
+
+size_t internet_in_flight(const struct internet *internet)
+{
+    return internet->in_flight;
+}
+
+const struct internet_counters *internet_counters(const struct internet *internet, uint16_t nic)
+{
+    return &internet->nics[nic].counters;
+}

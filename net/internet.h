@@ -1,0 +1,125 @@
+/* An internet of virtual NICs: one router, which hands each IPv4 and IPv6 packet that comes in from
+ * a NIC to the NIC that its destination is behind.
+ *
+ * Packets go in with internet_send, as the hosts behind a NIC send them, and come out with
+ * internet_receive, as these hosts receive them. In between they wait in the NIC's queue. All
+ * queues together hold a bounded number of packets, and nothing is allocated for one: what is too
+ * much is dropped. Every packet that is not delivered is counted under one cause, with the NIC that
+ * it came from.
+ *
+ * What is between a NIC and its hosts (delay, loss, a rate: net/impair.h) is not the internet's. */
+#ifndef DUET_NET_INTERNET_H
+#define DUET_NET_INTERNET_H
+
+#include "base/error.h"
+#include "net/pool.h"
+#include "net/route.h"
+
+enum {
+    NET_MTU_MIN = 68,        /* RFC 791 */
+    NET_MTU_IPV6_MIN = 1280, /* RFC 8200, 5 */
+    NET_MTU_ETHERNET = 1500, /* IEEE 802.3 */
+    NET_MTU_JUMBO = 9000,    /* what NICs call jumbo frames */
+    NET_MTU_MAX = PACKET_IP_MAX,
+};
+
+enum {
+    INTERNET_FLIGHT_DEFAULT = 1024,
+    INTERNET_FLIGHT_MAX = 1 << 20,
+    INTERNET_NICS_MAX = 4096,
+    INTERNET_VECTOR = 64, /* packets that are best given at once: they stay in the cache */
+    INTERNET_ERRORS_PER_S = 1000,
+    INTERNET_ERRORS_BURST = 50,
+};
+
+/* Why a packet was dropped. */
+enum internet_cause {
+    INTERNET_FLAWED,      /* not understood; `flaws` says why */
+    INTERNET_NOT_IP,      /* ARP, or another EtherType */
+    INTERNET_TOO_LONG,    /* longer than the MTU of the NIC that it came from */
+    INTERNET_UNSPECIFIED, /* from or to 0.0.0.0/8 or :: */
+    INTERNET_LOOPBACK,    /* from or to 127.0.0.0/8 or ::1 */
+    INTERNET_LINK_LOCAL,  /* from or to 169.254.0.0/16 or fe80::/10 */
+    INTERNET_MULTICAST,   /* from or to a group or broadcast, in its frame or in IP */
+    INTERNET_RESERVED,    /* from or to 240.0.0.0/4 */
+    INTERNET_NO_ROUTE,
+    INTERNET_SAME_NIC, /* would go back to where it came from */
+    INTERNET_HOPS,     /* TTL or hop limit used up */
+    INTERNET_TOO_BIG,  /* longer than the next MTU, and must not be fragmented */
+    INTERNET_LOCAL,    /* to the router itself, and no echo request */
+    INTERNET_FULL,     /* too many packets in flight */
+    INTERNET_NO_ROOM,  /* the pool had none for the fragments */
+    INTERNET_CAUSES,
+};
+
+/* "no-route" */
+const char *internet_cause_name(enum internet_cause cause);
+
+struct internet_counters {
+    uint64_t packets_in, bytes_in;   /* that came from the NIC, dropped ones included */
+    uint64_t packets_out, bytes_out; /* put into its queue */
+    uint64_t dropped[INTERNET_CAUSES];
+    uint64_t flaws[PACKET_FLAWS]; /* also of packets that were delivered: of a transport's header */
+    uint64_t fragmented;          /* packets that went out as fragments */
+    uint64_t echoes;              /* requests to the router that were answered */
+    uint64_t errors;              /* ICMP errors about its packets: sent */
+    uint64_t errors_limited;      /* not sent: too many a second */
+    uint64_t errors_lost;         /* not sent: no packet, no source address or no way back */
+};
+
+struct internet_options {
+    struct pool *pool;     /* takes what is dropped; gives ICMP errors and fragments */
+    size_t nics;           /* at most, up to INTERNET_NICS_MAX */
+    size_t flight;         /* packets at most; 0: INTERNET_FLIGHT_DEFAULT */
+    uint32_t errors_per_s; /* ICMP errors; 0: INTERNET_ERRORS_PER_S */
+    uint32_t errors_burst; /* at once; 0: INTERNET_ERRORS_BURST */
+};
+
+struct internet;
+
+/* EINVAL for numbers outside these limits. The pool stays the caller's and must outlive it. */
+int internet_new(const struct internet_options *options, struct internet **internet,
+                 struct error *error);
+/* Gives back what waits. NULL is fine. */
+void internet_free(struct internet *internet);
+
+/* Adds a NIC, whose number goes to *nic: 0, 1, … The MTU is NET_MTU_MIN to NET_MTU_MAX bytes of IP.
+ * `hairpin`: hosts behind it do not reach each other by themselves, so a packet may go back out. */
+int internet_add_nic(struct internet *internet, size_t mtu, bool hairpin, uint16_t *nic,
+                     struct error *error);
+/* From the next packet on. */
+int internet_set_mtu(struct internet *internet, uint16_t nic, size_t mtu, struct error *error);
+/* A host behind the NIC has the address (4 or 16 bytes). EEXIST where any NIC or the router has it,
+ * EINVAL where it is none of a host's. */
+int internet_attach(struct internet *internet, uint16_t nic, enum packet_network network,
+                    const uint8_t *address, struct error *error);
+/* The router has the address on this NIC: errors about the NIC's packets come from it, and it
+ * answers echo requests. One of each family. Errors as internet_attach. */
+int internet_set_router(struct internet *internet, uint16_t nic, enum packet_network network,
+                        const uint8_t *address, struct error *error);
+/* ENOENT where nobody has the address. */
+int internet_detach(struct internet *internet, enum packet_network network, const uint8_t *address,
+                    struct error *error);
+/* What has the prefix is behind the NIC. EEXIST where that very prefix has a route. */
+int internet_add_route(struct internet *internet, uint16_t nic, const struct route_prefix *prefix,
+                       struct error *error);
+/* ENOENT where it has none. */
+int internet_remove_route(struct internet *internet, const struct route_prefix *prefix,
+                          struct error *error);
+
+/* Takes over packets that came from the NIC, parsed, at the time `now_ns`, which counts for the
+ * rate of ICMP errors. All are the internet's from then on: delivered ones are in a queue, the
+ * others went to the pool. */
+void internet_send(struct internet *internet, uint16_t nic, struct packet *const packets[],
+                   size_t count, uint64_t now_ns);
+/* Hands over up to `max` packets for the hosts behind the NIC, in the order in which they came.
+ * Returns how many. */
+size_t internet_receive(struct internet *internet, uint16_t nic, struct packet *packets[],
+                        size_t max);
+/* Packets that wait for it; of all NICs. */
+size_t internet_waiting(const struct internet *internet, uint16_t nic);
+size_t internet_in_flight(const struct internet *internet);
+
+const struct internet_counters *internet_counters(const struct internet *internet, uint16_t nic);
+
+#endif

@@ -55,42 +55,122 @@ static inline enum internet_cause check(const struct packet *packet, const struc
     return scope_is_global(packet) ? INTERNET_CAUSES : cause_of_scope(packet);
 }
 
-static inline void forward(struct internet *internet, struct nic *from, struct packet *packet,
-                           uint32_t target, uint64_t now_ns)
+/* RFC 1141, for the one word that changes. */
+static inline void count_hop_ipv4(uint8_t *header)
 {
-    const struct nic *to;
+    uint32_t sum = (uint32_t)bytes_load16(header + 10) + 0x0100;
 
-    if (target & ~TARGET_NIC) {
-        if (target == ROUTE_NONE)
-            internet_refuse(internet, from, packet, INTERNET_NO_ROUTE, now_ns);
-        else
-            internet_answer(internet, from, packet);
-        return;
+    header[8]--;
+    bytes_store16(header + 10, (uint16_t)(sum + (sum >= 0xffff)));
+}
+
+void internet_count_hop(struct packet *packet)
+{
+    uint8_t *header = packet->bytes + packet->network_at;
+
+    if (packet->network == PACKET_NETWORK_IPV4)
+        count_hop_ipv4(header);
+    else
+        header[7]--;
+}
+
+/* The same, where one is left then; else nothing. */
+static inline bool use_hop(struct packet *packet)
+{
+    uint8_t *header = packet->bytes + packet->network_at;
+
+    if (packet->network == PACKET_NETWORK_IPV4) {
+        if (header[8] <= 1)
+            return false;
+        count_hop_ipv4(header);
+        return true;
     }
-    to = &internet->nics[target];
+    if (header[7] <= 1)
+        return false;
+    header[7]--;
+    return true;
+}
+
+bool internet_enqueue(struct internet *internet, uint32_t nic, struct packet *packet)
+{
+    struct nic *to = &internet->nics[nic];
+
+    if (internet->in_flight == internet->flight)
+        return false;
+    internet->in_flight++;
+    to->queue[to->tail++ & internet->queue_mask] = packet;
+    to->counters.packets_out++;
+    to->counters.bytes_out += packet_network_length(packet);
+    packet->nic = (uint16_t)nic;
+    return true;
+}
+
+/* Forwards the first packets, as long as they go to the same NIC and nothing speaks against it.
+ * Returns how many. */
+static inline size_t forward_run(struct internet *internet, const struct nic *from,
+                                 struct packet *const packets[], const uint32_t targets[],
+                                 size_t count)
+{
+    uint32_t target = targets[0];
+    struct nic *to = &internet->nics[target];
+    size_t room = internet->flight - internet->in_flight;
+    size_t tail = to->tail, mask = internet->queue_mask, mtu = to->mtu, done = 0;
+    struct packet **queue = to->queue;
+    uint64_t bytes = 0;
+
     if (to == from && !from->hairpin)
+        return 0;
+    if (count > room)
+        count = room;
+    for (; done < count && targets[done] == target; done++) {
+        struct packet *packet = packets[done];
+        size_t length = packet_network_length(packet);
+
+        if (length > mtu || !use_hop(packet))
+            break;
+        packet->nic = (uint16_t)target;
+        bytes += length;
+        queue[tail++ & mask] = packet;
+    }
+    to->tail = tail;
+    to->counters.packets_out += done;
+    to->counters.bytes_out += bytes;
+    internet->in_flight += done;
+    return done;
+}
+
+/* One at which forward_run ended. */
+static void forward_rare(struct internet *internet, struct nic *from, struct packet *packet,
+                         uint32_t target, uint64_t now_ns)
+{
+    const struct nic *to = &internet->nics[target & TARGET_NIC];
+
+    if (target == ROUTE_NONE)
+        internet_refuse(internet, from, packet, INTERNET_NO_ROUTE, now_ns);
+    else if (target & TARGET_ROUTER)
+        internet_answer(internet, from, packet);
+    else if (to == from && !from->hairpin)
         internet_refuse(internet, from, packet, INTERNET_SAME_NIC, now_ns);
     else if (packet_hops(packet) <= 1)
         internet_refuse(internet, from, packet, INTERNET_HOPS, now_ns);
     else if (packet_network_length(packet) > to->mtu)
         internet_cut(internet, from, packet, target, now_ns);
-    else if (internet_enqueue(internet, target, packet))
-        internet_count_hop(packet);
     else
         internet_drop(internet, from, packet, INTERNET_FULL);
 }
 
-static void send_vector(struct internet *internet, struct nic *from, struct packet *const packets[],
-                        size_t count, uint64_t now_ns)
+/* Sorts out what must not be forwarded, whatever routes there are. Returns how many are left. */
+static inline size_t sort_out(struct internet *internet, struct nic *from,
+                              struct packet *const packets[], size_t count, struct packet *good[],
+                              uint64_t now_ns)
 {
-    struct packet *good[INTERNET_VECTOR];
-    uint32_t targets[INTERNET_VECTOR];
     size_t good_count = 0;
+    uint64_t bytes = 0;
 
     for (size_t i = 0; i < count; i++) {
         enum internet_cause cause = check(packets[i], from);
 
-        from->counters.bytes_in += packets[i]->end - packets[i]->network_at;
+        bytes += packet_network_length(packets[i]);
         if (packets[i]->flaw != PACKET_SOUND)
             from->counters.flaws[packets[i]->flaw]++;
         if (cause == INTERNET_CAUSES)
@@ -99,10 +179,29 @@ static void send_vector(struct internet *internet, struct nic *from, struct pack
             internet_refuse(internet, from, packets[i], cause, now_ns);
     }
     from->counters.packets_in += count;
-    route_lookup_packets(&internet->routes, (const struct packet *const *)good, good_count,
-                         targets);
-    for (size_t i = 0; i < good_count; i++)
-        forward(internet, from, good[i], targets[i], now_ns);
+    from->counters.bytes_in += bytes;
+    return good_count;
+}
+
+static void send_vector(struct internet *internet, struct nic *from, struct packet *const packets[],
+                        size_t count, uint64_t now_ns)
+{
+    struct packet *good[INTERNET_VECTOR];
+    uint32_t targets[INTERNET_VECTOR];
+
+    count = sort_out(internet, from, packets, count, good, now_ns);
+    route_lookup_packets(&internet->routes, (const struct packet *const *)good, count, targets);
+    for (size_t i = 0; i < count;) {
+        size_t done = targets[i] & ~TARGET_NIC
+                          ? 0
+                          : forward_run(internet, from, good + i, targets + i, count - i);
+
+        if (done == 0) {
+            forward_rare(internet, from, good[i], targets[i], now_ns);
+            done = 1;
+        }
+        i += done;
+    }
     pool_give(internet->pool, internet->dropped, internet->dropped_count);
     internet->dropped_count = 0;
 }

@@ -51,35 +51,9 @@ static inline void internet_drop(struct internet *internet, struct nic *from, st
 }
 
 /* Into the queue; false where too many are in flight. */
-static inline bool internet_enqueue(struct internet *internet, uint32_t nic, struct packet *packet)
-{
-    struct nic *to = &internet->nics[nic];
-
-    if (internet->in_flight == internet->flight)
-        return false;
-    internet->in_flight++;
-    to->queue[to->tail++ & internet->queue_mask] = packet;
-    to->counters.packets_out++;
-    to->counters.bytes_out += packet_network_length(packet);
-    packet->nic = (uint16_t)nic;
-    return true;
-}
-
-/* One hop less, and the checksum with it: RFC 1141 for the one word that changes. */
-static inline void internet_count_hop(struct packet *packet)
-{
-    uint8_t *header = packet->bytes + packet->network_at;
-    uint32_t sum;
-
-    if (packet->network == PACKET_NETWORK_IPV6) {
-        header[7]--;
-        return;
-    }
-    header[8]--;
-    sum = (uint32_t)bytes_load16(header + 10) + 0x0100;
-    bytes_store16(header + 10, (uint16_t)(sum + (sum >= 0xffff)));
-}
-
+bool internet_enqueue(struct internet *internet, uint32_t nic, struct packet *packet);
+/* One hop less, and the checksum with it. */
+void internet_count_hop(struct packet *packet);
 /* A packet of the vector in work that must not be forwarded; says so to its sender where that is
  * told. */
 void internet_refuse(struct internet *internet, struct nic *from, struct packet *packet,

@@ -69,12 +69,15 @@ static enum packet_flaw parse_udp(struct packet *packet, size_t left)
     return PACKET_SOUND;
 }
 
-/* Nearly every segment's options are a timestamp alone, in the form of RFC 7323, appendix A. */
+/* How the options of nearly every segment begin, and with a timestamp end (RFC 7323, appendix A).
+ */
+#define TCP_TIMESTAMP UINT32_C(0x0101080a)
+
 static bool tcp_packet_options_sound(const struct packet *packet, size_t header)
 {
     const uint8_t *options = packet_transport(packet) + TCP_BYTES;
 
-    if (header == TCP_BYTES || (header == TCP_BYTES + 12 && bytes_load32(options) == 0x0101080a))
+    if (header == TCP_BYTES || (header == TCP_BYTES + 12 && bytes_load32(options) == TCP_TIMESTAMP))
         return true;
     return packet_options_sound(
         (struct packet_options){.at = options, .end = options + header - TCP_BYTES, .unit = 1});
@@ -118,7 +121,7 @@ static enum packet_flaw parse_icmpv6(struct packet *packet, size_t left)
     return PACKET_SOUND;
 }
 
-static inline enum packet_flaw parse_transport(struct packet *packet)
+static enum packet_flaw parse_transport(struct packet *packet)
 {
     size_t left = packet->end - packet->transport_at;
 
@@ -175,21 +178,24 @@ static enum packet_flaw parse_ipv4_fragment(struct packet *packet, size_t header
     return PACKET_SOUND;
 }
 
-/* Most headers have no options: then the sum is of five words at known places. */
-static inline bool ipv4_checksum_is_right(const uint8_t *header, size_t count)
+/* Whether the checksum in a header of these 20 bytes is right: their sum is zero, all ones. */
+static inline bool words_sum_to_zero(uint64_t a, uint64_t b, uint32_t c)
 {
-    uint64_t a, b;
-    uint32_t c;
+    uint64_t sum = a + b;
+    uint32_t low, half;
 
-    if (count > IPV4_BYTES)
-        return checksum_fold(checksum_add(0, header, count)) == 0;
-    memcpy(&a, header, sizeof a);
-    memcpy(&b, header + 8, sizeof b);
-    memcpy(&c, header + 16, sizeof c);
-    return checksum_fold((a & UINT32_MAX) + (a >> 32) + (b & UINT32_MAX) + (b >> 32) + c) == 0;
+    sum += sum < b;
+    sum += c;
+    sum += sum < c;
+    low = (uint32_t)sum;
+    half = low + (uint32_t)(sum >> 32);
+    half += half < low;
+    /* The upper half of this is the sum of both halves, with its carry. */
+    half += half << 16 | half >> 16;
+    return half >> 16 == UINT16_MAX;
 }
 
-static inline enum packet_flaw parse_ipv4(struct packet *packet, size_t left)
+static enum packet_flaw parse_ipv4(struct packet *packet, size_t left)
 {
     const uint8_t *at = packet_network(packet);
     enum packet_flaw flaw = PACKET_SOUND;
@@ -205,7 +211,7 @@ static inline enum packet_flaw parse_ipv4(struct packet *packet, size_t left)
         return PACKET_IPV4_HEADER_LENGTH;
     if (length < header || length > left)
         return PACKET_IPV4_LENGTH;
-    if (!ipv4_checksum_is_right(at, header))
+    if (checksum_fold(checksum_add(0, at, header)) != 0)
         return PACKET_IPV4_CHECKSUM;
     if (header > IPV4_BYTES) {
         if (!packet_options_sound(packet_ipv4_options(packet)))
@@ -296,7 +302,7 @@ static enum packet_flaw parse_ipv6_extensions(struct packet *packet)
     return PACKET_SOUND;
 }
 
-static inline enum packet_flaw parse_ipv6(struct packet *packet, size_t left)
+static enum packet_flaw parse_ipv6(struct packet *packet, size_t left)
 {
     const uint8_t *at = packet_network(packet);
     enum packet_flaw flaw = PACKET_SOUND;
@@ -357,7 +363,7 @@ static enum packet_flaw parse_vlans(struct packet *packet, uint16_t *ethertype)
     return PACKET_SOUND;
 }
 
-static inline enum packet_flaw parse_ethernet(struct packet *packet)
+static enum packet_flaw parse_ethernet(struct packet *packet)
 {
     enum packet_flaw flaw = PACKET_SOUND;
     uint16_t ethertype;
@@ -385,7 +391,7 @@ static inline enum packet_flaw parse_ethernet(struct packet *packet)
     }
 }
 
-static inline enum packet_flaw parse_ip(struct packet *packet)
+static enum packet_flaw parse_ip(struct packet *packet)
 {
     switch (packet->bytes[0] >> 4) {
     case 4:
@@ -397,7 +403,7 @@ static inline enum packet_flaw parse_ip(struct packet *packet)
     }
 }
 
-static inline enum packet_flaw parse(struct packet *packet)
+static enum packet_flaw parse(struct packet *packet)
 {
     packet->end = packet->length;
     packet->network_at = packet->transport_at = packet->payload_at = packet->fragment_at = 0;
@@ -413,6 +419,62 @@ static inline enum packet_flaw parse(struct packet *packet)
     return packet->link == PACKET_LINK_ETHERNET ? parse_ethernet(packet) : parse_ip(packet);
 }
 
+/* -- The usual --------------------------------------------------------------------------------- */
+
+/* The header's length where what begins at `at`, `left` bytes of IP's packet, is UDP or TCP as it
+ * usually is; 0 where it is not. */
+static inline size_t usual_transport(const uint8_t *at, size_t left, uint8_t protocol)
+{
+    if (protocol == IPPROTO_UDP)
+        return bytes_load16(at + 4) - (size_t)UDP_BYTES <= left - UDP_BYTES ? UDP_BYTES : 0;
+    if (protocol != IPPROTO_TCP || left < TCP_BYTES + 12)
+        return 0;
+    if (at[12] >> 4 == 5)
+        return TCP_BYTES;
+    return at[12] >> 4 == 8 && bytes_load32(at + TCP_BYTES) == TCP_TIMESTAMP ? TCP_BYTES + 12 : 0;
+}
+
+/* Whether the packet is what most are: a sound IPv4 one without options, no fragment, of UDP or
+ * TCP, without tags. Then it is parsed, in a fourth of the time that `parse` takes; it finds the
+ * same (a test compares them). */
+static inline bool parse_usual(struct packet *packet)
+{
+    size_t at = packet->link == PACKET_LINK_ETHERNET ? ETHERNET_BYTES : 0;
+    const uint8_t *header = packet->bytes + at;
+    size_t left = packet->length - at;
+    size_t length, transport;
+    uint64_t a, b;
+    uint32_t c;
+
+    /* One comparison of both ends: what is too short wraps around. */
+    if (left - IPV4_BYTES - UDP_BYTES >
+            PACKET_BYTES_MAX - ETHERNET_BYTES - IPV4_BYTES - UDP_BYTES ||
+        (at > 0 && bytes_load16(header - 2) != ETHERTYPE_OF_IPV4))
+        return false;
+    memcpy(&a, header, sizeof a);
+    memcpy(&b, header + 8, sizeof b);
+    memcpy(&c, header + 16, sizeof c);
+    length = bytes_load16(header + 2);
+    if (header[0] != 0x45 || bytes_load16(header + 6) & 0x3fff || length > left ||
+        length < IPV4_BYTES + UDP_BYTES || !words_sum_to_zero(a, b, c))
+        return false;
+    transport = usual_transport(header + IPV4_BYTES, length - IPV4_BYTES, header[9]);
+    if (transport == 0)
+        return false;
+    packet->end = (uint32_t)(at + length);
+    packet->network_at = (uint16_t)at;
+    packet->transport_at = (uint16_t)(at + IPV4_BYTES);
+    packet->payload_at = (uint16_t)(at + IPV4_BYTES + transport);
+    packet->fragment_at = 0;
+    packet->network = PACKET_NETWORK_IPV4;
+    packet->transport = transport == UDP_BYTES ? PACKET_TRANSPORT_UDP : PACKET_TRANSPORT_TCP;
+    packet->protocol = header[9];
+    packet->flaw = PACKET_SOUND;
+    packet->flags = at > 0 && packet->bytes[0] & 1 ? PACKET_GROUP_FRAME : 0;
+    packet->vlans = 0;
+    return true;
+}
+
 enum packet_flaw packet_parse(struct packet *packet)
 {
     enum packet_flaw flaw = parse(packet);
@@ -426,6 +488,7 @@ void packets_parse(struct packet *const packets[], size_t count)
     for (size_t i = 0; i < count; i++) {
         if (i + PREFETCH < count)
             __builtin_prefetch(packets[i + PREFETCH]->bytes);
-        packets[i]->flaw = (uint8_t)parse(packets[i]);
+        if (!parse_usual(packets[i]))
+            packet_parse(packets[i]);
     }
 }

@@ -55,38 +55,52 @@ uint32_t route_lookup(const struct route_table *table, enum packet_network netwo
 }
 
 /* All go down a level before one goes down the next. */
-static inline void lookup_group(const struct route_trie *trie,
-                                const struct packet *const packets[static GROUP],
-                                uint32_t targets[static GROUP], size_t bytes)
+static inline void descend(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
+                           uint32_t entries[GROUP])
 {
-    const uint8_t *addresses[GROUP];
-    uint32_t entries[GROUP];
-    uint32_t nodes = trie->root;
+    uint32_t any = trie->root;
 
-    for (size_t i = 0; i < GROUP; i++) {
-        addresses[i] = packet_network(packets[i]) + (bytes == 4 ? 16 : 24);
+    for (size_t i = 0; i < GROUP; i++)
         entries[i] = trie->root;
-    }
-    while (nodes & NODE) {
-        nodes = 0;
+    while (any & NODE) {
+        any = 0;
         for (size_t i = 0; i < GROUP; i++) {
             if (entries[i] & NODE)
                 entries[i] = step(trie, entries[i], addresses[i]);
-            nodes |= entries[i];
+            any |= entries[i];
         }
     }
-    for (size_t i = 0; i < GROUP; i++)
-        targets[i] = target_of(trie, cover(trie, entries[i], addresses[i], bytes));
 }
 
-/* Whether the first GROUP packets are of one family. */
-static inline bool is_group(const struct packet *const packets[])
+/* The leaf nearly always covers the address; of IPv4 that is one comparison. */
+static void lookup_ipv4(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
+                        uint32_t targets[GROUP])
 {
-    uint8_t differs = 0;
+    descend(trie, addresses, targets);
+    for (size_t i = 0; i < GROUP; i++) {
+        const struct route *leaf = &trie->routes[targets[i]];
 
-    for (size_t i = 1; i < GROUP; i++)
-        differs |= packets[i]->network ^ packets[0]->network;
-    return differs == 0;
+        if (((bytes_load32(addresses[i]) ^ bytes_load32(leaf->address)) & leaf->mask) == 0)
+            targets[i] = leaf->target;
+        else
+            targets[i] = target_of(trie, cover(trie, targets[i], addresses[i], 4));
+    }
+}
+
+static void lookup_ipv6(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
+                        uint32_t targets[GROUP])
+{
+    descend(trie, addresses, targets);
+    for (size_t i = 0; i < GROUP; i++)
+        targets[i] = target_of(trie, cover(trie, targets[i], addresses[i], 16));
+}
+
+static void lookup_each(const struct route_table *table, const struct packet *const packets[],
+                        size_t count, uint32_t targets[])
+{
+    for (size_t i = 0; i < count; i++)
+        targets[i] = route_lookup(table, (enum packet_network)packets[i]->network,
+                                  packet_destination(packets[i]));
 }
 
 void route_lookup_packets(const struct route_table *table, const struct packet *const packets[],
@@ -95,19 +109,21 @@ void route_lookup_packets(const struct route_table *table, const struct packet *
     size_t i = 0;
 
     for (; i + GROUP <= count; i += GROUP) {
-        bool is_ipv4 = packets[i]->network == PACKET_NETWORK_IPV4;
+        const uint8_t *addresses[GROUP];
+        size_t ipv4 = 0;
 
-        if (!is_group(packets + i) || (is_ipv4 ? &table->ipv4 : &table->ipv6)->count == 0) {
-            for (size_t j = i; j < i + GROUP; j++)
-                targets[j] = route_lookup(table, (enum packet_network)packets[j]->network,
-                                          packet_destination(packets[j]));
-        } else if (is_ipv4) {
-            lookup_group(&table->ipv4, packets + i, targets + i, 4);
-        } else {
-            lookup_group(&table->ipv6, packets + i, targets + i, 16);
+        for (size_t j = 0; j < GROUP; j++) {
+            bool is_ipv4 = packets[i + j]->network == PACKET_NETWORK_IPV4;
+
+            addresses[j] = packet_network(packets[i + j]) + (is_ipv4 ? 16 : 24);
+            ipv4 += is_ipv4;
         }
+        if (ipv4 == GROUP && table->ipv4.count > 0)
+            lookup_ipv4(&table->ipv4, addresses, targets + i);
+        else if (ipv4 == 0 && table->ipv6.count > 0)
+            lookup_ipv6(&table->ipv6, addresses, targets + i);
+        else
+            lookup_each(table, packets + i, GROUP, targets + i);
     }
-    for (; i < count; i++)
-        targets[i] = route_lookup(table, (enum packet_network)packets[i]->network,
-                                  packet_destination(packets[i]));
+    lookup_each(table, packets + i, count - i, targets + i);
 }

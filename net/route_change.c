@@ -67,8 +67,12 @@ static uint32_t take_route(struct route_trie *trie, const struct route_prefix *p
         route = trie->route_count++;
     else
         trie->free_route = trie->routes[route].parent;
-    trie->routes[route] =
-        (struct route){.parent = ROUTE_NONE, .target = target, .length = prefix->length};
+    trie->routes[route] = (struct route){
+        .parent = ROUTE_NONE,
+        .target = target,
+        .mask = prefix->length < 32 ? ~(UINT32_MAX >> prefix->length) : UINT32_MAX,
+        .length = prefix->length,
+    };
     memcpy(trie->routes[route].address, prefix->address, trie->address_bytes);
     trie->count++;
     return route;

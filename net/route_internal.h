@@ -21,6 +21,7 @@ struct route {
     uint8_t address[PACKET_ADDRESS_MAX];
     uint32_t parent; /* ROUTE_NONE: no route covers this one */
     uint32_t target;
+    uint32_t mask; /* of the address's first 32 bits, as a number */
     uint8_t length;
 } __attribute__((aligned(32)));
 

@@ -22,15 +22,15 @@ enum scope scope_of(enum packet_network network, const uint8_t *address);
 /* Whether source and destination are both SCOPE_GLOBAL; nearly all are by their first byte. */
 static inline bool scope_is_global(const struct packet *packet)
 {
-    const uint8_t *source = packet_source(packet);
-    const uint8_t *destination = packet_destination(packet);
-    const bool *plain =
-        packet->network == PACKET_NETWORK_IPV4 ? scope_is_plain_ipv4 : scope_is_plain_ipv6;
+    const uint8_t *header = packet_network(packet);
 
-    if (plain[*source] && plain[*destination])
+    if (packet->network == PACKET_NETWORK_IPV4
+            ? scope_is_plain_ipv4[header[12]] && scope_is_plain_ipv4[header[16]]
+            : scope_is_plain_ipv6[header[8]] && scope_is_plain_ipv6[header[24]])
         return true;
-    return scope_of((enum packet_network)packet->network, source) == SCOPE_GLOBAL &&
-           scope_of((enum packet_network)packet->network, destination) == SCOPE_GLOBAL;
+    return scope_of((enum packet_network)packet->network, packet_source(packet)) == SCOPE_GLOBAL &&
+           scope_of((enum packet_network)packet->network, packet_destination(packet)) ==
+               SCOPE_GLOBAL;
 }
 
 #endif

@@ -159,45 +159,69 @@ static void forward_rare(struct internet *internet, struct nic *from, struct pac
         internet_drop(internet, from, packet, INTERNET_FULL);
 }
 
-/* Sorts out what must not be forwarded, whatever routes there are. Returns how many are left. */
-static inline size_t sort_out(struct internet *internet, struct nic *from,
-                              struct packet *const packets[], size_t count, struct packet *good[],
-                              uint64_t now_ns)
+/* A vector at work: what is left of it after the first pass, and where that goes. */
+struct vector {
+    struct packet *packets[INTERNET_VECTOR];
+    const uint8_t *destinations[INTERNET_VECTOR];
+    uint32_t targets[INTERNET_VECTOR];
+    size_t count;
+    size_t ipv4_count;
+};
+
+/* Sorts out what must not be forwarded, whatever routes there are. */
+static inline void sort_out(struct internet *internet, struct nic *from,
+                            struct packet *const packets[], size_t count, struct vector *vector,
+                            uint64_t now_ns)
 {
-    size_t good_count = 0;
     uint64_t bytes = 0;
 
+    vector->count = vector->ipv4_count = 0;
     for (size_t i = 0; i < count; i++) {
-        enum internet_cause cause = check(packets[i], from);
+        struct packet *packet = packets[i];
+        enum internet_cause cause = check(packet, from);
 
-        bytes += packet_network_length(packets[i]);
-        if (packets[i]->flaw != PACKET_SOUND)
-            from->counters.flaws[packets[i]->flaw]++;
-        if (cause == INTERNET_CAUSES)
-            good[good_count++] = packets[i];
-        else
-            internet_refuse(internet, from, packets[i], cause, now_ns);
+        bytes += packet_network_length(packet);
+        if (packet->flaw != PACKET_SOUND)
+            from->counters.flaws[packet->flaw]++;
+        if (cause == INTERNET_CAUSES) {
+            vector->packets[vector->count] = packet;
+            vector->destinations[vector->count++] = packet_destination(packet);
+            vector->ipv4_count += packet->network == PACKET_NETWORK_IPV4;
+        } else {
+            internet_refuse(internet, from, packet, cause, now_ns);
+        }
     }
     from->counters.packets_in += count;
     from->counters.bytes_in += bytes;
-    return good_count;
+}
+
+static inline void find_routes(const struct route_table *routes, struct vector *vector)
+{
+    if (vector->ipv4_count == vector->count || vector->ipv4_count == 0) {
+        route_lookup_all(routes, vector->ipv4_count > 0 ? PACKET_NETWORK_IPV4 : PACKET_NETWORK_IPV6,
+                         vector->destinations, vector->count, vector->targets);
+        return;
+    }
+    for (size_t i = 0; i < vector->count; i++)
+        vector->targets[i] = route_lookup(routes, (enum packet_network)vector->packets[i]->network,
+                                          vector->destinations[i]);
 }
 
 static void send_vector(struct internet *internet, struct nic *from, struct packet *const packets[],
                         size_t count, uint64_t now_ns)
 {
-    struct packet *good[INTERNET_VECTOR];
-    uint32_t targets[INTERNET_VECTOR];
+    struct vector vector;
 
-    count = sort_out(internet, from, packets, count, good, now_ns);
-    route_lookup_packets(&internet->routes, (const struct packet *const *)good, count, targets);
-    for (size_t i = 0; i < count;) {
-        size_t done = targets[i] & ~TARGET_NIC
-                          ? 0
-                          : forward_run(internet, from, good + i, targets + i, count - i);
+    sort_out(internet, from, packets, count, &vector, now_ns);
+    find_routes(&internet->routes, &vector);
+    for (size_t i = 0; i < vector.count;) {
+        uint32_t target = vector.targets[i];
+        size_t done = target & ~TARGET_NIC ? 0
+                                           : forward_run(internet, from, vector.packets + i,
+                                                         vector.targets + i, vector.count - i);
 
         if (done == 0) {
-            forward_rare(internet, from, good[i], targets[i], now_ns);
+            forward_rare(internet, from, vector.packets[i], target, now_ns);
             done = 1;
         }
         i += done;

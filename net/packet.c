@@ -13,7 +13,6 @@ enum {
     ICMP_BYTES = 8,
     UDP_BYTES = 8,
     TCP_BYTES = 20,
-    PREFETCH = 8, /* packets ahead */
 };
 
 const char *packet_flaw_name(enum packet_flaw flaw)
@@ -69,15 +68,12 @@ static enum packet_flaw parse_udp(struct packet *packet, size_t left)
     return PACKET_SOUND;
 }
 
-/* How the options of nearly every segment begin, and with a timestamp end (RFC 7323, appendix A).
- */
-#define TCP_TIMESTAMP UINT32_C(0x0101080a)
-
-static bool tcp_packet_options_sound(const struct packet *packet, size_t header)
+static bool tcp_options_are_sound(const struct packet *packet, size_t header)
 {
     const uint8_t *options = packet_transport(packet) + TCP_BYTES;
 
-    if (header == TCP_BYTES || (header == TCP_BYTES + 12 && bytes_load32(options) == TCP_TIMESTAMP))
+    if (header == TCP_BYTES ||
+        (header == TCP_BYTES + 12 && bytes_load32(options) == PACKET_TCP_TIMESTAMP))
         return true;
     return packet_options_sound(
         (struct packet_options){.at = options, .end = options + header - TCP_BYTES, .unit = 1});
@@ -92,7 +88,7 @@ static enum packet_flaw parse_tcp(struct packet *packet, size_t left)
     header = (size_t)(packet_transport(packet)[12] >> 4) * 4;
     if (header < TCP_BYTES || header > left)
         return PACKET_TCP_OFFSET;
-    if (!tcp_packet_options_sound(packet, header))
+    if (!tcp_options_are_sound(packet, header))
         return PACKET_TCP_OPTIONS;
     packet->transport = PACKET_TRANSPORT_TCP;
     packet->payload_at = (uint16_t)(packet->transport_at + header);
@@ -176,23 +172,6 @@ static enum packet_flaw parse_ipv4_fragment(struct packet *packet, size_t header
                               packet_fragment_more(packet)))
         return PACKET_IPV4_FRAGMENT;
     return PACKET_SOUND;
-}
-
-/* Whether the checksum in a header of these 20 bytes is right: their sum is zero, all ones. */
-static inline bool words_sum_to_zero(uint64_t a, uint64_t b, uint32_t c)
-{
-    uint64_t sum = a + b;
-    uint32_t low, half;
-
-    sum += sum < b;
-    sum += c;
-    sum += sum < c;
-    low = (uint32_t)sum;
-    half = low + (uint32_t)(sum >> 32);
-    half += half < low;
-    /* The upper half of this is the sum of both halves, with its carry. */
-    half += half << 16 | half >> 16;
-    return half >> 16 == UINT16_MAX;
 }
 
 static enum packet_flaw parse_ipv4(struct packet *packet, size_t left)
@@ -419,76 +398,10 @@ static enum packet_flaw parse(struct packet *packet)
     return packet->link == PACKET_LINK_ETHERNET ? parse_ethernet(packet) : parse_ip(packet);
 }
 
-/* -- The usual --------------------------------------------------------------------------------- */
-
-/* The header's length where what begins at `at`, `left` bytes of IP's packet, is UDP or TCP as it
- * usually is; 0 where it is not. */
-static inline size_t usual_transport(const uint8_t *at, size_t left, uint8_t protocol)
-{
-    if (protocol == IPPROTO_UDP)
-        return bytes_load16(at + 4) - (size_t)UDP_BYTES <= left - UDP_BYTES ? UDP_BYTES : 0;
-    if (protocol != IPPROTO_TCP || left < TCP_BYTES + 12)
-        return 0;
-    if (at[12] >> 4 == 5)
-        return TCP_BYTES;
-    return at[12] >> 4 == 8 && bytes_load32(at + TCP_BYTES) == TCP_TIMESTAMP ? TCP_BYTES + 12 : 0;
-}
-
-/* Whether the packet is what most are: a sound IPv4 one without options, no fragment, of UDP or
- * TCP, without tags. Then it is parsed, in a fourth of the time that `parse` takes; it finds the
- * same (a test compares them). */
-static inline bool parse_usual(struct packet *packet)
-{
-    size_t at = packet->link == PACKET_LINK_ETHERNET ? ETHERNET_BYTES : 0;
-    const uint8_t *header = packet->bytes + at;
-    size_t left = packet->length - at;
-    size_t length, transport;
-    uint64_t a, b;
-    uint32_t c;
-
-    /* One comparison of both ends: what is too short wraps around. */
-    if (left - IPV4_BYTES - UDP_BYTES >
-            PACKET_BYTES_MAX - ETHERNET_BYTES - IPV4_BYTES - UDP_BYTES ||
-        (at > 0 && bytes_load16(header - 2) != ETHERTYPE_OF_IPV4))
-        return false;
-    memcpy(&a, header, sizeof a);
-    memcpy(&b, header + 8, sizeof b);
-    memcpy(&c, header + 16, sizeof c);
-    length = bytes_load16(header + 2);
-    if (header[0] != 0x45 || bytes_load16(header + 6) & 0x3fff || length > left ||
-        length < IPV4_BYTES + UDP_BYTES || !words_sum_to_zero(a, b, c))
-        return false;
-    transport = usual_transport(header + IPV4_BYTES, length - IPV4_BYTES, header[9]);
-    if (transport == 0)
-        return false;
-    packet->end = (uint32_t)(at + length);
-    packet->network_at = (uint16_t)at;
-    packet->transport_at = (uint16_t)(at + IPV4_BYTES);
-    packet->payload_at = (uint16_t)(at + IPV4_BYTES + transport);
-    packet->fragment_at = 0;
-    packet->network = PACKET_NETWORK_IPV4;
-    packet->transport = transport == UDP_BYTES ? PACKET_TRANSPORT_UDP : PACKET_TRANSPORT_TCP;
-    packet->protocol = header[9];
-    packet->flaw = PACKET_SOUND;
-    packet->flags = at > 0 && packet->bytes[0] & 1 ? PACKET_GROUP_FRAME : 0;
-    packet->vlans = 0;
-    return true;
-}
-
 enum packet_flaw packet_parse(struct packet *packet)
 {
     enum packet_flaw flaw = parse(packet);
 
     packet->flaw = (uint8_t)flaw;
     return flaw;
-}
-
-void packets_parse(struct packet *const packets[], size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (i + PREFETCH < count)
-            __builtin_prefetch(packets[i + PREFETCH]->bytes);
-        if (!parse_usual(packets[i]))
-            packet_parse(packets[i]);
-    }
 }

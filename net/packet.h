@@ -308,6 +308,8 @@ struct packet_options packet_ipv4_options(const struct packet *packet);
 struct packet_options packet_tcp_options(const struct packet *packet);
 struct packet_options packet_nd_options(const struct packet *packet);
 bool packet_option_next(struct packet_options *options, struct packet_option *option);
+/* How the options of nearly every TCP segment begin, and with a timestamp end (RFC 7323, A). */
+#define PACKET_TCP_TIMESTAMP UINT32_C(0x0101080a)
 /* Whether a walk gets to the end. */
 bool packet_options_sound(struct packet_options options);
 /* Bytes of a message of neighbour discovery before its options (RFC 4861, 4); 0: `type` is none. */

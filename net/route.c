@@ -73,8 +73,8 @@ static inline void descend(const struct route_trie *trie, const uint8_t *const a
 }
 
 /* The leaf nearly always covers the address; of IPv4 that is one comparison. */
-static void lookup_ipv4(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
-                        uint32_t targets[GROUP])
+static inline void lookup_ipv4(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
+                               uint32_t targets[GROUP])
 {
     descend(trie, addresses, targets);
     for (size_t i = 0; i < GROUP; i++) {
@@ -87,43 +87,27 @@ static void lookup_ipv4(const struct route_trie *trie, const uint8_t *const addr
     }
 }
 
-static void lookup_ipv6(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
-                        uint32_t targets[GROUP])
+static inline void lookup_ipv6(const struct route_trie *trie, const uint8_t *const addresses[GROUP],
+                               uint32_t targets[GROUP])
 {
     descend(trie, addresses, targets);
     for (size_t i = 0; i < GROUP; i++)
         targets[i] = target_of(trie, cover(trie, targets[i], addresses[i], 16));
 }
 
-static void lookup_each(const struct route_table *table, const struct packet *const packets[],
-                        size_t count, uint32_t targets[])
+void route_lookup_all(const struct route_table *table, enum packet_network network,
+                      const uint8_t *const addresses[], size_t count, uint32_t targets[])
 {
-    for (size_t i = 0; i < count; i++)
-        targets[i] = route_lookup(table, (enum packet_network)packets[i]->network,
-                                  packet_destination(packets[i]));
-}
-
-void route_lookup_packets(const struct route_table *table, const struct packet *const packets[],
-                          size_t count, uint32_t targets[])
-{
+    bool is_ipv4 = network == PACKET_NETWORK_IPV4;
+    const struct route_trie *trie = is_ipv4 ? &table->ipv4 : &table->ipv6;
     size_t i = 0;
 
-    for (; i + GROUP <= count; i += GROUP) {
-        const uint8_t *addresses[GROUP];
-        size_t ipv4 = 0;
-
-        for (size_t j = 0; j < GROUP; j++) {
-            bool is_ipv4 = packets[i + j]->network == PACKET_NETWORK_IPV4;
-
-            addresses[j] = packet_network(packets[i + j]) + (is_ipv4 ? 16 : 24);
-            ipv4 += is_ipv4;
-        }
-        if (ipv4 == GROUP && table->ipv4.count > 0)
-            lookup_ipv4(&table->ipv4, addresses, targets + i);
-        else if (ipv4 == 0 && table->ipv6.count > 0)
-            lookup_ipv6(&table->ipv6, addresses, targets + i);
+    for (; trie->count > 0 && i + GROUP <= count; i += GROUP) {
+        if (is_ipv4)
+            lookup_ipv4(trie, addresses + i, targets + i);
         else
-            lookup_each(table, packets + i, GROUP, targets + i);
+            lookup_ipv6(trie, addresses + i, targets + i);
     }
-    lookup_each(table, packets + i, count - i, targets + i);
+    for (; i < count; i++)
+        targets[i] = route_lookup(table, network, addresses[i]);
 }

@@ -41,8 +41,8 @@ int route_remove(struct route_table *table, const struct route_prefix *prefix, s
  * ROUTE_NONE. */
 uint32_t route_lookup(const struct route_table *table, enum packet_network network,
                       const uint8_t *address);
-/* The same for the destination of each packet, all of which are IP. */
-void route_lookup_packets(const struct route_table *table, const struct packet *const packets[],
-                          size_t count, uint32_t targets[]);
+/* The same for each of the addresses, all of one family. */
+void route_lookup_all(const struct route_table *table, enum packet_network network,
+                      const uint8_t *const addresses[], size_t count, uint32_t targets[]);
 
 #endif

@@ -589,6 +589,64 @@ static void a_vector_is_parsed_as_its_packets_are(void **state)
     }
 }
 
+/* What most packets are, as far as packets_parse has a way of its own for them. */
+static struct fixture_headers usual_headers(uint64_t *random)
+{
+    struct fixture_headers headers = fixture_random_headers(random);
+
+    headers.network = PACKET_NETWORK_IPV4;
+    headers.transport = fixture_below(random, 3) ? PACKET_TRANSPORT_TCP : PACKET_TRANSPORT_UDP;
+    headers.ethernet.vlan_count = 0;
+    headers.ethernet.destination[0] &= 0xfe;
+    headers.ipv4.options_length = 0;
+    headers.payload_length = fixture_below(random, 20);
+    headers.tcp.options_length = fixture_below(random, 2) ? 12 : 0;
+    memcpy(headers.tcp.options, "\1\1\x08\x0a", 4);
+    return headers;
+}
+
+/* One byte or the end of it is another; the checksum of IP's header is right, mostly. */
+static void spoil(uint64_t *random, struct packet *packet)
+{
+    size_t at = packet->link == PACKET_LINK_ETHERNET ? 14 : 0;
+
+    if (fixture_below(random, 2) == 0)
+        packet->bytes[fixture_below(random, at + 40)] = (uint8_t)fixture_random(random);
+    if (fixture_below(random, 4) == 0)
+        packet->bytes[at + fixture_below(random, 4)] ^= (uint8_t)(1u << fixture_below(random, 8));
+    if (fixture_below(random, 4) > 0)
+        refresh_ipv4(packet->bytes + at);
+    if (fixture_below(random, 8) == 0)
+        packet->length = (uint32_t)fixture_below(random, packet->length + 1);
+}
+
+static void the_straight_way_finds_what_the_other_does(void **state)
+{
+    uint64_t random = 5;
+    int usual = 0;
+    (void)state;
+
+    for (int i = 0; i < 5 * RANDOM_PACKETS; i++) {
+        struct fixture_headers headers = usual_headers(&random);
+        uint8_t bytes[700] = {0};
+        int length = fixture_build(&headers, bytes, sizeof bytes);
+        struct packet alone, *packet = &alone;
+        struct packet straight;
+
+        alone = fixture_packet(headers.has_ethernet ? PACKET_LINK_ETHERNET : PACKET_LINK_IP, bytes,
+                               (size_t)length + fixture_below(&random, 3));
+        spoil(&random, packet);
+        memset(&packet->end, 0x55, sizeof *packet - offsetof(struct packet, end));
+        straight = *packet;
+        packet_parse(packet);
+        packet = &straight;
+        packets_parse(&packet, 1);
+        assert_memory_equal(&alone, &straight, sizeof alone);
+        usual += alone.flaw == PACKET_SOUND;
+    }
+    assert_in_range(usual, RANDOM_PACKETS, 5 * RANDOM_PACKETS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +667,7 @@ int main(void)
         cmocka_unit_test(what_is_built_is_read),
         cmocka_unit_test(a_part_of_a_packet_is_never_read_past),
         cmocka_unit_test(a_vector_is_parsed_as_its_packets_are),
+        cmocka_unit_test(the_straight_way_finds_what_the_other_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,9 +173,9 @@ static inline void sort_out(struct internet *internet, struct nic *from,
                             struct packet *const packets[], size_t count, struct vector *vector,
                             uint64_t now_ns)
 {
+    size_t good = 0, ipv4 = 0;
     uint64_t bytes = 0;
 
-    vector->count = vector->ipv4_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct packet *packet = packets[i];
         enum internet_cause cause = check(packet, from);
@@ -184,13 +184,15 @@ static inline void sort_out(struct internet *internet, struct nic *from,
         if (packet->flaw != PACKET_SOUND)
             from->counters.flaws[packet->flaw]++;
         if (cause == INTERNET_CAUSES) {
-            vector->packets[vector->count] = packet;
-            vector->destinations[vector->count++] = packet_destination(packet);
-            vector->ipv4_count += packet->network == PACKET_NETWORK_IPV4;
+            vector->packets[good] = packet;
+            vector->destinations[good++] = packet_destination(packet);
+            ipv4 += packet->network == PACKET_NETWORK_IPV4;
         } else {
             internet_refuse(internet, from, packet, cause, now_ns);
         }
     }
+    vector->count = good;
+    vector->ipv4_count = ipv4;
     from->counters.packets_in += count;
     from->counters.bytes_in += bytes;
 }

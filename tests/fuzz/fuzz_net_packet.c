@@ -29,6 +29,17 @@ static void check_offsets(const struct packet *packet)
         check(packet->transport == PACKET_TRANSPORT_NONE);
 }
 
+/* A vector of one finds what the packet alone does. */
+static void check_vector(const struct packet *packet)
+{
+    struct packet again = *packet;
+    struct packet *vector = &again;
+
+    memset(&again.end, 0x55, offsetof(struct packet, vlans) + 1 - offsetof(struct packet, end));
+    packets_parse(&vector, 1);
+    check(memcmp(&again, packet, sizeof again) == 0);
+}
+
 static size_t walk(struct packet_options options)
 {
     struct packet_option option;
@@ -167,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_ipv4_checksum_right(&packet);
     packet_parse(&packet);
     check_offsets(&packet);
+    check_vector(&packet);
     use_link(&packet);
     use_transport(&packet);
     if (packet_is_ip(&packet))

@@ -53,10 +53,11 @@ static void start(struct run *run)
 
     pool_init(&run->pool, PACKETS, ROOM);
     check(internet_new(&options, &run->internet, &error) == 0);
-    for (uint8_t i = 0; i < NICS; i++) {
-        struct route_prefix ipv4 = {PACKET_NETWORK_IPV4, {10, 0, i}, 24};
-        struct route_prefix ipv6 = {PACKET_NETWORK_IPV6, {0xfd, 0, 0, i}, 64};
-        uint8_t router4[] = {10, 0, i, 1}, router6[16] = {0xfd, 0, 0, i, [15] = 1};
+    for (int i = 0; i < NICS; i++) {
+        uint8_t n = (uint8_t)i;
+        struct route_prefix ipv4 = {PACKET_NETWORK_IPV4, {10, 0, n}, 24};
+        struct route_prefix ipv6 = {PACKET_NETWORK_IPV6, {0xfd, 0, 0, n}, 64};
+        uint8_t router4[] = {10, 0, n, 1}, router6[16] = {0xfd, 0, 0, n, [15] = 1};
         uint16_t nic;
 
         check(internet_add_nic(run->internet, i == 1 ? 576 : NET_MTU_ETHERNET, i == 2, &nic,
@@ -70,11 +71,11 @@ static void start(struct run *run)
 
 static void drain(struct run *run)
 {
-    for (uint16_t nic = 0; nic < NICS; nic++) {
+    for (int nic = 0; nic < NICS; nic++) {
         struct packet *packets[7];
         size_t count;
 
-        while ((count = internet_receive(run->internet, nic, packets, 7)) > 0) {
+        while ((count = internet_receive(run->internet, (uint16_t)nic, packets, 7)) > 0) {
             for (size_t i = 0; i < count; i++) {
                 check(packet_is_ip(packets[i]) && packets[i]->nic == nic);
                 packet_parse(packets[i]);

@@ -429,16 +429,17 @@ static void nothing_is_lost_without_a_cause(void **state)
         packet_parse(packet);
         fixture->now_ns += 1000000;
         fixture_send(fixture, (uint16_t)fixture_below(&random, FIXTURE_NICS), packet);
-        for (uint16_t nic = 0; nic < FIXTURE_NICS; nic++)
-            while (internet_receive(fixture->internet, nic, &packet, 1) > 0) {
+        for (int nic = 0; nic < FIXTURE_NICS; nic++)
+            while (internet_receive(fixture->internet, (uint16_t)nic, &packet, 1) > 0) {
                 assert_true(packet_is_ip(packet));
                 packet_parse(packet);
                 assert_true(packet_is_ip(packet));
                 pool_give(&fixture->pool, &packet, 1);
             }
     }
-    for (uint16_t nic = 0; nic < FIXTURE_NICS; nic++) {
-        const struct internet_counters *counters = internet_counters(fixture->internet, nic);
+    for (int nic = 0; nic < FIXTURE_NICS; nic++) {
+        const struct internet_counters *counters =
+            internet_counters(fixture->internet, (uint16_t)nic);
 
         in += counters->packets_in - sum_of_drops(counters);
         out += counters->packets_out;

@@ -151,7 +151,9 @@ static uint32_t list_lookup(const struct list *list, enum packet_network network
 static bool list_has(const struct list *list, const struct route_prefix *prefix)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (memcmp(&list->prefixes[i], prefix, sizeof *prefix) == 0)
+        if (list->prefixes[i].network == prefix->network &&
+            list->prefixes[i].length == prefix->length &&
+            memcmp(list->prefixes[i].address, prefix->address, sizeof prefix->address) == 0)
             return true;
     return false;
 }
@@ -171,7 +173,6 @@ static struct route_prefix random_prefix(uint64_t *random)
     struct route_prefix prefix;
     unsigned int bits;
 
-    memset(&prefix, 0, sizeof prefix);
     prefix.network = fixture_below(random, 2) ? PACKET_NETWORK_IPV4 : PACKET_NETWORK_IPV6;
     bits = prefix.network == PACKET_NETWORK_IPV4 ? 32 : 128;
     prefix.length = (uint8_t)fixture_below(random, bits + 1);

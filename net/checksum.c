@@ -132,6 +132,18 @@ void checksum_write(struct packet *packet)
     packet->checksum = PACKET_CHECKSUM_WHOLE;
 }
 
+/* What was parsed must stay true: the sum may replace the transport's, or lie behind IP's headers
+ * where there is no transport. */
+static bool may_be_finished(const struct packet *packet)
+{
+    if (packet->checksum_start > packet->length ||
+        (size_t)packet->checksum_at + sizeof(uint16_t) > packet->length)
+        return false;
+    if (packet->transport == PACKET_TRANSPORT_NONE)
+        return packet->checksum_at >= packet->transport_at;
+    return packet->checksum_at == packet->transport_at + checksum_offset(packet);
+}
+
 void checksum_finish(struct packet *packet)
 {
     uint16_t word;
@@ -139,8 +151,7 @@ void checksum_finish(struct packet *packet)
     if (packet->checksum != PACKET_CHECKSUM_PARTIAL)
         return;
     packet->checksum = PACKET_CHECKSUM_WHOLE;
-    if (packet->checksum_start > packet->length ||
-        (size_t)packet->checksum_at + sizeof word > packet->length)
+    if (!may_be_finished(packet))
         return;
     word = checksum_fold(checksum_add(0, packet->bytes + packet->checksum_start,
                                       packet->length - packet->checksum_start));

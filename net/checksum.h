@@ -35,7 +35,8 @@ bool checksum_right(const struct packet *packet);
  * The packet's `checksum` becomes WHOLE. */
 void checksum_write(struct packet *packet);
 /* Makes a PARTIAL checksum whole; other packets are left alone. A packet whose checksum_start or
- * checksum_at is outside it loses the mark and keeps its bytes. */
+ * checksum_at is outside it, or not where its transport has the sum, loses the mark and keeps its
+ * bytes. */
 void checksum_finish(struct packet *packet);
 
 #endif

@@ -107,9 +107,9 @@ int internet_add_route(struct internet *internet, uint16_t nic, const struct rou
 int internet_remove_route(struct internet *internet, const struct route_prefix *prefix,
                           struct error *error);
 
-/* Takes over packets that came from the NIC, parsed, at the time `now_ns`, which counts for the
- * rate of ICMP errors. All are the internet's from then on: delivered ones are in a queue, the
- * others went to the pool. */
+/* Takes over packets that came from the NIC, which was added, parsed, at the time `now_ns`, which
+ * counts for the rate of ICMP errors. All are the internet's from then on: delivered ones are in a
+ * queue, the others went to the pool. */
 void internet_send(struct internet *internet, uint16_t nic, struct packet *const packets[],
                    size_t count, uint64_t now_ns);
 /* Hands over up to `max` packets for the hosts behind the NIC, in the order in which they came.

@@ -10,10 +10,12 @@
 #include "net/headers.h"
 #include "net/icmp_error.h"
 #include "net/internet.h"
+#include "net/offload.h"
 #include "net/packet.h"
 #include "net/packet_flow.h"
 #include "net/pool.h"
 #include "net/route.h"
 #include "net/scope.h"
+#include "net/segment.h"
 
 #endif

@@ -123,6 +123,8 @@ struct packet {
     uint8_t flaw;          /* enum packet_flaw */
     uint8_t flags;         /* enum packet_flags */
     uint8_t vlans;         /* tags between the Ethernet header and `network` */
+    /* -- What net/offload.h reads -------------------------------------------------------------- */
+    uint16_t segment_bytes; /* of a TCP packet that stands for many: the payload of each; else 0 */
 };
 
 _Static_assert(sizeof(struct packet) == 64, "a packet is one cache line");

@@ -50,6 +50,7 @@ size_t pool_take(struct pool *pool, struct packet *packets[], size_t count)
         packet->bytes = pool->bytes + index_of(pool, packet) * pool->stride + POOL_HEADROOM;
         packet->length = 0;
         packet->checksum = PACKET_CHECKSUM_WHOLE;
+        packet->segment_bytes = 0;
         packets[i] = packet;
     }
     return count;

@@ -1,10 +1,12 @@
-/* Any bytes as a packet (the first byte says on which link, with which offload, and whether the
- * checksum of IPv4's header is made right, which mutations nearly never leave it): all that a view
- * says lies within it, every accessor and walk can be used where its condition holds, and what is
- * read can be built again and reads the same. */
+/* Any bytes as a packet (the first byte says on which link, whether virtio's header is first, and
+ * whether the checksum of IPv4's header is made right, which mutations nearly never leave it): all
+ * that a view says lies within it, every accessor and walk can be used where its condition holds,
+ * and what is read can be built again and reads the same. */
 #include "net/build.h"
 #include "net/checksum.h"
+#include "net/offload.h"
 #include "net/packet_flow.h"
+#include "net/segment.h"
 
 #include <stdlib.h>
 
@@ -164,32 +166,60 @@ static void make_ipv4_checksum_right(const struct packet *packet)
     memcpy(header + 10, &sum, sizeof sum);
 }
 
+/* What a kernel says of it is refused, or can be done. */
+static void use_offload(struct packet *packet, const uint8_t *header)
+{
+    uint8_t again[OFFLOAD_BYTES];
+    struct packet *segments[SEGMENTS_MAX];
+    struct pool pool;
+    int count;
+
+    if (offload_read(packet, header) < 0)
+        return;
+    offload_write(packet, again);
+    if (packet->segment_bytes && packet->transport == PACKET_TRANSPORT_TCP &&
+        !(packet->flags & PACKET_FRAGMENT)) {
+        pool_init(&pool, 8, 512);
+        count = segment_tcp(&pool, packet, segments);
+        for (int i = 0; i < count; i++) {
+            check(segments[i]->transport == PACKET_TRANSPORT_TCP);
+            checksum_finish(segments[i]);
+            check(checksum_right(segments[i]));
+        }
+        pool_free(&pool);
+    }
+    checksum_finish(packet);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct packet packet = {0};
-    uint8_t *bytes;
+    uint8_t header[OFFLOAD_BYTES] = {0};
+    uint8_t flags, *bytes;
 
     if (size < 1)
         return 0;
-    bytes = malloc(size);
-    memcpy(bytes, data + 1, size - 1);
-    packet = (struct packet){
-        .bytes = bytes, .length = (uint32_t)(size - 1), .link = data[0] & PACKET_LINK_IP};
-    if (data[0] & 4)
+    flags = *data++;
+    size--;
+    if (flags & 2 && size >= sizeof header) {
+        memcpy(header, data, sizeof header);
+        data += sizeof header;
+        size -= sizeof header;
+    }
+    bytes = malloc(size ? size : 1);
+    memcpy(bytes, data, size);
+    packet =
+        (struct packet){.bytes = bytes, .length = (uint32_t)size, .link = flags & PACKET_LINK_IP};
+    if (flags & 4)
         make_ipv4_checksum_right(&packet);
     packet_parse(&packet);
     check_offsets(&packet);
     check_vector(&packet);
     use_link(&packet);
     use_transport(&packet);
+    use_offload(&packet, header);
     if (packet_is_ip(&packet))
         use_ip(&packet);
-    if (data[0] & 2 && packet.length >= 4) {
-        packet.checksum = PACKET_CHECKSUM_PARTIAL;
-        packet.checksum_start = bytes_load16(bytes);
-        packet.checksum_at = bytes_load16(bytes + 2);
-        checksum_finish(&packet);
-    }
     free(bytes);
     return 0;
 }

@@ -204,7 +204,7 @@ static void a_partial_checksum_is_finished(void **state)
     assert_memory_equal(bytes, whole, packet.length);
 }
 
-static void a_partial_checksum_outside_the_packet_is_left_alone(void **state)
+static void a_partial_checksum_in_a_wrong_place_is_left_alone(void **state)
 {
     uint8_t bytes[128], before[128];
     struct packet packet = udp_packet(bytes, sizeof bytes, true);
@@ -218,6 +218,11 @@ static void a_partial_checksum_outside_the_packet_is_left_alone(void **state)
     packet.checksum = PACKET_CHECKSUM_PARTIAL;
     packet.checksum_start = (uint16_t)(packet.length + 1);
     packet.checksum_at = 46;
+    checksum_finish(&packet);
+    /* In the packet, but over UDP's length, which was checked. */
+    packet.checksum = PACKET_CHECKSUM_PARTIAL;
+    packet.checksum_start = 40;
+    packet.checksum_at = 44;
     checksum_finish(&packet);
     assert_int_equal(packet.checksum, PACKET_CHECKSUM_WHOLE);
     assert_memory_equal(bytes, before, sizeof bytes);
@@ -304,7 +309,7 @@ int main(void)
         cmocka_unit_test(udp_without_a_checksum_is_right_over_ipv4_only),
         cmocka_unit_test(udp_never_gets_a_checksum_of_zero),
         cmocka_unit_test(a_partial_checksum_is_finished),
-        cmocka_unit_test(a_partial_checksum_outside_the_packet_is_left_alone),
+        cmocka_unit_test(a_partial_checksum_in_a_wrong_place_is_left_alone),
         cmocka_unit_test(what_does_not_fit_is_refused_and_nothing_is_written_behind),
         cmocka_unit_test(headers_that_do_not_fit_into_each_other_are_refused),
         cmocka_unit_test(no_more_than_ip_can_say_is_built),

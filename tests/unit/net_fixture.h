@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "net/build.h"
+#include "net/checksum.h"
 
 /* splitmix64 (Steele, Lea and Flood, 2014). */
 static inline uint64_t fixture_random(uint64_t *state)
@@ -181,6 +182,16 @@ static inline int fixture_build(const struct fixture_headers *headers, void *buf
     }
     build_bytes(&build, headers->payload, headers->payload_length);
     return build_finish(&build);
+}
+
+/* Makes the checksum of an IPv4 header that was changed right again. */
+static inline void fixture_refresh_ipv4(uint8_t *header)
+{
+    uint16_t sum = 0;
+
+    memcpy(header + 10, &sum, sizeof sum);
+    sum = checksum_fold(checksum_add(0, header, (size_t)(header[0] & 15) * 4));
+    memcpy(header + 10, &sum, sizeof sum);
 }
 
 /* A view of `count` bytes that were not parsed yet. */

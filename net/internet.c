@@ -55,13 +55,17 @@ static inline enum internet_cause check(const struct packet *packet, const struc
     return scope_is_global(packet) ? INTERNET_CAUSES : cause_of_scope(packet);
 }
 
-/* RFC 1141, for the one word that changes. */
+/* RFC 1141, for the one word that changes: the sum is one's complement, so in any byte order. */
 static inline void count_hop_ipv4(uint8_t *header)
 {
-    uint32_t sum = (uint32_t)bytes_load16(header + 10) + 0x0100;
+    uint16_t word;
+    uint32_t sum;
 
     header[8]--;
-    bytes_store16(header + 10, (uint16_t)(sum + (sum >= 0xffff)));
+    memcpy(&word, header + 10, sizeof word);
+    sum = (uint32_t)word + htobe16(0x0100);
+    word = (uint16_t)(sum + (sum >= UINT16_MAX));
+    memcpy(header + 10, &word, sizeof word);
 }
 
 void internet_count_hop(struct packet *packet)

@@ -147,11 +147,14 @@ static inline size_t forward_run(struct internet *internet, const struct nic *fr
 static void forward_rare(struct internet *internet, struct nic *from, struct packet *packet,
                          uint32_t target, uint64_t now_ns)
 {
-    const struct nic *to = &internet->nics[target & TARGET_NIC];
+    const struct nic *to;
 
-    if (target == ROUTE_NONE)
+    if (target == ROUTE_NONE) {
         internet_refuse(internet, from, packet, INTERNET_NO_ROUTE, now_ns);
-    else if (target & TARGET_ROUTER)
+        return;
+    }
+    to = &internet->nics[target & TARGET_NIC];
+    if (target & TARGET_ROUTER)
         internet_answer(internet, from, packet);
     else if (to == from && !from->hairpin)
         internet_refuse(internet, from, packet, INTERNET_SAME_NIC, now_ns);

@@ -68,35 +68,42 @@ static void the_sender_is_told_what_and_why(void **state)
     assert_int_equal(internet_counters(fixture->internet, 0)->errors, array_size(complaints));
 }
 
-/* Sends what `build` adds behind IP's header to where there is no route. */
-static void send_nowhere(struct internet_fixture *fixture, const struct fixture_udp *udp,
-                         uint8_t type, bool is_later_fragment)
+static void send_icmp(struct internet_fixture *fixture, const struct fixture_udp *udp, uint8_t type)
 {
     struct build build;
     struct packet *packet = fixture_begin(fixture, &build, udp);
 
-    if (is_later_fragment) {
-        packet->bytes[7] = 1;
-        build.fragment = true;
-    }
     build_icmp(&build, &(struct icmp_header){.type = type});
     build_bytes(&build, &(uint8_t[64]){0}, 64);
     fixture_send(fixture, 0, fixture_finish(packet, &build));
 }
 
+/* A fragment of a datagram, `offset` times 8 bytes from its beginning. */
+static void send_fragment(struct internet_fixture *fixture, const struct fixture_udp *udp,
+                          uint8_t offset)
+{
+    struct packet *packet = fixture_make(fixture, udp);
+
+    packet->bytes[6] = 0x20;
+    packet->bytes[7] = offset;
+    fixture_refresh_ipv4(packet->bytes);
+    assert_int_equal(packet_parse(packet), PACKET_SOUND);
+    fixture_send(fixture, 0, packet);
+}
+
 static void nobody_is_told_about_errors_or_pieces_or_groups(void **state)
 {
-    static const struct fixture_udp ipv4 = {FROM_TO("10.0.0.2", "10.9.0.1")};
+    static const struct fixture_udp ipv4 = {FROM_TO("10.0.0.2", "10.9.0.1"), .payload = 8};
     static const struct fixture_udp ipv6 = {FROM_TO("fd00:0::2", "fd00:9::1")};
     static const uint8_t types4[] = {3, 4, 5, 11, 12}, types6[] = {1, 2, 3, 4, 100, 127};
     struct internet_fixture *fixture = *state;
     uint64_t sent = 0;
 
     for (size_t i = 0; i < array_size(types4); i++, sent++)
-        send_nowhere(fixture, &ipv4, types4[i], false);
+        send_icmp(fixture, &ipv4, types4[i]);
     for (size_t i = 0; i < array_size(types6); i++, sent++)
-        send_nowhere(fixture, &ipv6, types6[i], false);
-    send_nowhere(fixture, &ipv4, ICMP_TYPE_ECHO, true);
+        send_icmp(fixture, &ipv6, types6[i]);
+    send_fragment(fixture, &ipv4, 1);
     assert_int_equal(fixture_dropped(fixture, 0, INTERNET_NO_ROUTE), sent + 1);
     fixture_send_udp(fixture, 0,
                      &(struct fixture_udp){FROM_TO("10.0.0.2", "10.9.0.1"), .has_frame = true,
@@ -106,8 +113,10 @@ static void nobody_is_told_about_errors_or_pieces_or_groups(void **state)
     fixture_send_udp(fixture, 0, &(struct fixture_udp){FROM_TO("224.0.0.9", "10.0.1.2")});
     assert_int_equal(internet_in_flight(fixture->internet), 0);
     assert_int_equal(internet_counters(fixture->internet, 0)->errors, 0);
-    /* But about an echo request, and it comes. */
-    send_nowhere(fixture, &ipv4, ICMP_TYPE_ECHO, false);
+    /* But about an echo request, and about the first fragment. */
+    send_icmp(fixture, &ipv4, ICMP_TYPE_ECHO);
+    assert_non_null(fixture_take(fixture, 0));
+    send_fragment(fixture, &ipv4, 0);
     assert_non_null(fixture_take(fixture, 0));
 }
 
@@ -190,6 +199,20 @@ static void a_router_without_an_address_uses_the_dummy(void **state)
     assert_int_equal(internet_counters(fixture->internet, 0)->errors_lost, 1);
 }
 
+/* Takes the checksum away again, as a kernel leaves it to the device. */
+static void make_partial(struct packet *packet, size_t at)
+{
+    size_t length = packet->end - packet->transport_at;
+    uint16_t pseudo = 0;
+
+    if (packet->transport != PACKET_TRANSPORT_ICMP)
+        pseudo = (uint16_t)~checksum_fold(checksum_pseudo(packet, packet->protocol, length));
+    memcpy(packet->bytes + packet->transport_at + at, &pseudo, sizeof pseudo);
+    packet->checksum = PACKET_CHECKSUM_PARTIAL;
+    packet->checksum_start = packet->transport_at;
+    packet->checksum_at = (uint16_t)(packet->transport_at + at);
+}
+
 /* -- Fragments --------------------------------------------------------------------------------- */
 
 /* Puts the payload of what waits for the NIC together; returns how many packets that were. */
@@ -236,6 +259,8 @@ static void what_may_be_cut_is_cut_and_fits_together(void **state)
         size_t end;
 
         memcpy(whole, packet_transport(packet), length);
+        if (cut % 3 == 0)
+            make_partial(packet, 6);
         fixture_send(fixture, 0, packet);
         assert_int_equal(collect(fixture, 2, datagram, &end), (length + 1255) / 1256);
         assert_int_equal(end, length);
@@ -368,6 +393,23 @@ static void the_router_answers_pings(void **state)
     assert_int_equal(internet_counters(fixture->internet, 0)->echoes, array_size(pings));
 }
 
+static void an_answer_to_an_unfinished_ping_is_as_unfinished(void **state)
+{
+    struct internet_fixture *fixture = *state;
+
+    for (int i = 0; i < 2; i++) {
+        struct packet *packet =
+            make_ping(fixture, i ? "fd00:0::2" : "10.0.0.2", i ? "fd00:0::1" : "10.0.0.1", 9);
+
+        make_partial(packet, 2);
+        fixture_send(fixture, 0, packet);
+        packet = fixture_take(fixture, 0);
+        assert_int_equal(packet->checksum, PACKET_CHECKSUM_PARTIAL);
+        checksum_finish(packet);
+        assert_true(checksum_right(packet));
+    }
+}
+
 static void the_router_answers_nothing_else(void **state)
 {
     struct internet_fixture *fixture = *state;
@@ -400,6 +442,7 @@ int main(void)
         WITH_NETWORKS(fragments_carry_the_options_that_say_so),
         WITH_NETWORKS(a_datagram_is_cut_wholly_or_not_at_all),
         WITH_NETWORKS(the_router_answers_pings),
+        WITH_NETWORKS(an_answer_to_an_unfinished_ping_is_as_unfinished),
         WITH_NETWORKS(the_router_answers_nothing_else),
     };
 

@@ -71,6 +71,31 @@ static void both_directions_are_one_flow_when_normalised(void **state)
     }
 }
 
+/* What later fragments do not have is no part of the flow. */
+static void fragments_of_a_datagram_are_one_flow(void **state)
+{
+    struct fixture_headers headers = {.network = PACKET_NETWORK_IPV4,
+                                      .transport = PACKET_TRANSPORT_TCP,
+                                      .ipv4 = {.source = {10}, .more_fragments = true},
+                                      .tcp = {.source_port = 1, .destination_port = 2},
+                                      .payload_length = 12};
+    struct packet_flow first, later, whole;
+    (void)state;
+
+    first = flow_of(&headers);
+    headers.transport = PACKET_TRANSPORT_NONE;
+    headers.ipv4.protocol = IPPROTO_TCP;
+    headers.ipv4.fragment_offset = 32;
+    headers.ipv4.more_fragments = false;
+    later = flow_of(&headers);
+    assert_true(packet_flow_equal(&first, &later));
+    headers.transport = PACKET_TRANSPORT_TCP;
+    headers.ipv4.fragment_offset = 0;
+    whole = flow_of(&headers);
+    assert_int_equal(whole.destination_port, 2);
+    assert_false(packet_flow_equal(&first, &whole));
+}
+
 /* 65536 flows that differ in a port alone, into as many places: how many places stay empty is e^-1
  * of them where the hash is a good one. */
 static void hashes_of_similar_flows_spread(void **state)
@@ -324,15 +349,44 @@ static void the_straight_way_finds_what_the_other_does(void **state)
     assert_in_range(usual, RANDOM_PACKETS, 5 * RANDOM_PACKETS);
 }
 
+/* Words whose sums are all ones but for the last, or carry at once: every checksum is right or
+ * wrong for both ways. */
+static void sums_that_carry_to_the_end_are_the_same(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fixture_headers headers = {.network = PACKET_NETWORK_IPV4,
+                                          .transport = PACKET_TRANSPORT_UDP,
+                                          .ipv4 = {.source = {255, 255, i ? 255 : 191, 255},
+                                                   .destination = {255, 255, 255, 255},
+                                                   .hops = 1,
+                                                   .unfragmentable = true}};
+        uint8_t bytes[64];
+        int length = fixture_build(&headers, bytes, sizeof bytes);
+
+        for (uint32_t sum = 0; sum <= UINT16_MAX; sum++) {
+            struct packet alone = fixture_packet(PACKET_LINK_IP, bytes, (size_t)length);
+            struct packet straight = alone, *vector = &straight;
+
+            bytes_store16(bytes + 10, (uint16_t)sum);
+            packet_parse(&alone);
+            packets_parse(&vector, 1);
+            assert_int_equal(alone.flaw, straight.flaw);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_directions_are_one_flow_when_normalised),
+        cmocka_unit_test(fragments_of_a_datagram_are_one_flow),
         cmocka_unit_test(hashes_of_similar_flows_spread),
         cmocka_unit_test(what_is_built_is_read),
         cmocka_unit_test(a_part_of_a_packet_is_never_read_past),
         cmocka_unit_test(a_vector_is_parsed_as_its_packets_are),
         cmocka_unit_test(the_straight_way_finds_what_the_other_does),
+        cmocka_unit_test(sums_that_carry_to_the_end_are_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

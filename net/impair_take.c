@@ -1,0 +1,267 @@
+/* How a packet is judged when it is taken, and put on its way. */
+#include "net/impair_change.h"
+#include "net/impair_state.h"
+
+#include <netinet/tcp.h>
+
+/* What chance and the rules have said of a packet before it is admitted. */
+struct judgement {
+    uint64_t number;
+    uint64_t delay_ns; /* of the packet itself */
+    bool lost, duplicated, reordered, corrupted;
+    struct rules_order order;
+};
+
+static bool judge_reorder(struct impair *impair, uint64_t n)
+{
+    if (!impair->reorder.share) {
+        impair->since_reorder = 0;
+        return false;
+    }
+    if (!chance_next(&impair->reorder, n) || impair->since_reorder + 1 < impair->gap) {
+        impair->since_reorder++;
+        return false;
+    }
+    impair->since_reorder = 0;
+    return true;
+}
+
+/* Every model makes its step, whatever the others say. */
+static void judge(struct impair *impair, struct judgement *judgement)
+{
+    uint64_t n = impair->next++;
+
+    judgement->number = n;
+    judgement->lost = loss_next(&impair->loss, n);
+    judgement->duplicated = chance_next(&impair->duplicate, n);
+    judgement->reordered = judge_reorder(impair, n);
+    judgement->corrupted = chance_next(&impair->corrupt, n);
+    judgement->delay_ns = spread_next(&impair->delay, n);
+    judgement->order = (struct rules_order){0};
+}
+
+static bool is_too_long(const struct impair *impair, const struct packet *packet)
+{
+    size_t start, end;
+
+    return impair->mtu && impair_part_of(packet, IMPAIR_PART_NETWORK, &start, &end) &&
+           end - start > impair->mtu;
+}
+
+/* What ends the packet here, or IMPAIR_DROPS. */
+static enum impair_cause refuse(struct impair *impair, struct judgement *judgement,
+                                struct packet *packet)
+{
+    if (impair->down)
+        return IMPAIR_DOWN;
+    if (impair->blackhole)
+        return IMPAIR_BLACKHOLE;
+    if (is_too_long(impair, packet))
+        return IMPAIR_MTU;
+    if (impair->rules.count) {
+        rules_apply(&impair->rules, judgement->number, packet, &judgement->order);
+        if (judgement->order.ending)
+            return judgement->order.ending->action == IMPAIR_ACT_RESET ? IMPAIR_RESET : IMPAIR_RULE;
+    }
+    return judgement->lost ? IMPAIR_LOSS : IMPAIR_DROPS;
+}
+
+/* Whether the packet that comes at in_ns finds room in the queue. */
+static bool queue_has_room(const struct impair *impair, const struct flying *flying)
+{
+    const struct impair_queue *limits = &impair->limits;
+    uint64_t in_ns = flying->verdict.in_ns;
+    uint64_t start_ns = rate_start_ns(&impair->rate, in_ns);
+
+    if (!impair->queue.count && start_ns == in_ns)
+        return true; /* it does not wait */
+    if (limits->limit_packets && impair->queue.count >= limits->limit_packets)
+        return false;
+    if (limits->limit_bytes && impair->queue_bytes + flying->verdict.length > limits->limit_bytes)
+        return false;
+    return !limits->limit_ns ||
+           start_ns - in_ns + rate_time_ns(&impair->rate, impair->queue_cost) <= limits->limit_ns;
+}
+
+static void enqueue(struct impair *impair, uint32_t index)
+{
+    struct flying *flying = flight_at(&impair->flight, index);
+
+    flying->cost = rate_cost(&impair->rate.set, flying->packet->length);
+    if (!queue_has_room(impair, flying)) {
+        impair_lose_flying(impair, index, IMPAIR_QUEUE, flying->verdict.in_ns);
+        return;
+    }
+    impair->queue_bytes += flying->verdict.length;
+    impair->queue_cost += flying->cost;
+    if (flying->verdict.length > impair->longest_bytes)
+        impair->longest_bytes = flying->verdict.length;
+    flight_append(&impair->flight, &impair->queue, index);
+}
+
+/* FLIGHT_NONE, and the packet lost, where there is no room. */
+static uint32_t board(struct impair *impair, struct impair_verdict *verdict, struct packet *packet)
+{
+    uint32_t index = flight_shift(&impair->flight, &impair->flight.free);
+    struct flying *flying;
+
+    if (index == FLIGHT_NONE) {
+        impair_lose(impair, verdict, packet, IMPAIR_FULL, verdict->in_ns);
+        return FLIGHT_NONE;
+    }
+    flying = flight_at(&impair->flight, index);
+    flying->packet = packet;
+    flying->verdict = *verdict;
+    flying->delay_ns = 0;
+    return index;
+}
+
+static void send_off(struct impair *impair, uint32_t index, uint64_t delay_ns)
+{
+    struct flying *flying = flight_at(&impair->flight, index);
+
+    flying->delay_ns = delay_ns;
+    if (impair->rate.set.bps || impair->queue.count)
+        enqueue(impair, index);
+    else
+        impair_launch(impair, index, flying->verdict.in_ns);
+}
+
+/* The packet or one of its copies, on its way with its own delay and its own errors. */
+static void admit(struct impair *impair, const struct judgement *judgement,
+                  struct impair_verdict verdict, struct packet *packet)
+{
+    uint64_t index = judgement->number * (IMPAIR_COPIES_MAX + 1) + verdict.copy;
+    uint64_t delay_ns = judgement->delay_ns;
+    bool corrupted = judgement->corrupted;
+    uint32_t place;
+
+    if (verdict.copy) {
+        delay_ns = spread_time(&impair->delay.set, random_at(impair->delay_copy_key, index));
+        corrupted =
+            random_chance(random_at(impair->corrupt_copy_key, index), impair->corrupt.share);
+    }
+    if (judgement->reordered) {
+        delay_ns = 0;
+        verdict.why |= IMPAIR_WHY(IMPAIR_REORDERED);
+    }
+    if (corrupted && change_corrupt(packet, &impair->corrupt_how, impair->corrupt_bit_key, index))
+        verdict.why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
+    place = board(impair, &verdict, packet);
+    if (place == FLIGHT_NONE)
+        return;
+    send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
+}
+
+/* Copies first, so that no error of one is in another. */
+static void admit_all(struct impair *impair, const struct judgement *judgement,
+                      struct impair_verdict verdict, struct packet *packet)
+{
+    uint32_t wanted = judgement->order.copies + judgement->duplicated;
+    struct packet *copies[IMPAIR_COPIES_MAX];
+    uint32_t count = 0;
+
+    if (wanted > IMPAIR_COPIES_MAX)
+        wanted = IMPAIR_COPIES_MAX;
+    while (count < wanted && (copies[count] = pool_copy(impair->pool, packet)))
+        count++;
+    if (count < wanted)
+        verdict.why |= IMPAIR_WHY(IMPAIR_UNMADE);
+    admit(impair, judgement, verdict, packet);
+    verdict.why &= ~IMPAIR_WHY(IMPAIR_UNMADE);
+    verdict.why |= IMPAIR_WHY(IMPAIR_COPY);
+    for (uint32_t i = 0; i < count; i++) {
+        verdict.copy++;
+        admit(impair, judgement, verdict, copies[i]);
+    }
+}
+
+/* A reset in place of the packet; false where it could not be made. */
+static bool forge(struct impair *impair, const struct judgement *judgement,
+                  struct impair_verdict verdict, const struct packet *packet, bool back)
+{
+    struct packet *made;
+    uint32_t index;
+
+    if (!pool_take(impair->pool, &made, 1))
+        return false;
+    if (!change_reset(packet, back, made, impair->pool->room)) {
+        pool_give(impair->pool, &made, 1);
+        return false;
+    }
+    verdict.why = IMPAIR_WHY(IMPAIR_FORGED);
+    verdict.copy = back ? 2 : 1;
+    verdict.back = back;
+    verdict.length = made->length;
+    index = board(impair, &verdict, made);
+    if (index == FLIGHT_NONE)
+        return true;
+    if (back) {
+        made->due_ns = verdict.in_ns;
+        flight_append(&impair->flight, &impair->back, index);
+    } else {
+        send_off(impair, index, judgement->delay_ns);
+    }
+    return true;
+}
+
+static void forge_all(struct impair *impair, const struct judgement *judgement,
+                      struct impair_verdict *verdict, const struct packet *packet)
+{
+    enum impair_reset to = judgement->order.ending->reset;
+    bool made = true;
+
+    if (packet_tcp_flags(packet) & TH_RST)
+        return; /* nothing answers a reset */
+    if (to != IMPAIR_RESET_SENDER)
+        made = forge(impair, judgement, *verdict, packet, false);
+    if (to != IMPAIR_RESET_RECEIVER)
+        made = forge(impair, judgement, *verdict, packet, true) && made;
+    if (!made)
+        verdict->why |= IMPAIR_WHY(IMPAIR_UNMADE);
+}
+
+static uint64_t arrival_ns(struct impair *impair, const struct packet *packet)
+{
+    uint64_t in_ns = packet->time_ns ? packet->time_ns : impair->now_ns;
+
+    if (in_ns > impair->now_ns)
+        in_ns = impair->now_ns;
+    if (in_ns < impair->in_ns)
+        in_ns = impair->in_ns;
+    impair->in_ns = in_ns;
+    return in_ns;
+}
+
+static void take_one(struct impair *impair, struct packet *packet)
+{
+    struct impair_verdict verdict = {.in_ns = arrival_ns(impair, packet), .length = packet->length};
+    struct judgement judgement;
+    enum impair_cause cause;
+
+    impair->counters.packets_in++;
+    impair->counters.bytes_in += packet->length;
+    if (impair->queue.count)
+        impair_serve(impair, verdict.in_ns);
+    judge(impair, &judgement);
+    cause = refuse(impair, &judgement, packet);
+    verdict.number = judgement.number;
+    verdict.rule = judgement.order.last;
+    verdict.why = (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
+                  (judgement.order.delay_ns ? IMPAIR_WHY(IMPAIR_HELD) : 0);
+    if (cause == IMPAIR_DROPS) {
+        admit_all(impair, &judgement, verdict, packet);
+        return;
+    }
+    if (cause == IMPAIR_RESET)
+        forge_all(impair, &judgement, &verdict, packet);
+    impair_lose(impair, &verdict, packet, cause, verdict.in_ns);
+}
+
+void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const packets[],
+                 size_t count)
+{
+    impair_see_time(impair, now_ns);
+    for (size_t i = 0; i < count; i++)
+        take_one(impair, packets[i]);
+}

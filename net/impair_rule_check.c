@@ -103,7 +103,8 @@ static const char *pattern_mistake(const struct impair_pattern *pattern, uint32_
     return NULL;
 }
 
-static const char *action_mistake(const struct impair_rule *rule, const char **expected)
+static const char *action_mistake(const struct impair_rule *rule, uint32_t mtu,
+                                  const char **expected)
 {
     *expected = "an action that there is";
     if ((unsigned)rule->action >= IMPAIR_ACTIONS)
@@ -122,7 +123,7 @@ static const char *action_mistake(const struct impair_rule *rule, const char **e
     *expected = rule->mangle.anywhere ? "one offset" : "the bytes to set";
     if (rule->mangle.anywhere || !rule->mangle.length)
         return "mangle";
-    *expected = pattern_mistake(&rule->mangle, PACKET_IP_MAX);
+    *expected = pattern_mistake(&rule->mangle, mtu);
     return *expected ? "mangle" : NULL;
 }
 
@@ -133,7 +134,7 @@ const char *impair_rule_mistake(const struct impair_rule *rule, uint32_t mtu, co
     if (!field)
         field = transport_mistake(rule, expected);
     if (!field)
-        field = action_mistake(rule, expected);
+        field = action_mistake(rule, mtu, expected);
     if (field)
         return field;
     *expected = "a range from a smaller size to a larger, which packets of the MTU can have";

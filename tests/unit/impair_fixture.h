@@ -54,7 +54,7 @@ static inline void fixture_note(void *context, const struct impair_verdict *verd
 static inline void fixture_init_with(struct fixture *fixture, struct impair_options options)
 {
     *fixture = (struct fixture){.now_ns = FIXTURE_START};
-    pool_init(&fixture->pool, FIXTURE_FLIGHT + 64, 2048);
+    pool_init(&fixture->pool, options.flight + 64, 2048);
     options.pool = &fixture->pool;
     options.note = fixture_note;
     options.context = fixture;

@@ -6,6 +6,7 @@
 #ifndef DUET_RESULTS_H
 #define DUET_RESULTS_H
 
+#include "results/capture.h"
 #include "results/hexdump.h"
 #include "results/model.h"
 #include "results/scanner.h"

@@ -128,7 +128,8 @@ $(conformance): $(BUILD)/tests/conformance/guest_image.o $(LIBRARY)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 .PHONY: unit-tests fuzz-targets conformance
-unit-tests: $(unit_tests)
+# What an integration test runs comes along.
+unit-tests: $(unit_tests) $(BUILD)/tests/write_capture
 fuzz-targets: $(fuzz_targets)
 conformance: $(conformance)
 

@@ -133,7 +133,7 @@ static void give_slot(struct slot *slot, struct packet *packet)
         next_slot(slot, slot->opens_ns);
 }
 
-/* Where slots were given up, what comes does not overtake those that still wait for theirs. */
+/* Where slots were changed or given up, nobody overtakes those that still wait for theirs. */
 static void pass_behind(const struct impair *impair, struct packet *packet)
 {
     const struct flying *last = flight_at(&impair->flight, impair->gate.tail);
@@ -151,7 +151,7 @@ void impair_open(struct impair *impair, uint64_t until_ns)
 
         if (impair->slot.active)
             give_slot(&impair->slot, packet);
-        else
+        if (impair->gate.count)
             pass_behind(impair, packet);
         flight_append(&impair->flight, &impair->gate, index);
     }

@@ -9,13 +9,17 @@
 #include "net/fragment.h"
 #include "net/headers.h"
 #include "net/icmp_error.h"
+#include "net/impair.h"
 #include "net/internet.h"
 #include "net/offload.h"
 #include "net/packet.h"
 #include "net/packet_flow.h"
+#include "net/pcapng.h"
 #include "net/pool.h"
 #include "net/route.h"
 #include "net/scope.h"
 #include "net/segment.h"
+#include "net/verdict_log.h"
+#include "net/verdict_text.h"
 
 #endif

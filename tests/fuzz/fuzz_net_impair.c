@@ -148,9 +148,10 @@ static void run(struct impair *impair, struct input *input, struct pool *pool)
         uint64_t step = input_number(input, 1);
 
         now_ns += step & 64 ? input_any(input) : 0;
-        latest_ns = now_ns > latest_ns ? now_ns : latest_ns;
         if (step & 128)
             now_ns = now_ns > step ? now_ns - step : 0; /* a clock that was set back */
+        latest_ns = now_ns > latest_ns ? now_ns : latest_ns;
+        impair_take(impair, now_ns, NULL, 0);
         if (step & 1)
             set(impair, input, now_ns);
         if (step & 2)

@@ -9,10 +9,10 @@ void flight_init(struct flight *flight, void *memory, uint32_t count)
 {
     static const struct flight_list none = {.head = FLIGHT_NONE, .tail = FLIGHT_NONE};
 
-    *flight = (struct flight){.room = memory, .free = none, .wire = none};
+    *flight = (struct flight){.room = memory, .free = FLIGHT_NONE, .wire = none};
     flight->heap = (struct flight_node *)(flight->room + count);
-    for (uint32_t i = 0; i < count; i++)
-        flight_append(flight, &flight->free, i);
+    for (uint32_t i = count; i-- > 0;)
+        flight_leave(flight, i);
 }
 
 static bool is_before(const struct flight_node *a, const struct flight_node *b)

@@ -37,8 +37,8 @@ struct flight {
     struct flying *room;
     struct flight_node *heap;
     uint32_t heap_count;
-    uint64_t orders; /* given so far */
-    struct flight_list free;
+    uint64_t orders;         /* given so far */
+    uint32_t free;           /* a stack: what was left last is in the cache */
     struct flight_list wire; /* what came in order */
 };
 
@@ -50,6 +50,23 @@ void flight_init(struct flight *flight, void *memory, uint32_t count);
 static inline struct flying *flight_at(const struct flight *flight, uint32_t index)
 {
     return &flight->room[index];
+}
+
+/* A place for a packet, or FLIGHT_NONE. */
+static inline uint32_t flight_board(struct flight *flight)
+{
+    uint32_t index = flight->free;
+
+    if (index != FLIGHT_NONE)
+        flight->free = flight->room[index].next;
+    return index;
+}
+
+/* Gives the place up; it is in no list. */
+static inline void flight_leave(struct flight *flight, uint32_t index)
+{
+    flight->room[index].next = flight->free;
+    flight->free = index;
 }
 
 static inline void flight_append(struct flight *flight, struct flight_list *list, uint32_t index)

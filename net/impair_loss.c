@@ -80,10 +80,8 @@ static bool state_next(struct loss *loss, uint64_t n)
     return loss->place == LOSS_BAD || loss->place == LOSS_ALONE;
 }
 
-bool loss_next(struct loss *loss, uint64_t n)
+bool loss_next_active(struct loss *loss, uint64_t n)
 {
-    if (!loss->active)
-        return false;
     switch (loss->model) {
     case IMPAIR_LOSS_GEMODEL:
         return gemodel_next(loss, n);

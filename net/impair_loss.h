@@ -24,7 +24,13 @@ struct loss {
 void loss_init(struct loss *loss, const struct draw_owner *owner);
 /* The place stays, unless the model is another or loses nothing. */
 void loss_set(struct loss *loss, const struct impair_loss *settings);
+/* Whether packet n is lost, by a model that loses any. */
+bool loss_next_active(struct loss *loss, uint64_t n);
+
 /* Whether packet n is lost. Call it for each n in turn. */
-bool loss_next(struct loss *loss, uint64_t n);
+static inline bool loss_next(struct loss *loss, uint64_t n)
+{
+    return loss->active && loss_next_active(loss, n);
+}
 
 #endif

@@ -55,7 +55,7 @@ void impair_lose_flying(struct impair *impair, uint32_t index, enum impair_cause
     struct flying *flying = flight_at(&impair->flight, index);
 
     impair_lose(impair, &flying->verdict, flying->packet, cause, when_ns);
-    flight_append(&impair->flight, &impair->flight.free, index);
+    flight_leave(&impair->flight, index);
 }
 
 struct packet *impair_hand_on(struct impair *impair, uint32_t index)
@@ -68,7 +68,7 @@ struct packet *impair_hand_on(struct impair *impair, uint32_t index)
     impair->counters.packets_out++;
     impair->counters.bytes_out += packet->length;
     note(impair, &flying->verdict, packet);
-    flight_append(&impair->flight, &impair->flight.free, index);
+    flight_leave(&impair->flight, index);
     return packet;
 }
 

@@ -99,20 +99,24 @@ static void enqueue(struct impair *impair, uint32_t index)
     flight_append(&impair->flight, &impair->queue, index);
 }
 
-/* FLIGHT_NONE, and the packet lost, where there is no room. */
-static uint32_t board(struct impair *impair, struct impair_verdict *verdict, struct packet *packet)
+/* FLIGHT_NONE, and the packet lost, where there is no room. `why` is added to the verdict's. */
+static uint32_t board(struct impair *impair, const struct impair_verdict *verdict, uint32_t why,
+                      struct packet *packet)
 {
-    uint32_t index = flight_shift(&impair->flight, &impair->flight.free);
+    uint32_t index = flight_board(&impair->flight);
     struct flying *flying;
 
     if (index == FLIGHT_NONE) {
-        impair_lose(impair, verdict, packet, IMPAIR_FULL, verdict->in_ns);
+        struct impair_verdict lost = *verdict;
+
+        lost.why |= why;
+        impair_lose(impair, &lost, packet, IMPAIR_FULL, verdict->in_ns);
         return FLIGHT_NONE;
     }
     flying = flight_at(&impair->flight, index);
     flying->packet = packet;
     flying->verdict = *verdict;
-    flying->delay_ns = 0;
+    flying->verdict.why |= why;
     return index;
 }
 
@@ -129,50 +133,46 @@ static void send_off(struct impair *impair, uint32_t index, uint64_t delay_ns)
 
 /* The packet or one of its copies, on its way with its own delay and its own errors. */
 static void admit(struct impair *impair, const struct judgement *judgement,
-                  struct impair_verdict verdict, struct packet *packet)
+                  const struct impair_verdict *verdict, uint32_t why, struct packet *packet)
 {
-    uint64_t index = judgement->number * (IMPAIR_COPIES_MAX + 1) + verdict.copy;
+    uint64_t index = judgement->number * (IMPAIR_COPIES_MAX + 1) + verdict->copy;
     uint64_t delay_ns = judgement->delay_ns;
     bool corrupted = judgement->corrupted;
     uint32_t place;
 
-    if (verdict.copy) {
+    if (verdict->copy) {
         delay_ns = spread_time(&impair->delay.set, random_at(impair->delay_copy_key, index));
         corrupted =
             random_chance(random_at(impair->corrupt_copy_key, index), impair->corrupt.share);
     }
     if (judgement->reordered) {
         delay_ns = 0;
-        verdict.why |= IMPAIR_WHY(IMPAIR_REORDERED);
+        why |= IMPAIR_WHY(IMPAIR_REORDERED);
     }
     if (corrupted && change_corrupt(packet, &impair->corrupt_how, impair->corrupt_bit_key, index))
-        verdict.why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
-    place = board(impair, &verdict, packet);
-    if (place == FLIGHT_NONE)
-        return;
-    send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
+        why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
+    place = board(impair, verdict, why, packet);
+    if (place != FLIGHT_NONE)
+        send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
 }
 
 /* Copies first, so that no error of one is in another. */
-static void admit_all(struct impair *impair, const struct judgement *judgement,
-                      struct impair_verdict verdict, struct packet *packet)
+static void admit_copies(struct impair *impair, const struct judgement *judgement,
+                         const struct impair_verdict *verdict, uint32_t wanted,
+                         struct packet *packet)
 {
-    uint32_t wanted = judgement->order.copies + judgement->duplicated;
     struct packet *copies[IMPAIR_COPIES_MAX];
+    struct impair_verdict copy = *verdict;
     uint32_t count = 0;
 
     if (wanted > IMPAIR_COPIES_MAX)
         wanted = IMPAIR_COPIES_MAX;
     while (count < wanted && (copies[count] = pool_copy(impair->pool, packet)))
         count++;
-    if (count < wanted)
-        verdict.why |= IMPAIR_WHY(IMPAIR_UNMADE);
-    admit(impair, judgement, verdict, packet);
-    verdict.why &= ~IMPAIR_WHY(IMPAIR_UNMADE);
-    verdict.why |= IMPAIR_WHY(IMPAIR_COPY);
+    admit(impair, judgement, verdict, count < wanted ? IMPAIR_WHY(IMPAIR_UNMADE) : 0, packet);
     for (uint32_t i = 0; i < count; i++) {
-        verdict.copy++;
-        admit(impair, judgement, verdict, copies[i]);
+        copy.copy++;
+        admit(impair, judgement, &copy, IMPAIR_WHY(IMPAIR_COPY), copies[i]);
     }
 }
 
@@ -189,11 +189,11 @@ static bool forge(struct impair *impair, const struct judgement *judgement,
         pool_give(impair->pool, &made, 1);
         return false;
     }
-    verdict.why = IMPAIR_WHY(IMPAIR_FORGED);
+    verdict.why = 0;
     verdict.copy = back ? 2 : 1;
     verdict.back = back;
     verdict.length = made->length;
-    index = board(impair, &verdict, made);
+    index = board(impair, &verdict, IMPAIR_WHY(IMPAIR_FORGED), made);
     if (index == FLIGHT_NONE)
         return true;
     if (back) {
@@ -249,13 +249,16 @@ static void take_one(struct impair *impair, struct packet *packet)
     verdict.rule = judgement.order.last;
     verdict.why = (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
                   (judgement.order.delay_ns ? IMPAIR_WHY(IMPAIR_HELD) : 0);
-    if (cause == IMPAIR_DROPS) {
-        admit_all(impair, &judgement, verdict, packet);
-        return;
+    if (cause != IMPAIR_DROPS) {
+        if (cause == IMPAIR_RESET)
+            forge_all(impair, &judgement, &verdict, packet);
+        impair_lose(impair, &verdict, packet, cause, verdict.in_ns);
+    } else if (judgement.duplicated || judgement.order.copies) {
+        admit_copies(impair, &judgement, &verdict, judgement.order.copies + judgement.duplicated,
+                     packet);
+    } else {
+        admit(impair, &judgement, &verdict, 0, packet);
     }
-    if (cause == IMPAIR_RESET)
-        forge_all(impair, &judgement, &verdict, packet);
-    impair_lose(impair, &verdict, packet, cause, verdict.in_ns);
 }
 
 void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const packets[],

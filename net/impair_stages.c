@@ -15,6 +15,8 @@
 
 void impair_see_time(struct impair *impair, uint64_t now_ns)
 {
+    if (now_ns == IMPAIR_NEVER)
+        now_ns--; /* that moment means that there is none */
     if (now_ns >= impair->now_ns)
         impair->now_ns = now_ns;
     else

@@ -99,24 +99,19 @@ static void enqueue(struct impair *impair, uint32_t index)
     flight_append(&impair->flight, &impair->queue, index);
 }
 
-/* FLIGHT_NONE, and the packet lost, where there is no room. `why` is added to the verdict's. */
-static uint32_t board(struct impair *impair, const struct impair_verdict *verdict, uint32_t why,
-                      struct packet *packet)
+/* A place for a copy or a reset; FLIGHT_NONE, and that lost, where there is none. */
+static uint32_t board(struct impair *impair, struct impair_verdict *verdict, struct packet *packet)
 {
     uint32_t index = flight_board(&impair->flight);
     struct flying *flying;
 
     if (index == FLIGHT_NONE) {
-        struct impair_verdict lost = *verdict;
-
-        lost.why |= why;
-        impair_lose(impair, &lost, packet, IMPAIR_FULL, verdict->in_ns);
+        impair_lose(impair, verdict, packet, IMPAIR_FULL, verdict->in_ns);
         return FLIGHT_NONE;
     }
     flying = flight_at(&impair->flight, index);
     flying->packet = packet;
     flying->verdict = *verdict;
-    flying->verdict.why |= why;
     return index;
 }
 
@@ -132,13 +127,13 @@ static void send_off(struct impair *impair, uint32_t index, uint64_t delay_ns)
 }
 
 /* The packet or one of its copies, on its way with its own delay and its own errors. */
-static void admit(struct impair *impair, const struct judgement *judgement,
-                  const struct impair_verdict *verdict, uint32_t why, struct packet *packet)
+static void admit(struct impair *impair, const struct judgement *judgement, uint32_t place)
 {
+    struct flying *flying = flight_at(&impair->flight, place);
+    struct impair_verdict *verdict = &flying->verdict;
     uint64_t index = judgement->number * (IMPAIR_COPIES_MAX + 1) + verdict->copy;
     uint64_t delay_ns = judgement->delay_ns;
     bool corrupted = judgement->corrupted;
-    uint32_t place;
 
     if (verdict->copy) {
         delay_ns = spread_time(&impair->delay.set, random_at(impair->delay_copy_key, index));
@@ -147,32 +142,38 @@ static void admit(struct impair *impair, const struct judgement *judgement,
     }
     if (judgement->reordered) {
         delay_ns = 0;
-        why |= IMPAIR_WHY(IMPAIR_REORDERED);
+        verdict->why |= IMPAIR_WHY(IMPAIR_REORDERED);
     }
-    if (corrupted && change_corrupt(packet, &impair->corrupt_how, impair->corrupt_bit_key, index))
-        why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
-    place = board(impair, verdict, why, packet);
-    if (place != FLIGHT_NONE)
-        send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
+    if (corrupted &&
+        change_corrupt(flying->packet, &impair->corrupt_how, impair->corrupt_bit_key, index))
+        verdict->why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
+    send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
 }
 
 /* Copies first, so that no error of one is in another. */
-static void admit_copies(struct impair *impair, const struct judgement *judgement,
-                         const struct impair_verdict *verdict, uint32_t wanted,
-                         struct packet *packet)
+static void admit_copies(struct impair *impair, const struct judgement *judgement, uint32_t place)
 {
+    struct flying *flying = flight_at(&impair->flight, place);
+    uint32_t wanted = judgement->order.copies + judgement->duplicated;
     struct packet *copies[IMPAIR_COPIES_MAX];
-    struct impair_verdict copy = *verdict;
+    struct impair_verdict copy = flying->verdict;
     uint32_t count = 0;
 
     if (wanted > IMPAIR_COPIES_MAX)
         wanted = IMPAIR_COPIES_MAX;
-    while (count < wanted && (copies[count] = pool_copy(impair->pool, packet)))
+    while (count < wanted && (copies[count] = pool_copy(impair->pool, flying->packet)))
         count++;
-    admit(impair, judgement, verdict, count < wanted ? IMPAIR_WHY(IMPAIR_UNMADE) : 0, packet);
+    if (count < wanted)
+        flying->verdict.why |= IMPAIR_WHY(IMPAIR_UNMADE);
+    admit(impair, judgement, place);
     for (uint32_t i = 0; i < count; i++) {
-        copy.copy++;
-        admit(impair, judgement, &copy, IMPAIR_WHY(IMPAIR_COPY), copies[i]);
+        struct impair_verdict verdict = copy;
+
+        verdict.copy = (uint8_t)(i + 1);
+        verdict.why |= IMPAIR_WHY(IMPAIR_COPY);
+        place = board(impair, &verdict, copies[i]);
+        if (place != FLIGHT_NONE)
+            admit(impair, judgement, place);
     }
 }
 
@@ -189,11 +190,11 @@ static bool forge(struct impair *impair, const struct judgement *judgement,
         pool_give(impair->pool, &made, 1);
         return false;
     }
-    verdict.why = 0;
+    verdict.why = IMPAIR_WHY(IMPAIR_FORGED);
     verdict.copy = back ? 2 : 1;
     verdict.back = back;
     verdict.length = made->length;
-    index = board(impair, &verdict, IMPAIR_WHY(IMPAIR_FORGED), made);
+    index = board(impair, &verdict, made);
     if (index == FLIGHT_NONE)
         return true;
     if (back) {
@@ -233,32 +234,56 @@ static uint64_t arrival_ns(struct impair *impair, const struct packet *packet)
     return in_ns;
 }
 
+/* The place is given up first: a reset may need it. */
+static void refused(struct impair *impair, const struct judgement *judgement,
+                    const struct flying *flying, uint32_t place, enum impair_cause cause)
+{
+    struct impair_verdict verdict = flying->verdict;
+    struct packet *packet = flying->packet;
+
+    if (place != FLIGHT_NONE)
+        flight_leave(&impair->flight, place);
+    if (cause == IMPAIR_RESET)
+        forge_all(impair, judgement, &verdict, packet);
+    impair_lose(impair, &verdict, packet, cause, verdict.in_ns);
+}
+
+/* The verdict is written where it is going to stay: copying it is a good part of the cost. */
 static void take_one(struct impair *impair, struct packet *packet)
 {
-    struct impair_verdict verdict = {.in_ns = arrival_ns(impair, packet), .length = packet->length};
+    uint64_t in_ns = arrival_ns(impair, packet);
+    struct impair_verdict *verdict;
+    struct flying spare, *flying;
     struct judgement judgement;
     enum impair_cause cause;
+    uint32_t place;
 
     impair->counters.packets_in++;
     impair->counters.bytes_in += packet->length;
     if (impair->queue.count)
-        impair_serve(impair, verdict.in_ns);
+        impair_serve(impair, in_ns);
+    place = flight_board(&impair->flight);
+    flying = place != FLIGHT_NONE ? flight_at(&impair->flight, place) : &spare;
+    flying->packet = packet;
+    verdict = &flying->verdict;
+    verdict->in_ns = in_ns;
+    verdict->length = packet->length;
+    verdict->copy = 0;
+    verdict->back = false;
     judge(impair, &judgement);
     cause = refuse(impair, &judgement, packet);
-    verdict.number = judgement.number;
-    verdict.rule = judgement.order.last;
-    verdict.why = (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
-                  (judgement.order.delay_ns ? IMPAIR_WHY(IMPAIR_HELD) : 0);
-    if (cause != IMPAIR_DROPS) {
-        if (cause == IMPAIR_RESET)
-            forge_all(impair, &judgement, &verdict, packet);
-        impair_lose(impair, &verdict, packet, cause, verdict.in_ns);
-    } else if (judgement.duplicated || judgement.order.copies) {
-        admit_copies(impair, &judgement, &verdict, judgement.order.copies + judgement.duplicated,
-                     packet);
-    } else {
-        admit(impair, &judgement, &verdict, 0, packet);
-    }
+    verdict->number = judgement.number;
+    verdict->rule = judgement.order.last;
+    verdict->why = (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
+                   (judgement.order.delay_ns ? IMPAIR_WHY(IMPAIR_HELD) : 0);
+    if (cause == IMPAIR_DROPS && place == FLIGHT_NONE)
+        cause = IMPAIR_FULL;
+    if (cause != IMPAIR_DROPS)
+        refused(impair, &judgement, flying, place, cause);
+    else if (judgement.duplicated || judgement.order.copies)
+        admit_copies(impair, &judgement, place);
+    else
+        admit(impair, &judgement, place);
 }
 
 void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const packets[],

@@ -133,7 +133,8 @@ static void hand_on(struct impair *impair, struct pool *pool, uint64_t now_ns, u
             abort();
         before_ns = packets[i]->due_ns;
     }
-    if (count < VECTOR && impair_next_ns(impair) <= latest_ns && impair_next_ns(impair) != 0)
+    if (count < VECTOR && impair_next_ns(impair) <= latest_ns && impair_next_ns(impair) != 0 &&
+        impair_next_ns(impair) != IMPAIR_NEVER)
         abort();
     pool_give(pool, packets, count);
     count = impair_back(impair, now_ns, packets, VECTOR);

@@ -576,6 +576,24 @@ static void a_clock_that_goes_backwards_stands_still(void **state)
     fixture_free(&fixture);
 }
 
+static void the_last_moment_there_is_is_a_moment(void **state)
+{
+    struct impair_settings settings = {.slot = {.interval = {.mean_ns = FIXTURE_MS}}};
+    struct packet *out[2];
+    struct fixture fixture;
+    (void)state;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    assert_int_equal(impair_due(fixture.impair, IMPAIR_NEVER, out, 2), 0);
+    fixture_send(&fixture, 100);
+    assert_int_equal(impair_next_ns(fixture.impair), IMPAIR_NEVER - 1);
+    assert_int_equal(impair_due(fixture.impair, IMPAIR_NEVER, out, 2), 1);
+    pool_give(&fixture.pool, out, 1);
+    assert_int_equal(impair_next_ns(fixture.impair), IMPAIR_NEVER);
+    fixture_free(&fixture);
+}
+
 static void a_flush_gives_all_back_and_says_so(void **state)
 {
     struct impair_settings settings = {.delay = {.mean_ns = 10 * FIXTURE_MS},
@@ -632,6 +650,7 @@ int main(void)
         cmocka_unit_test(more_than_there_is_room_for_is_lost_and_counted),
         cmocka_unit_test(a_duplicate_that_cannot_be_made_is_missed),
         cmocka_unit_test(a_clock_that_goes_backwards_stands_still),
+        cmocka_unit_test(the_last_moment_there_is_is_a_moment),
         cmocka_unit_test(a_flush_gives_all_back_and_says_so),
         cmocka_unit_test(sizes_outside_the_limits_are_refused),
     };

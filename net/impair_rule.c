@@ -116,3 +116,38 @@ bool impair_rule_matches(const struct impair_rule *rule, const struct packet *pa
     return network_matches(rule, packet) && transport_matches(rule, packet) &&
            pattern_matches(&rule->pattern, packet);
 }
+
+static bool same_prefix(const struct impair_prefix *a, const struct impair_prefix *b)
+{
+    return a->network == b->network && a->bits == b->bits &&
+           memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
+static bool same_ports(const struct impair_ports *a, const struct impair_ports *b)
+{
+    return a->low == b->low && a->high == b->high;
+}
+
+static bool same_pattern(const struct impair_pattern *a, const struct impair_pattern *b)
+{
+    return a->part == b->part && a->offset == b->offset && a->anywhere == b->anywhere &&
+           a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0 &&
+           memcmp(a->mask, b->mask, a->length) == 0;
+}
+
+bool impair_rule_equal(const struct impair_rule *a, const struct impair_rule *b)
+{
+    bool same_choice =
+        a->network == b->network && a->protocol == b->protocol &&
+        same_prefix(&a->source, &b->source) && same_prefix(&a->destination, &b->destination) &&
+        same_ports(&a->source_port, &b->source_port) &&
+        same_ports(&a->destination_port, &b->destination_port) && a->tcp_mask == b->tcp_mask &&
+        a->tcp_flags == b->tcp_flags && a->size_least == b->size_least &&
+        a->size_most == b->size_most && a->nth == b->nth && a->every == b->every &&
+        same_pattern(&a->pattern, &b->pattern) && a->share_ppb == b->share_ppb &&
+        a->limit == b->limit;
+
+    return same_choice && a->action == b->action && a->delay_ns == b->delay_ns &&
+           a->copies == b->copies && a->reset == b->reset && same_pattern(&a->mangle, &b->mangle) &&
+           a->keep_checksums == b->keep_checksums;
+}

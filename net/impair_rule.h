@@ -84,6 +84,9 @@ struct impair_rule {
 /* Whether the packet, parsed, is one that the rule describes: all but nth, every, share, limit. */
 bool impair_rule_matches(const struct impair_rule *rule, const struct packet *packet);
 
+/* Whether both pick and do the same; both have passed impair_check. */
+bool impair_rule_equal(const struct impair_rule *a, const struct impair_rule *b);
+
 /* Where that part of a packet, parsed, begins and ends, in bytes from its first: false where it has
  * none. The end is before the link's padding. */
 bool impair_part_of(const struct packet *packet, enum impair_part part, size_t *start, size_t *end);

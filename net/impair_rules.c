@@ -28,10 +28,9 @@ void rules_set(struct rules *rules, const struct impair_rule *set, size_t count)
 {
     rules->counts_flows = false;
     for (size_t i = 0; i < count; i++) {
-        if (i >= rules->count || memcmp(&rules->set[i], &set[i], sizeof *set) != 0)
+        if (i >= rules->count || !impair_rule_equal(&rules->set[i], &set[i]))
             rules->acted[i] = 0;
-        /* With the bytes between the members, which are compared, too. */
-        memcpy(&rules->set[i], &set[i], sizeof *set);
+        rules->set[i] = set[i];
         rules->share[i] = random_threshold(set[i].share_ppb ? set[i].share_ppb : RANDOM_PPB);
         rules->counts_flows |= set[i].nth != 0;
     }

@@ -40,7 +40,7 @@ uint32_t rules_flow_sets(uint32_t flows);
 
 void rules_init(struct rules *rules, const struct draw_owner *owner, struct rules_flow *flows,
                 uint32_t flow_sets);
-/* A rule whose bytes are those of the rule that was there keeps its count of acts. */
+/* A rule that is as the one that was there keeps its count of acts. */
 void rules_set(struct rules *rules, const struct impair_rule *set, size_t count);
 /* Packet n, in turn; what is to be mangled is. */
 void rules_apply(struct rules *rules, uint64_t n, struct packet *packet, struct rules_order *order);

@@ -304,10 +304,8 @@ static size_t reference_dodeque(struct reference *codel, uint64_t now_ns, bool *
     size_t packet = codel->head < codel->tail ? codel->head++ : SIZE_MAX;
 
     *ok_to_drop = false;
-    if (packet == SIZE_MAX) {
-        codel->first_above_ns = 0;
-    } else if (now_ns - codel->in_ns[packet] < IMPAIR_CODEL_TARGET_NS ||
-               codel->tail - codel->head <= 1) {
+    if (packet == SIZE_MAX || now_ns - codel->in_ns[packet] < IMPAIR_CODEL_TARGET_NS ||
+        codel->tail - codel->head <= 1) {
         codel->first_above_ns = 0;
     } else if (codel->first_above_ns == 0) {
         codel->first_above_ns = now_ns + IMPAIR_CODEL_INTERVAL_NS;
@@ -353,6 +351,7 @@ static size_t reference_deque(struct reference *codel, uint64_t now_ns)
 /* Packets of one size that come now faster, now slower than they can be sent. */
 static void codel_drops_what_the_rfc_drops(void **state)
 {
+    static const uint64_t gaps_ns[] = {2200000, 1700000, 1900000};
     static struct reference codel;
     struct impair_settings settings = ten_mbit;
     struct fixture fixture;
@@ -364,7 +363,7 @@ static void codel_drops_what_the_rfc_drops(void **state)
     fixture_init(&fixture, 1);
     fixture_set(&fixture, &settings);
     for (size_t i = 0; i < REFERENCE_MAX; i++) {
-        uint64_t most = i / 1500 % 3 == 0 ? 2200000 : i / 1500 % 3 == 1 ? 1700000 : 1900000;
+        uint64_t most = gaps_ns[i / 1500 % array_size(gaps_ns)];
 
         codel.in_ns[i] = fixture.now_ns;
         fixture_send(&fixture, MS_BYTES);

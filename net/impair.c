@@ -93,6 +93,9 @@ void impair_set(struct impair *impair, uint64_t now_ns, const struct impair_sett
                settings->corrupt.chance.correlation_ppb);
     impair->corrupt_how = settings->corrupt;
     rate_set(&impair->rate, &settings->rate, impair->now_ns);
+    /* Where there is no longer a rate, all that waits goes, and who came late comes behind it. */
+    impair_serve(impair, impair->now_ns);
+    impair->in_ns = impair->now_ns;
     set_queue(impair, &settings->queue);
     set_slot(&impair->slot, &settings->slot);
     rules_set(&impair->rules, settings->rules, settings->rule_count);

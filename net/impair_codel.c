@@ -33,7 +33,6 @@ static void begin_dropping(struct codel *codel, uint64_t now_ns)
     codel->count = delta > 1 && is_recent ? delta : 1;
     codel->drop_next_ns = codel_control_law(now_ns, codel->interval_ns, codel->count);
     codel->last_count = codel->count;
-    codel->spared = true;
 }
 
 bool codel_drops(struct codel *codel, uint64_t now_ns, uint64_t waited_ns, uint64_t behind_bytes,
@@ -43,10 +42,6 @@ bool codel_drops(struct codel *codel, uint64_t now_ns, uint64_t waited_ns, uint6
     bool again = codel->again;
 
     codel->again = false;
-    if (codel->spared) {
-        codel->spared = false;
-        return false;
-    }
     if (!codel->dropping) {
         if (above)
             begin_dropping(codel, now_ns);

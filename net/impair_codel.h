@@ -14,8 +14,7 @@ struct codel {
     uint64_t drop_next_ns;
     uint32_t count, last_count; /* drops of this dropping state, and of the one before */
     bool dropping;
-    bool again;  /* the packet before this one was dropped inside the dropping state */
-    bool spared; /* the packet before this one began it: this one goes */
+    bool again; /* the packet before this one was dropped inside the dropping state */
 };
 
 /* When `count` drops after `at_ns` call for the next (RFC 8289, 5.7). */

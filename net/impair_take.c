@@ -120,7 +120,7 @@ static void send_off(struct impair *impair, uint32_t index, uint64_t delay_ns)
     struct flying *flying = flight_at(&impair->flight, index);
 
     flying->delay_ns = delay_ns;
-    if (impair->rate.set.bps || impair->queue.count)
+    if (impair->rate.set.bps)
         enqueue(impair, index);
     else
         impair_launch(impair, index, flying->verdict.in_ns);

@@ -1,5 +1,7 @@
 /* Impairments one by one, on a link under a test's own time: what each does to packets, that the
  * same seed gives the same verdicts whatever else is asked, and that zero is nothing. */
+#include "net/checksum.h"
+
 #include "tests/unit/impair_fixture.h"
 
 enum { STREAM = 20000 };
@@ -70,6 +72,7 @@ static void a_delay_begins_when_the_packet_came(void **state)
 
     fixture_init(&fixture, 1);
     fixture_set(&fixture, &settings);
+    fixture.now_ns += FIXTURE_S;
     packet = fixture_packet_of(&fixture, 100);
     packet->time_ns = fixture.now_ns - FIXTURE_MS;
     fixture_take(&fixture, packet);
@@ -77,9 +80,14 @@ static void a_delay_begins_when_the_packet_came(void **state)
     packet = fixture_packet_of(&fixture, 100);
     packet->time_ns = fixture.now_ns + FIXTURE_S; /* not yet, says our clock */
     fixture_take(&fixture, packet);
+    packet = fixture_packet_of(&fixture, 100);
+    packet->time_ns = fixture.now_ns - 1; /* before the one before it */
+    fixture_take(&fixture, packet);
     fixture_finish(&fixture);
-    assert_int_equal(fixture.verdicts[1].in_ns, FIXTURE_START);
-    assert_int_equal(fixture.verdicts[1].due_ns, FIXTURE_START + 10 * FIXTURE_MS);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(fixture.verdicts[i].in_ns, FIXTURE_START + FIXTURE_S);
+        assert_int_equal(fixture.verdicts[i].due_ns, FIXTURE_START + FIXTURE_S + 10 * FIXTURE_MS);
+    }
     fixture_free(&fixture);
 }
 
@@ -243,6 +251,57 @@ static void corruption_flips_as_many_bits_as_asked(void **state)
         pool_give(&fixture.pool, &clean, 1);
     }
     assert_int_equal(fixture_count(&fixture, IMPAIR_CORRUPTED), fixture.count);
+    fixture_free(&fixture);
+}
+
+static void as_many_bits_as_there_are_are_each_flipped_once(void **state)
+{
+    struct impair_settings settings = {
+        .corrupt = {
+            .chance = {.ppb = RANDOM_PPB}, .flips = 16, .first_bit = 40 * 8, .bit_count = 16}};
+    struct packet *out[1];
+    struct fixture fixture;
+    (void)state;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    fixture_send(&fixture, 100);
+    assert_int_equal(fixture_due(&fixture, fixture.now_ns, out, 1), 1);
+    assert_memory_equal(out[0]->bytes + 39, "\0\xff\xff\0", 4);
+    pool_give(&fixture.pool, out, 1);
+    fixture_free(&fixture);
+}
+
+/* Whether hardware was to compute the checksum, or had found it right: a wrong bit stays wrong. */
+static void no_offload_mends_what_was_corrupted(void **state)
+{
+    struct impair_settings settings = {
+        .corrupt = {.chance = {.ppb = RANDOM_PPB}, .first_bit = 40 * 8, .bit_count = 8}};
+    static const enum packet_checksum states[] = {PACKET_CHECKSUM_PARTIAL, PACKET_CHECKSUM_VALID};
+    struct packet *packet, *out[1];
+    struct fixture fixture;
+    (void)state;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    for (size_t i = 0; i < array_size(states); i++) {
+        packet = fixture_packet_of(&fixture, 100);
+        packet->checksum = (uint8_t)states[i];
+        if (states[i] == PACKET_CHECKSUM_PARTIAL) {
+            uint16_t sum = (uint16_t)~checksum_fold(checksum_pseudo(packet, IPPROTO_UDP, 100 - 20));
+
+            packet->checksum_start = 20;
+            packet->checksum_at = 26;
+            memcpy(packet->bytes + 26, &sum, sizeof sum);
+        }
+        fixture_take(&fixture, packet);
+        assert_int_equal(fixture_due(&fixture, fixture.now_ns, out, 1), 1);
+        assert_int_equal(out[0]->checksum, PACKET_CHECKSUM_WHOLE);
+        assert_false(checksum_right(out[0]));
+        out[0]->bytes[40] = 0; /* as it was */
+        assert_true(checksum_right(out[0]));
+        pool_give(&fixture.pool, out, 1);
+    }
     fixture_free(&fixture);
 }
 
@@ -472,6 +531,28 @@ static void packets_leave_in_slots(void **state)
     fixture_free(&fixture);
 }
 
+/* As netem has it: a slot that opened before a packet came is over, one that opens then is not. */
+static void a_packet_that_comes_as_a_slot_opens_is_in_it(void **state)
+{
+    struct impair_settings settings = {.slot = {.interval = {.mean_ns = 10 * FIXTURE_MS}}};
+    static const uint64_t due[] = {10, 10, 21};
+    struct fixture fixture;
+    (void)state;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    fixture_send(&fixture, 100);
+    fixture_run(&fixture, FIXTURE_START + 10 * FIXTURE_MS - 1);
+    fixture.now_ns++;
+    fixture_send(&fixture, 100);
+    fixture_run(&fixture, FIXTURE_START + 11 * FIXTURE_MS);
+    fixture_send(&fixture, 100);
+    fixture_finish(&fixture);
+    for (size_t i = 0; i < array_size(due); i++)
+        assert_int_equal(fixture.verdicts[i].due_ns, FIXTURE_START + due[i] * FIXTURE_MS);
+    fixture_free(&fixture);
+}
+
 static void a_slot_ends_with_the_packet_that_fills_it(void **state)
 {
     struct impair_settings settings = {
@@ -635,6 +716,8 @@ int main(void)
         cmocka_unit_test(duplication_has_its_share_and_takes_nothing_from_loss),
         cmocka_unit_test(a_duplicate_has_a_delay_of_its_own),
         cmocka_unit_test(corruption_flips_as_many_bits_as_asked),
+        cmocka_unit_test(as_many_bits_as_there_are_are_each_flipped_once),
+        cmocka_unit_test(no_offload_mends_what_was_corrupted),
         cmocka_unit_test(corrupted_bits_are_chosen_evenly_from_the_range),
         cmocka_unit_test(one_chosen_bit_is_that_bit),
         cmocka_unit_test(a_range_behind_the_packet_corrupts_nothing),
@@ -645,6 +728,7 @@ int main(void)
         cmocka_unit_test(a_blackhole_swallows_everything),
         cmocka_unit_test(the_mtu_is_that_of_the_network),
         cmocka_unit_test(packets_leave_in_slots),
+        cmocka_unit_test(a_packet_that_comes_as_a_slot_opens_is_in_it),
         cmocka_unit_test(a_slot_ends_with_the_packet_that_fills_it),
         cmocka_unit_test(giving_slots_up_keeps_the_order_of_those_that_wait),
         cmocka_unit_test(more_than_there_is_room_for_is_lost_and_counted),

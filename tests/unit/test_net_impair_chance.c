@@ -178,8 +178,16 @@ static void a_change_of_numbers_keeps_the_state(void **state)
     assert_true(loss_next(&loss, 2));
     loss_set(&loss, &none);
     assert_false(loss_next(&loss, 3));
+    settings.gemodel.p = RANDOM_PPB;
     loss_set(&loss, &settings);
     assert_false(loss_next(&loss, 4));
+    assert_true(loss_next(&loss, 5));
+    settings.gemodel.p = 0; /* the same model, and no way to the bad state */
+    loss_set(&loss, &settings);
+    assert_false(loss_next(&loss, 6));
+    settings.gemodel.p = 1;
+    loss_set(&loss, &settings);
+    assert_false(loss_next(&loss, 7));
 }
 
 /* -- Distributions ----------------------------------------------------------------------------- */

@@ -195,6 +195,28 @@ static void without_a_rate_the_queue_is_left_in_order(void **state)
     fixture_free(&fixture);
 }
 
+/* Stamped before the change, taken after it. */
+static void a_latecomer_does_not_overtake_the_queue(void **state)
+{
+    static const struct impair_settings nothing;
+    struct fixture fixture;
+    struct packet *packet;
+    (void)state;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &ten_mbit);
+    send_many(&fixture, 4);
+    fixture.now_ns += FIXTURE_MS / 2;
+    fixture_set(&fixture, &nothing);
+    packet = fixture_packet_of(&fixture, MS_BYTES);
+    packet->time_ns = FIXTURE_START + 1;
+    fixture_take(&fixture, packet);
+    fixture_run(&fixture, fixture.now_ns);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(fixture.verdicts[i].number, i + 1);
+    fixture_free(&fixture);
+}
+
 /* -- Limits ------------------------------------------------------------------------------------ */
 
 static void a_limit_of_packets_is_of_those_that_wait(void **state)
@@ -250,6 +272,44 @@ static void a_limit_of_time_is_the_longest_wait(void **state)
     /* Those that wait 0 to 5 ms. */
     assert_int_equal(impair_counters(fixture.impair)->packets_out, 6);
     assert_int_equal(fixture_count(&fixture, IMPAIR_QUEUE), 14);
+    fixture_free(&fixture);
+}
+
+/* One packet alone may take longer than others may wait. */
+static void a_wait_for_a_long_packet_may_be_too_long(void **state)
+{
+    struct impair_settings settings = ten_mbit;
+    struct fixture fixture;
+    (void)state;
+
+    settings.queue.limit_ns = 1300000; /* 1625 bytes */
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    fixture_send(&fixture, 2000);
+    fixture_send(&fixture, 100);
+    fixture_run(&fixture, fixture.now_ns + FIXTURE_MS);
+    fixture_send(&fixture, 100);
+    fixture_finish(&fixture);
+    assert_int_equal(fixture_count(&fixture, IMPAIR_QUEUE), 1);
+    assert_int_equal(fixture.verdicts[0].number, 1);
+    fixture_free(&fixture);
+}
+
+static void a_flushed_queue_has_all_its_room(void **state)
+{
+    struct impair_settings settings = ten_mbit;
+    struct fixture fixture;
+    (void)state;
+
+    settings.queue.limit_bytes = 2 * MS_BYTES;
+    settings.queue.limit_ns = 2 * FIXTURE_MS;
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    send_many(&fixture, 3);
+    impair_flush(fixture.impair, fixture.now_ns);
+    fixture_run(&fixture, fixture.now_ns + FIXTURE_S);
+    send_many(&fixture, 3);
+    assert_int_equal(fixture_count(&fixture, IMPAIR_QUEUE), 0);
     fixture_free(&fixture);
 }
 
@@ -434,6 +494,35 @@ static void codel_drops_by_its_law(void **state)
     fixture_free(&fixture);
 }
 
+/* Switched off and on again it waits for an interval, as if it had never dropped. */
+static void codel_forgets_when_it_is_switched_off(void **state)
+{
+    struct impair_settings settings = ten_mbit;
+    struct fixture fixture;
+    uint64_t again_ns;
+    size_t before;
+    (void)state;
+
+    settings.queue.codel = true;
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    send_many(&fixture, 2000);
+    fixture_run(&fixture, fixture.now_ns + 500 * FIXTURE_MS);
+    assert_in_range(fixture_count(&fixture, IMPAIR_CODEL), 4, 20);
+    settings.queue.codel = false;
+    fixture_set(&fixture, &settings);
+    fixture_run(&fixture, fixture.now_ns + FIXTURE_MS);
+    settings.queue.codel = true;
+    fixture_set(&fixture, &settings);
+    before = fixture.count;
+    again_ns = fixture.now_ns;
+    fixture_run(&fixture, again_ns + 300 * FIXTURE_MS);
+    while (!(fixture.verdicts[before].why & IMPAIR_WHY(IMPAIR_CODEL)))
+        before++;
+    assert_in_range(fixture.verdicts[before].due_ns - again_ns, 100 * FIXTURE_MS, 102 * FIXTURE_MS);
+    fixture_free(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,14 +535,18 @@ int main(void)
         cmocka_unit_test(the_delay_comes_behind_the_rate),
         cmocka_unit_test(a_new_rate_holds_for_what_waits),
         cmocka_unit_test(without_a_rate_the_queue_is_left_in_order),
+        cmocka_unit_test(a_latecomer_does_not_overtake_the_queue),
         cmocka_unit_test(a_limit_of_packets_is_of_those_that_wait),
         cmocka_unit_test(a_limit_of_bytes_counts_bytes),
         cmocka_unit_test(a_limit_of_time_is_the_longest_wait),
+        cmocka_unit_test(a_wait_for_a_long_packet_may_be_too_long),
+        cmocka_unit_test(a_flushed_queue_has_all_its_room),
         cmocka_unit_test(what_is_on_the_wire_takes_no_room_in_the_queue),
         cmocka_unit_test(overload_gets_through_at_the_rate),
         cmocka_unit_test(codel_drops_what_the_rfc_drops),
         cmocka_unit_test(codel_leaves_a_short_queue_alone),
         cmocka_unit_test(codel_drops_by_its_law),
+        cmocka_unit_test(codel_forgets_when_it_is_switched_off),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,6 +422,33 @@ static void mangled_packets_have_right_checksums_unless_told_otherwise(void **st
     }
 }
 
+static void no_offload_mends_what_was_mangled(void **state)
+{
+    struct impair_rule rule = {.action = IMPAIR_ACT_MANGLE,
+                               .mangle = pattern(IMPAIR_PART_PAYLOAD, 0, "PUT ", false),
+                               .keep_checksums = true};
+    struct packet *packet, *out[1];
+    struct fixture fixture;
+    uint16_t sum;
+    (void)state;
+
+    start(&fixture, &rule, 1);
+    packet = make(&fixture, &http);
+    sum = (uint16_t)~checksum_fold(checksum_pseudo(packet, IPPROTO_TCP, 34));
+    packet->checksum = PACKET_CHECKSUM_PARTIAL;
+    packet->checksum_start = 20;
+    packet->checksum_at = 36;
+    memcpy(packet->bytes + 36, &sum, sizeof sum);
+    fixture_take(&fixture, packet);
+    assert_int_equal(fixture_due(&fixture, fixture.now_ns, out, 1), 1);
+    assert_int_equal(out[0]->checksum, PACKET_CHECKSUM_WHOLE);
+    assert_false(checksum_right(out[0]));
+    memcpy(out[0]->bytes + 40, "GET ", 4);
+    assert_true(checksum_right(out[0]));
+    pool_give(&fixture.pool, out, 1);
+    fixture_free(&fixture);
+}
+
 /* The TTL, of which IPv4's own checksum knows; and bits of a byte. */
 static void a_mangled_header_is_sound(void **state)
 {
@@ -475,10 +502,12 @@ static void check_reset(const struct packet *reset, bool back, uint8_t flags, ui
 static void a_reset_goes_back_to_the_sender(void **state)
 {
     static const struct impair_rule rule = {.action = IMPAIR_ACT_RESET};
-    struct spec specs[] = {http, http, http, http};
+    struct spec specs[] = {http, http, http, http, http};
     struct fixture fixture;
     (void)state;
 
+    specs[4].flags = TH_FIN;
+    specs[4].payload = "123456";
     specs[1].ethernet = true;
     specs[2].source = "fd00::1";
     specs[2].destination = "fd00::2";
@@ -492,8 +521,8 @@ static void a_reset_goes_back_to_the_sender(void **state)
         assert_int_equal(impair_due(fixture.impair, fixture.now_ns, out, 2), 0);
         assert_int_equal(impair_next_ns(fixture.impair), 0);
         assert_int_equal(impair_back(fixture.impair, fixture.now_ns, out, 2), 1);
-        if (i == 3)
-            check_reset(out[0], true, TH_RST | TH_ACK, 0, 1000 + 5 + 1);
+        if (i >= 3)
+            check_reset(out[0], true, TH_RST | TH_ACK, 0, (i == 3 ? 1005 : 1006) + 1);
         else
             check_reset(out[0], true, TH_RST, 2000, 0);
         if (i == 1) {
@@ -586,6 +615,7 @@ int main(void)
         cmocka_unit_test(a_rule_that_stays_keeps_its_count),
         cmocka_unit_test(rules_delay_and_duplicate_until_one_ends_it),
         cmocka_unit_test(mangled_packets_have_right_checksums_unless_told_otherwise),
+        cmocka_unit_test(no_offload_mends_what_was_mangled),
         cmocka_unit_test(a_mangled_header_is_sound),
         cmocka_unit_test(a_packet_that_is_too_short_to_mangle_is_left_alone),
         cmocka_unit_test(a_reset_goes_back_to_the_sender),

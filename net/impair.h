@@ -77,6 +77,12 @@ void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const pa
  * in due_ns. Returns how many. */
 size_t impair_due(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t max);
 
+/* impair_take, then impair_due, of one array with room for `max`, at least `count`: in it are then
+ * the packets that may go on. Where nothing can delay, multiply or send back a packet and none is
+ * on its way, this comes to the same verdicts at a fraction of the cost. */
+size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t count,
+                   size_t max);
+
 /* As impair_due, of those that go to the senders: the resets of rules. They wait for nothing. */
 size_t impair_back(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t max);
 

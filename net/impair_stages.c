@@ -31,7 +31,7 @@ static void count_causes(struct impair *impair, uint32_t why)
         impair->counters.causes[__builtin_ctz(why)]++;
 }
 
-static void note(struct impair *impair, const struct impair_verdict *verdict,
+void impair_note(struct impair *impair, const struct impair_verdict *verdict,
                  const struct packet *packet)
 {
     if (verdict->why)
@@ -47,7 +47,7 @@ void impair_lose(struct impair *impair, struct impair_verdict *verdict, struct p
     verdict->why |= IMPAIR_WHY(cause);
     verdict->out_ns = when_ns;
     verdict->due_ns = when_ns;
-    note(impair, verdict, packet);
+    impair_note(impair, verdict, packet);
     pool_give(impair->pool, &packet, 1);
 }
 
@@ -69,7 +69,7 @@ struct packet *impair_hand_on(struct impair *impair, uint32_t index)
     flying->verdict.out_ns = impair->now_ns;
     impair->counters.packets_out++;
     impair->counters.bytes_out += packet->length;
-    note(impair, &flying->verdict, packet);
+    impair_note(impair, &flying->verdict, packet);
     flight_leave(&impair->flight, index);
     return packet;
 }

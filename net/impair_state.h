@@ -57,6 +57,9 @@ void impair_see_time(struct impair *impair, uint64_t now_ns);
 
 /* -- The end of a packet: its verdict becomes final ------------------------------------------- */
 
+/* Counts a verdict that is final, and tells who wants to know. */
+void impair_note(struct impair *impair, const struct impair_verdict *verdict,
+                 const struct packet *packet);
 /* Lost, before it was put anywhere. */
 void impair_lose(struct impair *impair, struct impair_verdict *verdict, struct packet *packet,
                  enum impair_cause cause, uint64_t when_ns);

@@ -293,3 +293,69 @@ void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const pa
     for (size_t i = 0; i < count; i++)
         take_one(impair, packets[i]);
 }
+
+/* -- Straight through -------------------------------------------------------------------------- */
+
+static bool is_instant(const struct impair *impair)
+{
+    return !impair->delay.set.mean_ns && !impair->rate.set.bps && !impair->slot.active &&
+           !impair->duplicate.share && !impair->rules.count && impair_in_flight(impair) == 0;
+}
+
+/* Whether the packet goes on. What take_one, impair_launch and impair_hand_on would come to. */
+static bool pass_one(struct impair *impair, struct packet *packet)
+{
+    uint64_t in_ns = arrival_ns(impair, packet);
+    struct judgement judgement;
+    enum impair_cause cause;
+    uint32_t why = 0;
+
+    judge(impair, &judgement);
+    cause = refuse(impair, &judgement, packet);
+    if (cause == IMPAIR_DROPS && judgement.corrupted &&
+        change_corrupt(packet, &impair->corrupt_how, impair->corrupt_bit_key,
+                       judgement.number * (IMPAIR_COPIES_MAX + 1)))
+        why = IMPAIR_WHY(IMPAIR_CORRUPTED);
+    packet->due_ns = in_ns;
+    if (cause != IMPAIR_DROPS || why || impair->note) {
+        struct impair_verdict verdict = {.number = judgement.number,
+                                         .in_ns = in_ns,
+                                         .due_ns = in_ns,
+                                         .out_ns = impair->now_ns,
+                                         .why = why,
+                                         .length = packet->length};
+
+        if (cause == IMPAIR_DROPS)
+            impair_note(impair, &verdict, packet);
+        else
+            impair_lose(impair, &verdict, packet, cause, in_ns);
+    }
+    return cause == IMPAIR_DROPS;
+}
+
+size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t count,
+                   size_t max)
+{
+    uint64_t bytes_in = 0, bytes_out = 0;
+    size_t passed = 0;
+
+    if (!is_instant(impair)) {
+        impair_take(impair, now_ns, packets, count);
+        return impair_due(impair, now_ns, packets, max);
+    }
+    impair_see_time(impair, now_ns);
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet = packets[i];
+
+        bytes_in += packet->length;
+        if (!pass_one(impair, packet))
+            continue;
+        bytes_out += packet->length;
+        packets[passed++] = packet;
+    }
+    impair->counters.packets_in += count;
+    impair->counters.bytes_in += bytes_in;
+    impair->counters.packets_out += passed;
+    impair->counters.bytes_out += bytes_out;
+    return passed;
+}

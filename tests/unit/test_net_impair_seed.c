@@ -77,6 +77,36 @@ static void run(struct impair_options options, const struct drive *drive,
     fixture_free(&fixture);
 }
 
+/* The same stream through impair_pass, with nothing between two calls. */
+static void run_passing(uint64_t seed, const struct impair_settings *settings, size_t batch,
+                        struct outcomes *outcomes)
+{
+    struct fixture fixture;
+    struct packet *packets[2 * 64];
+    size_t sent = 0;
+
+    fixture_init_with(&fixture, (struct impair_options){.seed = seed, .flight = OUTCOMES});
+    fixture_set(&fixture, settings);
+    while (sent < PACKETS) {
+        size_t count = 0;
+
+        for (; count < batch && sent < PACKETS; sent++)
+            packets[count++] = fixture_packet_of(&fixture, 100 + sent % 900);
+        count = impair_pass(fixture.impair, fixture.now_ns, packets, count, array_size(packets));
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(packets[i]->due_ns, fixture.now_ns);
+        pool_give(&fixture.pool, packets, count);
+        fixture.now_ns += FIXTURE_MS;
+    }
+    fixture_finish(&fixture);
+    keep(outcomes, &fixture);
+    assert_int_equal(impair_counters(fixture.impair)->packets_in, PACKETS);
+    assert_int_equal(impair_counters(fixture.impair)->packets_out +
+                         fixture_count(&fixture, IMPAIR_LOSS) + fixture_count(&fixture, IMPAIR_MTU),
+                     PACKETS + fixture_count(&fixture, IMPAIR_COPY));
+    fixture_free(&fixture);
+}
+
 static size_t differences(const struct outcomes *one, const struct outcomes *other, size_t from,
                           size_t to, uint32_t mask)
 {
@@ -124,6 +154,30 @@ static void batches_and_calls_do_not_matter(void **state)
         free(other.items);
     }
     free(first.items);
+}
+
+/* Whether packets can go straight through, as in the first two, or not. */
+static void passing_is_taking_and_handing_on(void **state)
+{
+    const struct impair_settings settings[] = {
+        {.loss = everything.loss, .corrupt = everything.corrupt, .mtu = 800},
+        {.loss = {.random = {.ppb = percent(5), .correlation_ppb = percent(30)}}},
+        {.loss = everything.loss, .duplicate = everything.duplicate},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < array_size(settings); i++) {
+        struct stage stage = {0, settings[i]};
+        struct outcomes taken, passed;
+
+        run((struct impair_options){.seed = 7}, &(struct drive){1, 0, 1, 64}, &stage, 1, &taken);
+        for (size_t batch = 1; batch <= 64; batch *= 8) {
+            run_passing(7, &settings[i], batch, &passed);
+            assert_memory_equal(taken.items, passed.items, OUTCOMES * sizeof *taken.items);
+            free(passed.items);
+        }
+        free(taken.items);
+    }
 }
 
 static void another_seed_link_or_direction_is_another_network(void **state)
@@ -282,6 +336,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_and_calls_do_not_matter),
+        cmocka_unit_test(passing_is_taking_and_handing_on),
         cmocka_unit_test(another_seed_link_or_direction_is_another_network),
         cmocka_unit_test(one_impairment_moves_no_others_draws),
         cmocka_unit_test(a_change_takes_effect_on_the_next_packet_and_restarts_nothing),

@@ -19,11 +19,8 @@ enum {
     LARGE = 1500,
     THOUSAND = 1000,
     MANY = 100000,
+    LOSS_PPB = 10000000, /* 1 % */
 };
-
-/* What a packet has to get past between parsing and routing: it takes the `count` packets and
- * leaves those that go on in front. Returns how many. */
-typedef size_t (*impair_fn)(void *context, struct packet *packets[], size_t count);
 
 struct core {
     struct pool pool;
@@ -31,38 +28,14 @@ struct core {
     struct packet *packets[RING]; /* all of the pool */
     uint8_t *ring, *copies;       /* of the other side: RING and VECTOR slots */
     size_t slot;                  /* bytes of one */
-    uint64_t random;              /* of the impairment */
-    impair_fn impair;
+    struct impair *impair;
     size_t size;
     uint32_t flows, routes;
     uint32_t flow; /* of the next packet */
-    uint64_t round;
+    uint64_t round, lost;
 };
 
 /* -- Packets ----------------------------------------------------------------------------------- */
-
-/* splitmix64 (Steele, Lea and Flood, 2014). */
-static inline uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* Loss by probability, the least that an impaired link does; of so few that none is lost here. */
-static size_t lose_few(void *context, struct packet *packets[], size_t count)
-{
-    uint64_t *random = context;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        packets[kept] = packets[i];
-        kept += next_random(random) >= 2;
-    }
-    return kept;
-}
 
 /* The prefix of each route: 24 bits that look like any, below 64.0.0.0. */
 static uint32_t prefix_of(uint32_t route)
@@ -92,6 +65,7 @@ static void set_flow(struct core *core, struct packet *packet)
     uint8_t *header = packet->bytes;
     uint16_t sum = 0;
 
+    packet->length = (uint32_t)core->size;
     header[8] = 64;
     bytes_store32(header + 12, 0x0a000000u | flow);
     bytes_store32(header + 16, prefix_of(flow % core->routes) | (flow / core->routes & 0xff));
@@ -103,6 +77,11 @@ static void set_flow(struct core *core, struct packet *packet)
 
 static void prepare(struct core *core)
 {
+    struct packet *lost[VECTOR];
+
+    /* What was lost is in the pool again, and still among the packets. */
+    while (pool_take(&core->pool, lost, VECTOR) > 0)
+        ;
     for (size_t i = 0; i < RING; i++)
         set_flow(core, core->packets[i]);
 }
@@ -122,6 +101,16 @@ static int add_routes(struct core *core, uint16_t nic, struct error *error)
     return code;
 }
 
+/* One direction of a link that loses packets by chance. */
+static void open_impair(struct core *core)
+{
+    struct impair_options options = {.seed = 1, .pool = &core->pool};
+    struct impair_settings settings = {.loss.random.ppb = LOSS_PPB};
+
+    core->impair = impair_init(xmalloc(impair_size(&options)), &options);
+    impair_set(core->impair, 0, &settings);
+}
+
 static int core_open(struct core *core, size_t size, uint32_t flows, uint32_t routes,
                      struct error *error)
 {
@@ -129,7 +118,7 @@ static int core_open(struct core *core, size_t size, uint32_t flows, uint32_t ro
     uint16_t in = 0, out = 0;
     int code;
 
-    *core = (struct core){.size = size, .flows = flows, .routes = routes, .impair = lose_few};
+    *core = (struct core){.size = size, .flows = flows, .routes = routes};
     core->slot = (size + 63) / 64 * 64;
     pool_init(&core->pool, RING, size);
     core->ring = xcalloc(RING, core->slot);
@@ -137,6 +126,7 @@ static int core_open(struct core *core, size_t size, uint32_t flows, uint32_t ro
     pool_take(&core->pool, core->packets, RING);
     for (size_t i = 0; i < RING; i++)
         build_packet(core->packets[i], size);
+    open_impair(core);
     code = internet_new(&options, &core->internet, error);
     if (code == 0)
         code = internet_add_nic(core->internet, NET_MTU_ETHERNET, false, &in, error);
@@ -148,6 +138,7 @@ static int core_open(struct core *core, size_t size, uint32_t flows, uint32_t ro
 static void core_close(struct core *core)
 {
     internet_free(core->internet);
+    free(core->impair);
     free(core->ring);
     free(core->copies);
     pool_free(&core->pool);
@@ -166,7 +157,7 @@ static size_t forward_round(struct core *core)
 
         memcpy(vector, core->packets + at, sizeof vector);
         packets_parse(vector, VECTOR);
-        count = core->impair(&core->random, vector, VECTOR);
+        count = impair_pass(core->impair, core->round, vector, VECTOR, VECTOR);
         internet_send(core->internet, 0, vector, count, core->round);
         if (at >= RING / 2)
             out += internet_receive(core->internet, 1, vector, VECTOR);
@@ -206,6 +197,15 @@ static size_t copy_round(struct core *core)
     return out;
 }
 
+/* Packets that the link lost since it was asked last. */
+static uint64_t lost_since(struct core *core)
+{
+    uint64_t before = core->lost;
+
+    core->lost = impair_counters(core->impair)->causes[IMPAIR_LOSS];
+    return core->lost - before;
+}
+
 /* The median round: a round takes some 20 us, so most of them are not interrupted. */
 static int measure_ns(struct core *core, size_t (*round)(struct core *), double *ns,
                       struct error *error)
@@ -221,7 +221,7 @@ static int measure_ns(struct core *core, size_t (*round)(struct core *), double 
         start = clock_ns();
         out = round(core);
         rounds[i] = (double)(clock_ns() - start) / RING;
-        if (out != RING)
+        if (out + lost_since(core) != RING)
             return error_set(error, EIO, "%zu packets came out of %d", out, RING);
     }
     *ns = bench_median(rounds, ROUNDS);

@@ -333,9 +333,36 @@ static bool pass_one(struct impair *impair, struct packet *packet)
     return cause == IMPAIR_DROPS;
 }
 
+/* Whether a random loss is all that can befall a packet, and nobody asks about the others. */
+static bool only_loses(const struct impair *impair)
+{
+    const struct loss *loss = &impair->loss;
+
+    return !impair->down && !impair->blackhole && !impair->mtu && !impair->reorder.share &&
+           !impair->corrupt.share && !impair->note &&
+           (!loss->active || (loss->model == IMPAIR_LOSS_RANDOM && !loss->random.draws.keep));
+}
+
+/* As pass_one, where only_loses, but for since_reorder; `share` is that of lost packets. */
+static inline bool spare_one(struct impair *impair, struct packet *packet, uint64_t share)
+{
+    uint64_t in_ns = arrival_ns(impair, packet);
+    uint64_t n = impair->next++;
+    struct impair_verdict verdict;
+
+    packet->due_ns = in_ns;
+    if (!random_chance(random_at(impair->loss.random.draws.key, n), share))
+        return true;
+    verdict = (struct impair_verdict){.number = n, .in_ns = in_ns, .length = packet->length};
+    impair_lose(impair, &verdict, packet, IMPAIR_LOSS, in_ns);
+    return false;
+}
+
 size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t count,
                    size_t max)
 {
+    uint64_t share = impair->loss.active ? impair->loss.random.share : 0;
+    bool spares = only_loses(impair);
     uint64_t bytes_in = 0, bytes_out = 0;
     size_t passed = 0;
 
@@ -344,11 +371,13 @@ size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packet
         return impair_due(impair, now_ns, packets, max);
     }
     impair_see_time(impair, now_ns);
+    if (spares && count > 0)
+        impair->since_reorder = 0;
     for (size_t i = 0; i < count; i++) {
         struct packet *packet = packets[i];
 
         bytes_in += packet->length;
-        if (!pass_one(impair, packet))
+        if (!(spares ? spare_one(impair, packet, share) : pass_one(impair, packet)))
             continue;
         bytes_out += packet->length;
         packets[passed++] = packet;

@@ -68,8 +68,10 @@ struct impair *impair_init(void *memory, const struct impair_options *options);
  * `settings` have passed impair_check. */
 void impair_set(struct impair *impair, uint64_t now_ns, const struct impair_settings *settings);
 
-/* Takes packets over, which were parsed. One whose time_ns is set came then, but not after now_ns,
- * and neither before the packet before it nor before the settings; else it comes now. */
+/* Takes packets over, which were parsed, and each of which is one: what stands for many
+ * (segment_bytes) was cut into these before (net/segment.h), or numbers would depend on how a
+ * kernel bundles. One whose time_ns is set came then, but not after now_ns, and neither before the
+ * packet before it nor before the settings; else it comes now. */
 void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const packets[],
                  size_t count);
 

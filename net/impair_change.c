@@ -170,6 +170,7 @@ bool change_reset(const struct packet *packet, bool to_sender, struct packet *ma
     made->length = (uint32_t)length;
     made->time_ns = packet->time_ns;
     made->nic = packet->nic;
+    made->mark = packet->mark;
     made->link = packet->link;
     read_again(made);
     return true;

@@ -53,18 +53,13 @@ static char *split(const char *name, const char **only)
 
 /* -- The case and the node --------------------------------------------------------------------- */
 
-static bool is_meant(const struct suite_case *suite_case, const char *only)
-{
-    return run_selects(suite_case, only) || strcmp(suite_case->name, only) == 0;
-}
-
 static int choose_among(const char *only, struct chosen *chosen, struct error *error)
 {
     const struct suite *suite = chosen->suite;
     size_t count = 0;
 
     for (size_t i = suite->case_count; i-- > 0;)
-        if (is_meant(&suite->cases[i], only)) {
+        if (run_selects(&suite->cases[i], only)) {
             chosen->suite_case = &suite->cases[i];
             count++;
         }

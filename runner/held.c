@@ -5,10 +5,10 @@
 #include "base/unix_socket.h"
 #include "runner/hub.h"
 #include "runner/rundir.h"
+#include "runner/select.h"
 #include "vm/control.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,17 +211,6 @@ void held_list_free(struct held_list *list)
 
 /* -- Which one is meant ------------------------------------------------------------------------ */
 
-static bool is_part(const char *name, const char *glob)
-{
-    cleanup_free char *parts = xstrdup(name);
-    char *state = NULL;
-
-    for (char *part = strtok_r(parts, ",", &state); part; part = strtok_r(NULL, ",", &state))
-        if (fnmatch(glob, part, 0) == 0)
-            return true;
-    return false;
-}
-
 static bool is_of_file(const struct held *held, const char *name)
 {
     cleanup_free char *real = realpath(name, NULL);
@@ -239,8 +228,7 @@ static bool is_meant(const struct held *held, const char *name)
         strcmp(name, pid) == 0 || is_of_file(held, name))
         return true;
     return strncmp(name, held->suite, length) == 0 && name[length] == '/' &&
-           (fnmatch(name + length + 1, held->case_name, 0) == 0 ||
-            is_part(held->case_name, name + length + 1));
+           select_name(held->case_name, name + length + 1);
 }
 
 static void append_list(const struct held_list *list, struct buffer *out)

@@ -7,6 +7,7 @@
 #include "runner/report.h"
 #include "runner/rundata.h"
 #include "runner/schedule.h"
+#include "runner/select.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -31,20 +32,9 @@ struct suite_run {
 
 /* -- Selection --------------------------------------------------------------------------------- */
 
-static bool part_matches(const char *name, const char *only)
-{
-    cleanup_free char *parts = xstrdup(name);
-    char *state = NULL;
-
-    for (char *part = strtok_r(parts, ",", &state); part; part = strtok_r(NULL, ",", &state))
-        if (fnmatch(only, part, 0) == 0)
-            return true;
-    return false;
-}
-
 bool run_selects(const struct suite_case *suite_case, const char *only)
 {
-    if (!only || fnmatch(only, suite_case->name, 0) == 0 || part_matches(suite_case->name, only))
+    if (!only || select_name(suite_case->name, only))
         return true;
     for (size_t i = 0; i < suite_case->tags.count; i++)
         if (fnmatch(only, suite_case->tags.items[i], 0) == 0)

@@ -227,6 +227,20 @@ static void an_answer_without_an_end_is_given_up(void **state)
     free(flood);
 }
 
+/* Brackets are a set of characters to a glob(7). */
+static void a_case_is_found_by_its_own_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fake_hub *hub = hub_start(fixture, "a");
+    const struct held *held = NULL;
+
+    hub->answers[0] = STATUS(12, "web", "server=[fd00::1]", "2026-01-01T00:00:00Z");
+    hub_answers(hub);
+    assert_int_equal(find(fixture), 1);
+    assert_int_equal(held_choose(&fixture->list, "web/server=[fd00::1]", &held, NULL), 0);
+    assert_ptr_equal(held, fixture->list.items);
+}
+
 /* -- Which one is meant ------------------------------------------------------------------------ */
 
 static void start_two(struct fixture *fixture)
@@ -381,6 +395,7 @@ int main(void)
         TEST(who_does_not_answer_is_counted_or_passed_over),
         TEST(an_answer_that_has_little_is_no_trouble),
         TEST(an_answer_without_an_end_is_given_up),
+        TEST(a_case_is_found_by_its_own_name),
         TEST(a_case_has_several_names),
         TEST(a_case_that_is_not_there_or_not_the_only_one_is_an_error),
         TEST(a_node_is_chosen_likewise),

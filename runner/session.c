@@ -61,22 +61,23 @@ static void release_signals(void)
     pthread_sigmask(SIG_UNBLOCK, &all, NULL);
 }
 
-/* Whoever takes it over later (tty.h) does so on the loop's thread: another one, libvirt's perhaps,
- * that does not block it would be given it, and ignore it. */
-static void block_resizes(void)
+/* Whoever takes them over later (tty.h) does so on the loop's thread: another one, libvirt's
+ * perhaps, that does not block them would be given them, and ignore them. */
+static void block_signals_of_terminal(void)
 {
-    sigset_t resizes;
+    sigset_t blocked;
 
-    sigemptyset(&resizes);
-    sigaddset(&resizes, SIGWINCH);
-    pthread_sigmask(SIG_BLOCK, &resizes, NULL);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGWINCH);
+    sigaddset(&blocked, SIGCONT);
+    pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 
 static int take_signals(struct session *session, struct error *error)
 {
     int code = 0;
 
-    block_resizes();
+    block_signals_of_terminal();
 
     /* A reader that went away and a file that may not grow are errors of write(2) here. */
     signal(SIGPIPE, SIG_IGN);

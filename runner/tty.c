@@ -144,7 +144,26 @@ static void on_resized(void *context, int signal_number)
     tty->resized(tty->context);
 }
 
-static void on_nobodys_resize(void *context, int signal_number)
+static bool is_in_background(const struct tty *tty)
+{
+    pid_t foreground = tcgetpgrp(tty->in);
+
+    return foreground >= 0 && foreground != getpgrp();
+}
+
+/* Whoever stopped duet, the user's shell has made the terminal its own meanwhile. In the background
+ * it still is the shell's. */
+static void on_continued(void *context, int signal_number)
+{
+    const struct tty *tty = context;
+
+    if (is_in_background(tty))
+        return;
+    tcsetattr(tty->in, TCSANOW, &tty->raw);
+    on_resized(context, signal_number);
+}
+
+static void on_nobodys_signal(void *context, int signal_number)
 {
     (void)context;
     (void)signal_number;
@@ -159,8 +178,13 @@ static int lend(struct tty *tty, struct error *error)
     return 0;
 }
 
+/* What the loop has of it goes, too. */
 static void free_tty(struct tty *tty)
 {
+    struct error error;
+
+    loop_signal(tty->loop, SIGWINCH, on_nobodys_signal, NULL, &error);
+    loop_signal(tty->loop, SIGCONT, on_nobodys_signal, NULL, &error);
     end_watcher(tty);
     if (tty->out >= 0)
         close(tty->out);
@@ -185,6 +209,8 @@ int tty_take(struct loop *loop, int in, int out, void (*resized)(void *context),
         code = start_watcher(tty, error);
     if (code == 0)
         code = loop_signal(loop, SIGWINCH, on_resized, tty, error);
+    if (code == 0)
+        code = loop_signal(loop, SIGCONT, on_continued, tty, error);
     if (code == 0 && tcsetattr(in, TCSANOW, &tty->raw) < 0)
         code = error_errno(error, "cannot change the terminal's settings");
     if (code < 0) {
@@ -213,13 +239,10 @@ static void switch_off(const struct tty *tty)
 
 void tty_give_back(struct tty *tty, bool clean)
 {
-    struct error error;
-
     if (!tty)
         return;
     if (!clean)
         switch_off(tty);
     tcsetattr(tty->in, TCSANOW, &tty->usual);
-    loop_signal(tty->loop, SIGWINCH, on_nobodys_resize, NULL, &error);
     free_tty(tty);
 }

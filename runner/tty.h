@@ -15,7 +15,8 @@ struct tty;
 
 /* Takes the terminal `in` over. `out` is where the program prints, the same terminal as a rule;
  * both stay the caller's. `resized` is called from the loop when its size may be another. Takes
- * SIGWINCH over, which all other threads must have blocked. */
+ * SIGWINCH over, and SIGCONT, at which the terminal is taken anew; all other threads must have
+ * blocked both. */
 int tty_take(struct loop *loop, int in, int out, void (*resized)(void *context), void *context,
              struct tty **tty, struct error *error);
 /* `bytes` are on their way to the terminal. */

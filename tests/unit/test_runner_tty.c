@@ -237,6 +237,23 @@ static void a_new_size_is_told(void **state)
     assert_false(tty_size(STDIN_FILENO, &rows, &columns) && rows == 50 && columns == 132);
 }
 
+/* After SIGTSTP from elsewhere, say: the user's shell had it meanwhile. */
+static void a_duet_that_goes_on_takes_the_terminal_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct termios now;
+
+    take(fixture);
+    assert_int_equal(tcsetattr(fixture->slave, TCSANOW, &fixture->before), 0);
+    raise(SIGCONT);
+    raise(SIGWINCH); /* which is read behind it, and ends the loop in any case */
+    loop_run(fixture->loop);
+    assert_int_equal(tcgetattr(fixture->slave, &now), 0);
+    assert_false(now.c_lflag & (ICANON | ECHO | ISIG));
+    give_back(fixture, true);
+    expect_as_before(fixture);
+}
+
 /* -- Deaths ------------------------------------------------------------------------------------ */
 
 /* A duet that has taken the terminal, and had a program print `text` on it; killed with SIGKILL. */
@@ -321,6 +338,7 @@ int main(void)
         test(a_stopped_terminal_can_be_given_back),
         test(the_watcher_ends_with_the_loan),
         test(a_new_size_is_told),
+        test(a_duet_that_goes_on_takes_the_terminal_anew),
         test(a_duet_that_is_killed_leaves_a_sane_terminal),
         test(settings_that_somebody_else_made_stay),
         test(what_is_no_terminal_is_refused),

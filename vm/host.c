@@ -99,33 +99,57 @@ static void domain_ended(struct vm_host *host)
 }
 
 struct lifecycle_event {
-    struct vm_host *host;
     char *name;
     int event, detail;
+    struct lifecycle_event *next;
 };
+
+static void free_event(struct lifecycle_event *event)
+{
+    free(event->name);
+    free(event);
+}
+
+/* The oldest of those that were not delivered; NULL: there is none. */
+static struct lifecycle_event *take_event(struct vm_host *host)
+{
+    struct lifecycle_event *event;
+
+    pthread_mutex_lock(&host->lock);
+    event = host->undelivered;
+    if (event)
+        host->undelivered = event->next;
+    if (!host->undelivered)
+        host->undelivered_end = &host->undelivered;
+    pthread_mutex_unlock(&host->lock);
+    return event;
+}
 
 static void deliver_event(void *context)
 {
-    struct lifecycle_event *event = context;
+    struct vm_host *host = context;
+    struct lifecycle_event *event = take_event(host);
 
-    machine_event(event->host, event->name, event->event, event->detail);
-    free(event->name);
-    free(event);
+    machine_event(host, event->name, event->event, event->detail);
+    free_event(event);
 }
 
 static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail,
                         void *context)
 {
     struct lifecycle_event *copy = xcalloc(1, sizeof *copy);
+    struct vm_host *host = context;
 
     (void)connection;
-    *copy = (struct lifecycle_event){.host = context,
-                                     .name = xstrdup(virDomainGetName(domain)),
-                                     .event = event,
-                                     .detail = detail};
+    *copy = (struct lifecycle_event){
+        .name = xstrdup(virDomainGetName(domain)), .event = event, .detail = detail};
     if (event == VIR_DOMAIN_EVENT_STOPPED)
-        domain_ended(copy->host);
-    loop_post(copy->host->loop, deliver_event, copy);
+        domain_ended(host);
+    pthread_mutex_lock(&host->lock);
+    *host->undelivered_end = copy;
+    host->undelivered_end = &copy->next;
+    pthread_mutex_unlock(&host->lock);
+    loop_post(host->loop, deliver_event, host);
     return 0;
 }
 
@@ -242,6 +266,7 @@ int vm_host_open(struct loop *loop, const struct vm_host_options *options, struc
     host->embedded = options->connect == NULL;
     host->runtime_dir = xstrdup(options->runtime_dir);
     host->jobs_end = &host->jobs;
+    host->undelivered_end = &host->undelivered;
     pthread_mutex_init(&host->lock, NULL);
     pthread_cond_init(&host->changed, NULL);
     pthread_cond_init(&host->domain_ended, NULL);
@@ -313,9 +338,13 @@ static void close_threads(struct vm_host *host)
 
 void vm_host_close(struct vm_host *host)
 {
+    struct lifecycle_event *event;
+
     if (!host)
         return;
     close_threads(host);
+    while ((event = take_event(host)))
+        free_event(event);
     reaper_free(host->reaper);
     pthread_cond_destroy(&host->domain_ended);
     pthread_cond_destroy(&host->changed);

@@ -11,6 +11,8 @@
 /* libvirt starts one machine in some 100 ms, most of which it waits for QEMU. */
 enum { HOST_WORKERS_MAX = 8 };
 
+struct lifecycle_event; /* host.c */
+
 struct vm_host {
     struct loop *loop;
     virConnectPtr connection;
@@ -29,6 +31,8 @@ struct vm_host {
     long domains; /* that libvirt has not yet called ended; below 0 while it is ahead of us */
     struct job *jobs, **jobs_end;
     bool no_more_jobs, no_more_events;
+    /* What libvirt said of domains and the loop has not come to: the oldest first. */
+    struct lifecycle_event *undelivered, **undelivered_end;
 };
 
 /* Runs `work(context)` on a worker's thread, then `done(context)` on the loop's. Jobs begin in the

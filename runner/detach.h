@@ -9,7 +9,8 @@ struct detach {
 };
 
 /* Forks, before any thread is made. 0 in the child, at once; 1 in the parent, when the child has
- * come to detach_done or has ended: *status is the program's exit status. */
+ * come to detach_done or has ended: *status is the program's exit status. ECHILD where the child
+ * was killed, but not by the user. Until detach_done it gets SIGTERM when the parent ends. */
 int detach_fork(struct detach *detach, int *status, struct error *error);
 /* In the child: the parent ends with status 0, and the terminal is no business of this process any
  * more. */

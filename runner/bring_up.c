@@ -149,6 +149,7 @@ static void on_cancel(void *context)
 {
     struct bring_up *up = context;
 
+    keep_end_shell(up->keep);
     if (up->job)
         job_cancel(up->job);
 }

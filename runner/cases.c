@@ -333,6 +333,7 @@ static void on_cancel(void *context)
     for (size_t i = 0; i < cases->options->count; i++) {
         struct slot *slot = &cases->slots[i];
 
+        keep_end_shell(slot->keep);
         if (slot->job)
             job_cancel(slot->job);
         else if (scheduled(slot)->state == SCHEDULE_WAITING)

@@ -304,6 +304,12 @@ void keep_look(struct keep *keep)
     end(keep, 1);
 }
 
+void keep_end_shell(struct keep *keep)
+{
+    if (keep)
+        shell_free(steal_pointer(&keep->shell));
+}
+
 static int open_hub(struct keep *keep, struct error *error)
 {
     static const enum hub_state states[] = {[KEEP_UP] = HUB_UP,

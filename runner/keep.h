@@ -39,6 +39,9 @@ struct keep;
 int keep_start(const struct keep_options *options, struct keep **keep, struct error *error);
 /* A node may have changed. */
 void keep_look(struct keep *keep);
+/* Its machines are about to end: the terminal is the user's again, who is told so there. NULL is
+ * fine. */
+void keep_end_shell(struct keep *keep);
 /* The terminal is the user's again and the hub is gone, whatever the state. NULL is fine. */
 void keep_free(struct keep *keep);
 

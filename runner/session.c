@@ -30,13 +30,14 @@ static void on_signal(void *context, int signal_number)
     session->cancel_seen = true;
     session->signal_number = signal_number;
     atomic_store(&session->cancelled, true);
-    terminal_say(session->options.terminal, "interrupted: cleaning up (again to leave at once)");
     if (session->cancel) {
         session->cancel(session->cancel_context);
     } else {
         timer_start(session->hunt, 0);
         loop_stop(session->loop);
     }
+    /* On a terminal that was lent to a guest until now. */
+    terminal_say(session->options.terminal, "interrupted: cleaning up (again to leave at once)");
 }
 
 /* What duet waits for may be libvirt, and what that waits for a QEMU that hangs; when it starts the

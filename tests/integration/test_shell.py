@@ -208,16 +208,19 @@ class ShellTest(unittest.TestCase):
         self.assertRegex(self.pane.screen("-S", "-100"), r"Kernel panic - not syncing")
         self.assert_left(255)
 
-    def killed(self, number, status):
+    def killed(self, number, status, message="HOST>"):
         self.open_shell()
         self.pane.type("vi /etc/passwd")
         self.pane.wait_for(r"/etc/passwd.* 1/")
         main = min(pid for pid, name, _ in self.work.processes() if name == "duet")
         subprocess.run(["kill", f"-{number}", str(main)], check=True)
+        self.pane.wait_for(rf"^left with {status}$")
+        self.assertRegex(self.pane.screen(), message)
         self.assert_left(status)
 
     def test_a_signal_gives_the_terminal_back(self):
-        self.killed(signal.SIGTERM, 128 + signal.SIGTERM)
+        self.killed(signal.SIGTERM, 128 + signal.SIGTERM,
+                    r"(?m)^duet: interrupted: cleaning up .*\nleft with")
 
     def test_so_does_the_one_that_cannot_be_caught(self):
         self.killed(signal.SIGKILL, 128 + signal.SIGKILL)

@@ -4,6 +4,7 @@
 #include "runner/commands.h"
 #include "runner/exec_line.h"
 #include "runner/shell.h"
+#include "runner/terminal.h"
 
 #include "base/memory.h"
 
@@ -24,6 +25,7 @@ struct execution {
     struct client client;
     struct exec_line line;
     struct attach *attach;
+    struct terminal errors; /* where the user is told of them */
     bool terminal;
     int signals;     /* that the command was given */
     int last_signal; /* that made duet leave; 0: none */
@@ -32,7 +34,7 @@ struct execution {
 
 /* -- The end ----------------------------------------------------------------------------------- */
 
-static int explain(const struct execution *execution, const struct attach_end *end)
+static int explain(struct execution *execution, const struct attach_end *end)
 {
     const char *node = execution->client.node->name;
     cleanup_free char *why = NULL;
@@ -43,19 +45,19 @@ static int explain(const struct execution *execution, const struct attach_end *e
     case ATTACH_LEFT:
         if (execution->last_signal)
             return 128 + execution->last_signal;
-        fprintf(stderr, "duet: left %s\n", node);
+        terminal_say(&execution->errors, "left %s", node);
         return EXIT_REMOTE_TROUBLE;
     case ATTACH_REFUSED:
-        fprintf(stderr, "duet: %s: %s\n", node, end->message);
+        terminal_say(&execution->errors, "%s: %s", node, end->message);
         return EXIT_CANNOT_RUN;
     case ATTACH_BROKEN:
         why = client_explain(&execution->client, end->message);
-        fprintf(stderr, "duet: %s: %s\n", node, why);
+        terminal_say(&execution->errors, "%s: %s", node, why);
         return EXIT_REMOTE_TROUBLE;
     case ATTACH_UNHEARD:
         if (!end->message[0])
             return 128 + SIGPIPE;
-        fprintf(stderr, "duet: %s\n", end->message);
+        terminal_say(&execution->errors, "%s", end->message);
         return EXIT_REMOTE_TROUBLE;
     }
     return EXIT_REMOTE_TROUBLE;
@@ -192,9 +194,10 @@ int cmd_exec(int argc, char **argv)
     struct execution execution = {.status = EXIT_REMOTE_TROUBLE};
     struct error error;
 
+    terminal_init(&execution.errors, COLOR_AUTO);
     exec_line_parse(argc, argv, &execution.line);
     if (execute(&execution, &error) < 0)
-        fprintf(stderr, "duet: %s\n", error.message);
+        terminal_say(&execution.errors, "%s", error.message);
     attach_free(execution.attach);
     client_free(&execution.client);
     exec_line_free(&execution.line);

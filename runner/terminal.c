@@ -118,12 +118,18 @@ void terminal_status(struct terminal *terminal, const char *format, ...)
 
 /* -- Troubles and colours ---------------------------------------------------------------------- */
 
+/* A guest's words may be among them. */
 static void say(struct terminal *terminal, const char *format, va_list args)
 {
+    cleanup_buffer struct buffer shown = {0};
+    cleanup_free char *text = NULL;
+
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    xchecked(text);
+    text_printable(&shown, text, strlen(text));
     terminal_clear(terminal);
-    fputs("duet: ", terminal->err);
-    vfprintf(terminal->err, format, args);
-    fputc('\n', terminal->err);
+    fprintf(terminal->err, "duet: %s\n", shown.length ? shown.data : "");
 }
 
 void terminal_say(struct terminal *terminal, const char *format, ...)

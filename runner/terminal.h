@@ -36,7 +36,7 @@ void terminal_status(struct terminal *terminal, const char *format, ...)
 /* Takes the live lines away: before anything else is printed. */
 void terminal_clear(struct terminal *terminal);
 
-/* "duet: <text>" on `err`. */
+/* "duet: <text>" on `err`, without control characters: text_printable. */
 void terminal_say(struct terminal *terminal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same, only with --verbose or --debug. */

@@ -50,6 +50,10 @@ class Exec(kept.Kept):
         self.expect(self.run_duet("exec", "--container", "web", "kept", "left", "true"), CANNOT_RUN,
                     "web")
 
+    def test_what_the_guest_says_of_it_moves_no_cursor(self):
+        run = self.expect(self.exec("\x1b[2Jx"), CANNOT_RUN, r"\[2Jx: No such")
+        self.assertNotIn(b"\x1b", run.stderr)
+
     def test_duets_own_trouble(self):
         self.expect(self.run_duet("exec", "kept", "middle", "true"), TROUBLE,
                     r'no node "middle", but left, right')

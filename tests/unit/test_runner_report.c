@@ -68,6 +68,15 @@ static void a_case_is_one_line(void **state)
                         "  skipped     longer-than-six          no \xef\xbf\xbd[31mIPv6 here\n");
 }
 
+static void what_is_said_moves_no_cursor(void **state)
+{
+    struct fixture *fixture = *state;
+
+    terminal_say(&fixture->terminal, "server: it says: %s", "\033[2J\ttrue\r");
+    fflush(fixture->terminal.err);
+    assert_string_equal(fixture->err, "duet: server: it says: \xef\xbf\xbd[2J\ttrue\xef\xbf\xbd\n");
+}
+
 static void colours_are_the_terminal_s(void **state)
 {
     struct fixture *fixture = *state;
@@ -323,6 +332,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_case_is_one_line),
+        TEST(what_is_said_moves_no_cursor),
         TEST(colours_are_the_terminal_s),
         TEST(colours_can_be_forced_and_forbidden),
         TEST(no_color_is_respected),

@@ -1,56 +1,18 @@
-/* A command from its request to its last byte.
+/* Commands and files as their owner has them: how they are made, what is sent to them, and how long
+ * they live. control_heard.c has what the guest says of them.
  *
- *   asked    -> ACK: started, or ERROR: ended (refused)
- *   started  -> CMDFINISHED (of a file: ACK or ERROR): ended
- *   ended    -> all bytes that it announced have come: complete
- *
- * Its streams have lives of their own: they may be closed before it has ended, or, where a leftover
- * child holds them, long after. It is over when nothing of it can come any more; a command that its
- * owner has freed stays until then, to tell what is left of it from what a guest makes up. */
+ * A command's streams have lives of their own: they may be closed before it has ended, or, where a
+ * leftover child holds them, long after. It is over when nothing of it can come any more; a command
+ * that its owner has freed stays until then, to tell what is left of it from what a guest makes up.
+ */
 #include "base/memory.h"
 #include "vm/control_internal.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 enum {
     GRANT = WIRE_WINDOW / 2, /* bytes: room is given back in steps as large */
     FRAME = WIRE_IO_MAX - WIRE_IO_HEADER,
-};
-
-enum kind { COMMAND, WRITE, READ };
-
-struct incoming {
-    bool exists, closed;
-    uint64_t received; /* bytes, as the next ones */
-    uint64_t room;     /* that the guest may still send */
-    uint64_t taken;    /* of which it was not told yet */
-};
-
-struct outgoing {
-    bool exists;
-    bool granted; /* the guest has said how much there is room for, and so waits for the close */
-    bool close_asked, closed;
-    uint64_t room;
-};
-
-struct control_command {
-    struct control *control;
-    struct control_command *next;
-    uint64_t id, stream; /* `stream` + 1 is that of standard error */
-    enum kind kind;
-    enum wire_code code;
-    struct control_command_calls calls;
-    void *context;
-    unsigned in_call;
-    struct incoming in[2]; /* by enum control_output */
-    struct outgoing out;
-    bool started, ended, complete, forgotten;
-    int status_byte; /* what came on io; -1: nothing yet */
-    struct control_end end;
-    char *reason;
 };
 
 /* -- Life -------------------------------------------------------------------------------------- */
@@ -62,15 +24,14 @@ static bool is_over(const struct control_command *command)
     if (!command->complete || (command->out.granted && !command->out.closed))
         return false;
     if (command->end.code < 0 && !command->started)
-        return command->kind != READ; /* it may have begun to send */
+        return command->kind != KIND_READ; /* it may have begun to send */
     for (int i = 0; i < 2; i++)
         if (command->in[i].exists && !command->in[i].closed)
             return false;
-    return command->kind != COMMAND || command->status_byte >= 0;
+    return command->kind != KIND_COMMAND || command->status_byte >= 0;
 }
 
-/* Frees it where its owner has done so and nothing can come any more. */
-static void reap(struct control_command *command)
+void control_command_reap(struct control_command *command)
 {
     struct control_command **at = &command->control->commands;
 
@@ -83,34 +44,6 @@ static void reap(struct control_command *command)
     free(command);
 }
 
-/* Between these a command stays, whatever its owner and the channel do meanwhile. */
-static void enter(struct control_command *command)
-{
-    command->in_call++;
-}
-
-static void leave(struct control_command *command)
-{
-    command->in_call--;
-    reap(command);
-}
-
-/* Calls one of the owner's functions, unless it has freed the command. */
-#define tell(command, call, ...)                                                                   \
-    do {                                                                                           \
-        if ((command)->calls.call && !(command)->forgotten)                                        \
-            (command)->calls.call((command)->context, ##__VA_ARGS__);                              \
-    } while (0)
-
-static struct control_command *find(const struct control *control, uint64_t id)
-{
-    struct control_command *command = control->commands;
-
-    while (command && command->id != id)
-        command = command->next;
-    return command;
-}
-
 void control_command_free(struct control_command *command)
 {
     if (!command)
@@ -121,7 +54,7 @@ void control_command_free(struct control_command *command)
         if (command->in[i].exists)
             control_taken(command, (enum control_output)i,
                           WIRE_WINDOW - command->in[i].room - command->in[i].taken);
-    reap(command);
+    control_command_reap(command);
 }
 
 void control_commands_free(struct control *control)
@@ -168,7 +101,7 @@ size_t control_feed(struct control_command *command, const void *bytes, size_t c
     return sent;
 }
 
-static void close_if_granted(struct control_command *command)
+void control_command_close_granted(struct control_command *command)
 {
     if (!command->out.granted || command->out.closed)
         return;
@@ -179,7 +112,7 @@ static void close_if_granted(struct control_command *command)
 void control_close(struct control_command *command)
 {
     command->out.close_asked = true;
-    close_if_granted(command);
+    control_command_close_granted(command);
 }
 
 /* What a guest that has broken the channel is not told any more is no loss. */
@@ -236,7 +169,7 @@ uint64_t control_command_id(const struct control_command *command)
 
 /* -- Making ------------------------------------------------------------------------------------ */
 
-static struct control_command *command_new(struct control *control, enum kind kind,
+static struct control_command *command_new(struct control *control, enum control_kind kind,
                                            const struct control_command_calls *calls, void *context)
 {
     uint64_t base = control->base << CONTROL_BASE_SHIFT;
@@ -250,8 +183,9 @@ static struct control_command *command_new(struct control *control, enum kind ki
                                         .calls = *calls,
                                         .context = context,
                                         .status_byte = -1};
-    command->in[CONTROL_STDOUT] = (struct incoming){.exists = kind != WRITE, .room = WIRE_WINDOW};
-    command->out.exists = kind == WRITE;
+    command->in[CONTROL_STDOUT] =
+        (struct incoming){.exists = kind != KIND_WRITE, .room = WIRE_WINDOW};
+    command->out.exists = kind == KIND_WRITE;
     return command;
 }
 
@@ -288,7 +222,7 @@ int control_exec(struct control *control, const struct control_exec *exec,
                  const struct control_command_calls *calls, void *context,
                  struct control_command **out, struct error *error)
 {
-    struct control_command *command = command_new(control, COMMAND, calls, context);
+    struct control_command *command = command_new(control, KIND_COMMAND, calls, context);
 
     expect_streams(command, exec);
     return command_send(command, WIRE_EXECCMD,
@@ -299,7 +233,7 @@ int control_run_container(struct control *control, const struct control_containe
                           const struct control_command_calls *calls, void *context,
                           struct control_command **out, struct error *error)
 {
-    struct control_command *command = command_new(control, COMMAND, calls, context);
+    struct control_command *command = command_new(control, KIND_COMMAND, calls, context);
 
     expect_streams(command, &container->exec);
     return command_send(command, WIRE_NEWCONTAINER,
@@ -311,7 +245,7 @@ int control_write_file(struct control *control, const char *path, unsigned mode,
                        const char *container, const struct control_command_calls *calls,
                        void *context, struct control_command **out, struct error *error)
 {
-    struct control_command *command = command_new(control, WRITE, calls, context);
+    struct control_command *command = command_new(control, KIND_WRITE, calls, context);
 
     return command_send(
         command, WIRE_WRITEFILE,
@@ -322,272 +256,9 @@ int control_read_file(struct control *control, const char *path, const char *con
                       const struct control_command_calls *calls, void *context,
                       struct control_command **out, struct error *error)
 {
-    struct control_command *command = command_new(control, READ, calls, context);
+    struct control_command *command = command_new(control, KIND_READ, calls, context);
 
     return command_send(command, WIRE_READFILE,
                         control_message_file(command->id, command->stream, path, -1, container),
                         out, error);
-}
-
-/* -- From the guest ---------------------------------------------------------------------------- */
-
-/* Nothing is left to be sent or received of a command that broke its promise. */
-static void lie(struct control_command *command, const char *what)
-{
-    control_break(command->control, -EBADMSG,
-                  "the guest broke the control channel: command %" PRIu64 " %s", command->id, what);
-}
-
-static uint64_t announced(const struct control_command *command, enum control_output output)
-{
-    if (output == CONTROL_STDERR)
-        return command->end.stderr_bytes;
-    return command->kind == READ ? command->end.size : command->end.stdout_bytes;
-}
-
-/* A file has exactly the bytes that the guest says. */
-static bool is_too_long(const struct control_command *command)
-{
-    return command->kind == READ && command->ended && command->end.code == 0 &&
-           command->in[CONTROL_STDOUT].received > command->end.size;
-}
-
-static void check_complete(struct control_command *command)
-{
-    if (is_too_long(command)) {
-        lie(command, "sent more of a file than it says that there is");
-        return;
-    }
-    if (!command->ended || command->complete)
-        return;
-    for (int i = 0; i < 2 && command->end.code == 0; i++) {
-        const struct incoming *in = &command->in[i];
-
-        if (in->received >= announced(command, (enum control_output)i))
-            continue;
-        if (in->closed || !in->exists)
-            lie(command, "has closed a stream on which it announced more bytes");
-        return;
-    }
-    command->complete = true;
-    tell(command, complete, &command->end);
-}
-
-/* The same status comes on both ports. */
-static void check_status(struct control_command *command)
-{
-    if (command->kind == COMMAND && command->ended && command->end.code == 0 &&
-        command->status_byte >= 0 && command->status_byte != command->end.status)
-        lie(command, "ended with another status on io than on ctl");
-}
-
-static void end(struct control_command *command, const struct control_end *found)
-{
-    command->ended = true;
-    command->end = *found;
-    if (found->reason)
-        command->end.reason = command->reason = xstrdup(found->reason);
-    command->out.close_asked = true;
-    close_if_granted(command);
-    tell(command, ended, &command->end);
-    check_status(command);
-    check_complete(command);
-}
-
-static void take_answer(struct control_command *command, const struct control_message *message)
-{
-    if (command->code != message->request || command->ended)
-        return;
-    if (message->code == WIRE_ERROR) {
-        end(command, &(struct control_end){.code = -EREMOTEIO, .reason = message->reason});
-    } else if (command->kind != COMMAND) {
-        end(command, &(struct control_end){.size = message->size, .mode = message->mode});
-    } else if (!command->started) {
-        command->started = true;
-        tell(command, started);
-    }
-}
-
-void control_command_answered(struct control *control, const struct control_message *message)
-{
-    struct control_command *command = find(control, message->id);
-
-    if (!command)
-        return;
-    enter(command);
-    take_answer(command, message);
-    leave(command);
-}
-
-static void no_such(struct control *control, const char *what, uint64_t id)
-{
-    control_break(control, -EBADMSG,
-                  "the guest broke the control channel: its %s names command %" PRIu64
-                  ", which was not started",
-                  what, id & ((UINT64_C(1) << CONTROL_BASE_SHIFT) - 1));
-}
-
-/* One that was freed and is over was started, too: what comes of it late is old news. */
-static bool was_made(const struct control *control, uint64_t id)
-{
-    uint64_t index = id - (control->base << CONTROL_BASE_SHIFT);
-
-    return index >= 1 && index <= control->commands_made;
-}
-
-static uint64_t owner_of(const struct control *control, uint64_t stream)
-{
-    uint64_t base = control->base << CONTROL_BASE_SHIFT;
-
-    return base + (stream - base) / 2;
-}
-
-void control_command_is_ready(struct control *control, uint64_t id)
-{
-    struct control_command *command = find(control, id);
-
-    if (command && command->kind == COMMAND) {
-        enter(command);
-        tell(command, ready);
-        leave(command);
-    } else if (command || !was_made(control, id)) {
-        no_such(control, "CMDREADY", id);
-    }
-}
-
-void control_command_finished(struct control *control, const struct control_message *message)
-{
-    struct control_command *command = find(control, message->id);
-
-    if (!command || command->kind != COMMAND) {
-        no_such(control, "CMDFINISHED", message->id);
-        return;
-    }
-    enter(command);
-    command->started = true;
-    if (command->ended)
-        lie(command, "ended twice");
-    else
-        end(command, &(struct control_end){.status = message->status,
-                                           .signal = message->signal,
-                                           .timed_out = message->timed_out,
-                                           .duration_ms = message->duration_ms,
-                                           .stdout_bytes = message->stdout_bytes,
-                                           .stderr_bytes = message->stderr_bytes});
-    leave(command);
-}
-
-static void add_room(struct control_command *command, uint64_t bytes)
-{
-    struct outgoing *out = &command->out;
-
-    out->granted = true;
-    out->room = bytes < WIRE_ID_MAX - out->room ? out->room + bytes : WIRE_ID_MAX;
-    if (out->close_asked)
-        close_if_granted(command);
-    else
-        tell(command, room);
-}
-
-void control_command_granted(struct control *control, const struct control_message *message)
-{
-    uint64_t id = owner_of(control, message->stream);
-    struct control_command *command = find(control, id);
-
-    if (command && command->stream == message->stream && command->out.exists) {
-        enter(command);
-        add_room(command, message->bytes);
-        leave(command);
-    } else if (command || !was_made(control, id)) {
-        no_such(control, "NEXT", id);
-    }
-}
-
-static void take_status(struct control_command *command, const struct wire_io *frame)
-{
-    if (command->kind != COMMAND || frame->length != 1 || command->status_byte >= 0) {
-        lie(command, "sends on a stream that it has closed");
-        return;
-    }
-    command->status_byte = (unsigned char)frame->data[0];
-    check_status(command);
-}
-
-static void take_output(struct control_command *command, enum control_output output,
-                        const struct wire_io *frame)
-{
-    struct incoming *in = &command->in[output];
-    bool forgotten = command->forgotten;
-
-    if (frame->length > in->room) {
-        lie(command, "sends more than there is room for");
-        return;
-    }
-    in->room -= frame->length;
-    in->received += frame->length;
-    in->closed = frame->length == 0;
-    tell(command, output, output, frame->data, frame->length);
-    if (forgotten)
-        control_taken(command, output, frame->length);
-    check_complete(command);
-}
-
-static void take_frame(struct control_command *command, const struct wire_io *frame)
-{
-    enum control_output output = frame->stream == command->stream ? CONTROL_STDOUT : CONTROL_STDERR;
-
-    if (!command->in[output].exists)
-        lie(command, "sends on a stream that it does not have");
-    else if (!command->in[output].closed)
-        take_output(command, output, frame);
-    else if (output == CONTROL_STDOUT)
-        take_status(command, frame);
-    else
-        lie(command, "sends on a stream that it has closed");
-}
-
-void control_command_take_io(struct control *control, const struct wire_io *frame)
-{
-    uint64_t id = owner_of(control, frame->stream);
-    struct control_command *command = find(control, id);
-
-    if (!command) {
-        no_such(control, "output", id);
-        return;
-    }
-    enter(command);
-    take_frame(command, frame);
-    leave(command);
-}
-
-/* -- The end ----------------------------------------------------------------------------------- */
-
-static struct control_command *first_incomplete(const struct control *control)
-{
-    struct control_command *command = control->commands;
-
-    while (command && command->complete)
-        command = command->next;
-    return command;
-}
-
-void control_commands_break(struct control *control)
-{
-    const struct control_end found = {.code = control->broken_code,
-                                      .reason = control->broken_reason};
-    struct control_command *command, *next;
-
-    while ((command = first_incomplete(control))) {
-        command->complete = true;
-        enter(command);
-        if (!command->ended)
-            tell(command, ended, &found);
-        command->ended = true;
-        tell(command, complete, &found);
-        command->in_call--; /* what its owner has freed goes below */
-    }
-    for (command = control->commands; command; command = next) {
-        next = command->next;
-        reap(command);
-    }
 }

@@ -1,5 +1,5 @@
-/* What control.c (requests, who a frame is for), control_command.c (commands, files and their
- * streams) and control_connect.c (sockets) share. */
+/* What control.c (requests, who a frame is for), control_command.c (commands and files),
+ * control_heard.c (what the guest says of them) and control_connect.c (sockets) share. */
 #ifndef DUET_VM_CONTROL_INTERNAL_H
 #define DUET_VM_CONTROL_INTERNAL_H
 
@@ -31,6 +31,40 @@ struct control {
     struct sockets *sockets;   /* NULL: the link is the caller's */
 };
 
+/* A command with its process, or a file that goes or comes. */
+enum control_kind { KIND_COMMAND, KIND_WRITE, KIND_READ };
+
+struct incoming {
+    bool exists, closed;
+    uint64_t received; /* bytes, as the next ones */
+    uint64_t room;     /* that the guest may still send */
+    uint64_t taken;    /* of which it was not told yet */
+};
+
+struct outgoing {
+    bool exists;
+    bool granted; /* the guest has said how much there is room for, and so waits for the close */
+    bool close_asked, closed;
+    uint64_t room;
+};
+
+struct control_command {
+    struct control *control;
+    struct control_command *next;
+    uint64_t id, stream; /* `stream` + 1 is that of standard error */
+    enum control_kind kind;
+    enum wire_code code;
+    struct control_command_calls calls;
+    void *context;
+    unsigned in_call;
+    struct incoming in[2]; /* by enum control_output */
+    struct outgoing out;
+    bool started, ended, complete, forgotten;
+    int status_byte; /* what came on io; -1: nothing yet */
+    struct control_end end;
+    char *reason;
+};
+
 /* The channel is at its end: tells everybody who waits. Not from inside a function that asks. */
 void control_break(struct control *control, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -39,7 +73,7 @@ void control_break_soon(struct control *control, const struct error *error);
 /* Sends a payload that was made, and frees it. */
 int control_send(struct control *control, enum wire_code code, char *payload, struct error *error);
 
-/* control_command.c */
+/* control_heard.c */
 void control_command_answered(struct control *control, const struct control_message *message);
 void control_command_is_ready(struct control *control, uint64_t id);
 void control_command_finished(struct control *control, const struct control_message *message);
@@ -47,7 +81,13 @@ void control_command_granted(struct control *control, const struct control_messa
 void control_command_take_io(struct control *control, const struct wire_io *frame);
 /* The channel broke: those that were not at their end are, now. */
 void control_commands_break(struct control *control);
+
+/* control_command.c */
 void control_commands_free(struct control *control);
+/* Frees it where its owner has done so and nothing can come any more. */
+void control_command_reap(struct control_command *command);
+/* Closes what is fed, where the guest waits for that. */
+void control_command_close_granted(struct control_command *command);
 
 /* control_connect.c */
 void control_sockets_free(struct sockets *sockets);

@@ -1,5 +1,6 @@
 /* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps),
- * node_listen.c (what is printed) and node_result.c (findings) share. */
+ * node_listen.c (what is printed), node_end.c (the machine's end) and node_result.c (findings)
+ * share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
 
@@ -105,6 +106,9 @@ void node_start_deadline(struct node *node, uint64_t timeout_ns);
 void node_tell_console(const struct node *node, const char *bytes, size_t count);
 void node_tell_output(const struct node *node, const char *process, const char *bytes,
                       size_t count);
+
+/* node_end.c */
+void node_on_gone(void *context, const struct vm_gone *gone);
 
 /* node_commands.c */
 /* Starts the next background process or step, or finds that there is none. */

@@ -24,10 +24,10 @@ VERDICTS = {"good": "passed", "bad": "failed", "worse": "failed"}
 
 
 class HoldTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.work = duet.Workplace()
-        cls.addClassCleanup(cls.work.close)
+    def setUp(self):
+        # Of its own: cases that took longer the last time come first, and would be held.
+        self.work = duet.Workplace()
+        self.addCleanup(self.work.close)
 
     def duet(self, *arguments, **more):
         return subprocess.run([duet.PROGRAM, *arguments], capture_output=True, text=True,

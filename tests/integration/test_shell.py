@@ -117,7 +117,7 @@ class ShellTest(unittest.TestCase):
         self.assertEqual(lines[:23], [str(n) for n in range(1, 24)])
         self.pane.type("10Gihello ", enter=False)
         self.pane.key("Escape")
-        self.pane.wait_for(r"^- /tmp/lines.* 10/100")
+        self.pane.wait_for(r"^- /tmp/lines \[Modified\] 10/100")  # it has taken all of it
         self.pane.type("1GL", enter=False)
         self.pane.wait_for(r"^- /tmp/lines.* 23/100")
         self.pane.type(":q!")

@@ -6,8 +6,6 @@
 
 #include "base/loop.h"
 #include "base/memory.h"
-#include "initrd/init/names.h"
-#include "initrd/init/network.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,9 +105,5 @@ int identity_assume(struct pod *pod, struct error *error)
         code = set_clock(pod->time_ns, error);
     if (code == 0)
         code = set_host_name(pod->hostname, error);
-    if (code == 0)
-        code = make_machine_id(pod, error);
-    if (code == 0)
-        code = network_set_up(pod, error);
-    return code < 0 ? code : names_set_up(pod, error);
+    return code < 0 ? code : make_machine_id(pod, error);
 }

@@ -7,6 +7,7 @@
 #include "initrd/init/fail.h"
 #include "initrd/init/hotplug.h"
 #include "initrd/init/identity.h"
+#include "initrd/init/names.h"
 #include "initrd/init/network.h"
 #include "initrd/init/process.h"
 #include "initrd/init/terminal.h"
@@ -42,9 +43,31 @@ static int serve_ping(struct agent *agent, struct request *request, struct error
     return 0;
 }
 
-/* What went wrong half way cannot be undone, so there is one try. */
+static int set_up_pod(const struct errand *errand, struct report *report)
+{
+    const struct pod *pod = &errand->request->pod;
+    int code = network_set_up(pod, &report->error);
+
+    return code < 0 ? code : names_set_up(pod, &report->error);
+}
+
+static void on_pod_set_up(struct process *process)
+{
+    if (process->report.error.code)
+        errand_answer(process);
+    else
+        agent_configured(process->agent, process->request);
+}
+
+/* What went wrong half way cannot be undone, so there is one try. NICs may take their time. */
 static int serve_pod(struct agent *agent, struct request *request, struct error *error)
 {
+    const struct errand errand = {.code = request->code,
+                                  .id = request->id,
+                                  .request = request,
+                                  .run = set_up_pod,
+                                  .done = on_pod_set_up};
+    struct process *process;
     int code;
 
     if (agent->assumed)
@@ -54,9 +77,7 @@ static int serve_pod(struct agent *agent, struct request *request, struct error 
     agent->assumed = true;
     fail_node(request->pod.hostname);
     code = identity_assume(&request->pod, error);
-    if (code == 0)
-        agent_configured(agent, request);
-    return code;
+    return code < 0 ? code : errand_start(agent, &errand, &process, error);
 }
 
 static int serve_hotplug(struct agent *agent, struct request *request, struct error *error)

@@ -156,3 +156,14 @@ def a_foreign_init_is_told_little(peer):
     peer.refuse(Code.STARTPOD, **POD, containers=[
         {"id": peer.new_id(), **FIELDS[Code.NEWCONTAINER]}])
     too_early(peer)
+
+
+@exchange("foreign", alone=True)
+def others_are_answered_while_startpod_waits_for_a_nic(peer):
+    absent = {**POD["interfaces"][0], "device": "52:54:00:00:00:99"}
+    request = peer.request(Code.STARTPOD, **{**POD, "interfaces": [absent]})
+    peer.ping()
+    assert not any(payload["id"] == request for _, payload in peer.events if "id" in payload)
+    too_early(peer)
+    assert "52:54:00:00:00:99" in peer.refusal(request, Code.STARTPOD)
+    peer.refuse(Code.STARTPOD, **POD)

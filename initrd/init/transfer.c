@@ -132,6 +132,17 @@ static int write_file(const struct errand *errand, struct report *report)
     return code;
 }
 
+/* What one that was killed could not. */
+static int remove_temporary(const struct errand *errand, struct report *report)
+{
+    const struct request *request = errand->request;
+    cleanup_free char *temporary = temporary_path(request->path, request->id);
+
+    if (unlink(temporary) < 0 && errno != ENOENT)
+        return error_errno(&report->error, "cannot remove %s", temporary);
+    return 0;
+}
+
 static int read_file(const struct errand *errand, struct report *report)
 {
     const char *path = errand->request->path;
@@ -151,6 +162,30 @@ static int read_file(const struct errand *errand, struct report *report)
 }
 
 /* -- In init ----------------------------------------------------------------------------------- */
+
+static void on_cleaned_up(struct process *cleaner)
+{
+    (void)cleaner;
+}
+
+/* Nobody waits for it: the file system may be what hung. */
+static void clean_up(const struct process *writer)
+{
+    const struct errand errand = {.request = writer->request,
+                                  .container = writer->container,
+                                  .run = remove_temporary,
+                                  .done = on_cleaned_up};
+    struct process *cleaner;
+
+    errand_start(writer->agent, &errand, &cleaner, NULL);
+}
+
+static void answer_write(struct process *process)
+{
+    errand_answer(process);
+    if (process->report.error.code && process->end.signal)
+        clean_up(process);
+}
 
 static void answer_read(struct process *process)
 {
@@ -179,7 +214,7 @@ int transfer_start(struct agent *agent, struct request *request, struct containe
                                   .streams = streams,
                                   .run = writes ? write_file : read_file,
                                   .careful = writes,
-                                  .done = writes ? errand_answer : answer_read};
+                                  .done = writes ? answer_write : answer_read};
     struct process *process;
     int code = process_check(agent, request->id, &streams, error);
 

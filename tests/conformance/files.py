@@ -44,6 +44,17 @@ def killed_in_the_middle(peer):
     peer.run("ls -A /tmp", prints=b"many\n")
 
 
+@exchange(alone=True)
+def killed_from_outside(peer):
+    """By the kernel for want of memory, perhaps: it can remove nothing itself."""
+    request, stream = begin(peer)
+    peer.run("for p in $(pidof init); do [ $p = 1 ] || kill -9 $p; done")
+    assert "signal 9" in peer.refusal(request, Code.WRITEFILE)
+    peer.end(stream)
+    peer.run("while ls -A /tmp | grep duet; do sleep 0.1; done >/dev/null; ls -A /tmp",
+             prints=b"many\n")
+
+
 @exchange()
 def others_see_the_old_one_until_the_end(peer):
     request, stream = begin(peer)

@@ -133,7 +133,7 @@ static void take_end(struct inlet *inlet)
 {
     inlet->closed = true;
     if (inlet->terminal && inlet->fd >= 0) {
-        terminal_end(inlet->fd, inlet->last ? inlet->last : '\n', &inlet->queue);
+        terminal_end(inlet->fd, inlet->last, &inlet->queue);
         on_room(inlet, 0);
     } else if (inlet->queue.length == 0) {
         finish(inlet);
@@ -196,7 +196,8 @@ struct inlet *inlet_new(struct process *process, uint64_t number, int fd, bool t
                             .process = process,
                             .number = number,
                             .fd = fd,
-                            .terminal = terminal};
+                            .terminal = terminal,
+                            .last = '\n'};
     agent->inlets = inlet;
     return inlet;
 }

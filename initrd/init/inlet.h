@@ -20,7 +20,7 @@ struct inlet {
     bool granted;        /* the host was told that it may send, and so it will close it */
     bool closed;         /* it has done so */
     bool over;           /* what comes is dropped */
-    char last;           /* byte that came */
+    char last;           /* byte that came; before the first, an end of line */
     uint64_t room;       /* bytes that the host may send */
     uint64_t taken;      /* of which it was not told yet */
     struct buffer queue; /* came, and did not go into the pipe yet: from `at` on */

@@ -43,6 +43,32 @@ def the_end_in_the_middle_of_a_line(peer):
 
 
 @exchange()
+def the_end_behind_a_zero_byte(peer):
+    command = peer.start(PLAIN + "exec cat", terminal=SIZE, prints=b"up\n", echoes=True)
+    command.seen(b"up\n")
+    command.type(b"zero\0")
+    command.close()
+    command.finished()
+    assert command.output == b"up\nzero\0", command.output
+
+
+@exchange(alone=True)
+def a_child_that_keeps_the_terminal(peer):
+    """The command's end is the terminal's hangup. What is left holds its stream open."""
+    command = peer.start("stty -onlcr; trap '' HUP; sleep 1000 & echo $!; exit 7", terminal=SIZE,
+                         status=7)
+    _, payload = peer.event((Code.CMDFINISHED,), id=command.id)
+    assert (payload["status"], payload["signal"]) == (7, 0), payload
+    command.seen(b"\n")
+    assert payload["stdout_bytes"] == len(command.output), payload
+    peer.refuse(Code.WINSIZE, target=command.id, **SIZE)
+    assert not peer.streams[command.out].ended
+    peer.run(f"kill {int(command.output)}")
+    command.does.prints = command.output
+    command.finished()
+
+
+@exchange()
 def the_interrupt_key(peer):
     command = peer.start(PLAIN + "exec sleep 1000", terminal=SIZE, prints=b"up\n", stays=True)
     command.seen(b"up\n")

@@ -11,8 +11,8 @@ pid_t child_fork(pid_t sandbox);
 pid_t child_clone(int namespaces);
 /* In the child: no signal is blocked any more. */
 void child_unblock_signals(void);
-/* In a child that does not exec: closes all that init has open, but `keep`, the standard files (as
- * they are then) and what is behind them. */
+/* In a child that does not exec, or not at once: closes all that init has open, but `keep` (-1:
+ * nothing), the standard files (as they are then) and what is behind them. */
 void child_close_files(int keep);
 /* In the child: joins these namespaces (CLONE_NEW…, but CLONE_NEWPID) of the process `sandbox`;
  * with CLONE_NEWNS its root directory, too. -1 with errno on failure. */

@@ -78,12 +78,14 @@ static int set_standard_fds(const struct plan *plan)
 
 /* -- In the child ------------------------------------------------------------------------------ */
 
-static int prepare(const struct plan *plan, struct error *error)
+/* What hangs here, as file systems do, holds no pipe of another command. */
+static int prepare(const struct plan *plan, int reports, struct error *error)
 {
     const char *name = plan->exec->name;
 
     if (setsid() < 0 || set_standard_fds(plan) < 0 || set_environment(plan->exec->env) < 0)
         return error_errno(error, "cannot prepare %s", name);
+    child_close_files(reports);
     if (plan->terminal && terminal_take(0) < 0)
         return error_errno(error, "cannot give %s its terminal", name);
     if (plan->sandbox &&
@@ -111,7 +113,7 @@ static void become(const struct plan *plan, int reports)
 {
     struct report report = {0};
 
-    if (prepare(plan, &report.error) == 0)
+    if (prepare(plan, reports, &report.error) == 0)
         run(plan, &report.error);
     if (reports >= 0)
         report_send(reports, &report);

@@ -169,6 +169,30 @@ def a_command_that_fails_is_never_ready(peer):
     peer.run("exit 3", status=3, fields={"ready": {"path": "/no/such"}})
 
 
+@exchange(alone=True)
+def a_file_system_that_hangs_holds_nothing_else_up(peer):
+    """Nobody reads what it asks for."""
+    server = peer.start("exec 5<>/dev/fuse; mount -t fuse -o fd=5,rootmode=40000,user_id=0,"
+                        "group_id=0 none /mnt; echo up; exec sleep 1000", prints=b"up\n", stays=True)
+    server.seen(b"up\n")
+    echo = peer.start("cat", typed=True, echoes=True)
+    echo.acknowledged()
+    hangs = peer.prepare("true", fields={"cwd": "/mnt/x"})
+    hangs.ask()
+    stream = peer.new_input()
+    file = peer.request(Code.WRITEFILE, path="/mnt/x", mode=0, stream=stream)
+    echo.type(b"goes on")
+    echo.close()
+    echo.finished()
+    peer.ask(Code.KILLCONTAINER, target=file, signal=9)
+    peer.refusal(file, Code.WRITEFILE)
+    peer.end(stream)
+    server.kill(9)
+    server.finished(signal=9)
+    assert "/mnt/x" in hangs.refused()
+    peer.run("umount /mnt")
+
+
 @exchange()
 def used_ids(peer):
     peer.run("true")

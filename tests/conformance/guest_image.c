@@ -1,5 +1,5 @@
 /* Prints what QEMU needs for a guest of the conformance suite, KEY=VALUE a line: makes the initrd,
- * with the modules of containers, and gets the kernel. */
+ * with the modules of containers and of a file system that hangs, and gets the kernel. */
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/memory.h"
@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-static const char *const modules[] = {"virtio_mmio", "virtio_net", "virtio_console", "overlay"};
+static const char *const modules[] = {"virtio_mmio", "virtio_net", "virtio_console", "overlay", "fuse"};
 static const char *const optional[] = {"virtio-rng"};
 
 static int make(const char *cache_dir, struct kernel *kernel, char **initrd, struct error *error)

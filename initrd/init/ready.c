@@ -1,6 +1,7 @@
 #include "initrd/init/ready.h"
 
 #include "base/memory.h"
+#include "initrd/init/child.h"
 #include "initrd/init/container.h"
 #include "initrd/init/files.h"
 #include "initrd/init/matcher.h"
@@ -22,7 +23,7 @@ struct readiness {
     struct timer *timer;
     uint64_t interval_ns;
     struct matcher *out, *err; /* READY_OUTPUT */
-    pid_t probe;               /* READY_COMMAND: that runs; 0: none */
+    pid_t probe;               /* READY_COMMAND, READY_PATH: that runs; 0: none */
 };
 
 /* The process whose world the command's is: its container's first, or init. 0 when that has ended,
@@ -68,9 +69,6 @@ static bool is_ready(const struct process *process)
     case READY_UDP:
         return table_has(world, "udp", port, SOCKETS_ANY_STATE) ||
                table_has(world, "udp6", port, SOCKETS_ANY_STATE);
-    case READY_PATH:
-        return process->container ? path_exists(world, exec->ready_text)
-                                  : access(exec->ready_text, F_OK) == 0;
     default:
         return false;
     }
@@ -96,14 +94,36 @@ static void announce(struct readiness *readiness)
     readiness_free(readiness);
 }
 
+/* By a child, for the file system may hang. */
+static int probe_path(const struct process *process, pid_t world, pid_t *probe)
+{
+    const char *path = process->request->exec.ready_text;
+    pid_t pid = child_fork(0);
+
+    if (pid == 0) {
+        child_close_files(-1);
+        child_unblock_signals();
+        _exit(process->container ? !path_exists(world, path) : access(path, F_OK) != 0);
+    }
+    if (pid < 0)
+        return -1;
+    *probe = pid;
+    return 0;
+}
+
 /* A probe that cannot be started, because memory is short perhaps, is a probe that failed. */
 static void start_probe(struct readiness *readiness)
 {
     const struct process *process = readiness->process;
+    const struct exec_request *exec = &process->request->exec;
     pid_t world = world_of(process);
+    int code = -1;
 
-    if (!world || spawn_probe(&process->request->exec, process->container ? world : 0,
-                              &readiness->probe, NULL) < 0)
+    if (world && exec->ready == READY_PATH)
+        code = probe_path(process, world, &readiness->probe);
+    else if (world)
+        code = spawn_probe(exec, process->container ? world : 0, &readiness->probe, NULL);
+    if (code < 0)
         look_again(readiness);
 }
 
@@ -111,8 +131,9 @@ static void on_timer(void *context)
 {
     struct readiness *readiness = context;
     struct process *process = readiness->process;
+    enum ready_kind kind = process->request->exec.ready;
 
-    if (process->request->exec.ready == READY_COMMAND) {
+    if (kind == READY_COMMAND || kind == READY_PATH) {
         start_probe(readiness);
     } else if (is_ready(process)) {
         announce(readiness);

@@ -9,7 +9,8 @@
 
 #include <stdio.h>
 
-static const char *const modules[] = {"virtio_mmio", "virtio_net", "virtio_console", "overlay", "fuse"};
+static const char *const modules[] = {"virtio_mmio", "virtio_net", "virtio_console", "overlay",
+                                      "fuse"};
 static const char *const optional[] = {"virtio-rng"};
 
 static int make(const char *cache_dir, struct kernel *kernel, char **initrd, struct error *error)

@@ -12,6 +12,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,16 +125,17 @@ static int rename_link(int netlink, int index, const char *name, struct error *e
 }
 
 /* Names may be permuted (eth0 and eth1 change places): each link that needs another name gets a
- * passing one first. */
+ * passing one first, which no other link has, whoever else names links meanwhile. */
 static int name_links(int netlink, const struct pod *pod, int indexes[], struct error *error)
 {
     cleanup_free struct search *found = xcalloc(pod->interface_count, sizeof *found);
     int code = 0;
 
     for (size_t i = 0; code == 0 && i < pod->interface_count; i++) {
-        cleanup_free char *passing = xasprintf("duet-%zu", i);
+        char passing[IFNAMSIZ];
 
         code = await_nic(netlink, &pod->interfaces[i], &found[i], error);
+        snprintf(passing, sizeof passing, "duet-%d", found[i].index);
         if (code == 0 && strcmp(found[i].name, pod->interfaces[i].name) != 0)
             code = rename_link(netlink, found[i].index, passing, error);
     }

@@ -48,3 +48,16 @@ def routes_that_the_kernel_refuses(peer):
                   {"to": "10.8.0.0/16", "device": "nowhere"}):
         peer.will_refuse(Code.SETUPROUTE)
         peer.refuse(Code.SETUPROUTE, routes=[route])
+
+
+@exchange()
+def another_link_has_its_passing_name(peer):
+    """As when two are set up at once: each has one before it gets its own."""
+    left = {"device": "52:54:00:00:01:01", "mac": "52:54:00:00:01:01"}
+    right = {"device": "52:54:00:00:01:02", "mac": "52:54:00:00:01:02"}
+    peer.run("ip link set left down; ip link set right down; ip link set right name duet-0")
+    peer.ask(Code.SETUPINTERFACE, **left, name="other")
+    peer.run("ip link set other down; cat /sys/class/net/other/address",
+             prints=b"52:54:00:00:01:01\n")
+    for link, name in ((left, "left"), (right, "right")):
+        peer.ask(Code.SETUPINTERFACE, **link, name=name)

@@ -203,8 +203,9 @@ void control_resize(struct control_command *command, unsigned rows, unsigned col
 void control_signal(struct control_command *command, int signal_number);
 /* Its id. */
 uint64_t control_command_id(const struct control_command *command);
-/* Forgets it: what is fed is closed, output that still comes is dropped. It is not ended by this.
- * NULL is fine. */
+/* Forgets it: a command's input is closed, output that still comes is dropped. A command is not
+ * ended by this; a file whose end was not fed is given up, and the one that was there stays. NULL
+ * is fine. */
 void control_command_free(struct control_command *command);
 
 #endif

@@ -9,6 +9,7 @@
 #include "vm/control_internal.h"
 
 #include <inttypes.h>
+#include <signal.h>
 
 enum {
     GRANT = WIRE_WINDOW / 2, /* bytes: room is given back in steps as large */
@@ -44,12 +45,21 @@ void control_command_reap(struct control_command *command)
     free(command);
 }
 
+/* A close would say that this was all of it. The end of its stream follows that of the file. */
+void control_command_give_up(struct control_command *command)
+{
+    control_signal(command, SIGTERM);
+}
+
 void control_command_free(struct control_command *command)
 {
     if (!command)
         return;
     command->forgotten = true;
-    control_close(command);
+    if (command->kind == KIND_WRITE && !command->out.close_asked)
+        control_command_give_up(command);
+    else
+        control_close(command);
     for (int i = 0; i < 2; i++)
         if (command->in[i].exists)
             control_taken(command, (enum control_output)i,

@@ -190,11 +190,14 @@ void control_command_finished(struct control *control, const struct control_mess
 static void add_room(struct control_command *command, uint64_t bytes)
 {
     struct outgoing *out = &command->out;
+    bool is_first = !out->granted;
 
     out->granted = true;
     out->room = bytes < WIRE_ID_MAX - out->room ? out->room + bytes : WIRE_ID_MAX;
     if (out->close_asked)
         control_command_close_granted(command);
+    else if (command->forgotten && is_first)
+        control_command_give_up(command); /* it may not have been there to be, before */
     else
         tell(command, room);
 }

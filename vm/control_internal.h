@@ -88,6 +88,8 @@ void control_commands_free(struct control *control);
 void control_command_reap(struct control_command *command);
 /* Closes what is fed, where the guest waits for that. */
 void control_command_close_granted(struct control_command *command);
+/* A file on its way of which its owner wants no more. */
+void control_command_give_up(struct control_command *command);
 
 /* control_connect.c */
 void control_sockets_free(struct sockets *sockets);

@@ -139,6 +139,28 @@ static void a_file_that_is_not_whole_is_not_there(void **state)
     expect_file(fixture, "/file", NULL, 0600, &old);
 }
 
+/* Whoever forgets a file has not said that this was all of it. */
+static void a_file_that_is_freed_half_way_is_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer content = {0};
+    const struct bytes old = {"old", 3};
+    struct bytes new;
+    struct source source;
+
+    write_file(fixture, "/file", 0600, NULL, &old, &source);
+    expect_end(&source.heard, 0);
+    forget(&source.heard);
+    fill(&content, 4 * MIB);
+    new = view(&content);
+    write_file(fixture, "/file", 0644, NULL, &new, &source);
+    forget(&source.heard); /* before the guest has heard of it */
+    write_file(fixture, "/file", 0644, NULL, &new, &source);
+    run_until(fixture, source.fed > 0);
+    forget(&source.heard);
+    expect_file(fixture, "/file", NULL, 0600, &old);
+}
+
 static void a_write_that_is_refused_takes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -433,6 +455,7 @@ int main(void)
         with_fixture(files_go_there_and_come_back),
         with_fixture(a_file_that_is_not_there_has_a_reason),
         with_fixture(a_file_that_is_not_whole_is_not_there),
+        with_fixture(a_file_that_is_freed_half_way_is_not_there),
         with_fixture(a_write_that_is_refused_takes_nothing),
         with_fixture(a_container_runs_until_it_is_removed),
         with_fixture(a_containers_files_are_its_own),

@@ -229,10 +229,14 @@ static int work(struct job *job, const char *name, struct error *error)
     return code;
 }
 
-static int check(const char *name, const struct kernel_options *options, struct error *error)
+/* What the user may have said wrong comes before what the machine lacks. */
+static int check(const char *name, const char *source, const struct kernel_options *options,
+                 struct error *error)
 {
     int code = kernel_name_check(name, error);
 
+    if (code == 0)
+        code = kernel_source_check(source, error);
     if (code == 0 && !options->cache_dir)
         code = error_set(error, EINVAL, "building a kernel needs a cache directory");
     if (code == 0)
@@ -249,7 +253,7 @@ int kernel_build(const struct kernel_build *build, const struct kernel_options *
     int code;
 
     error = error ? error : &unread;
-    code = check(name, options, error);
+    code = check(name, build->source, options, error);
     if (code == 0)
         code = read_options(&job, error);
     if (code == 0)

@@ -43,6 +43,24 @@ static int find_package(const struct kernel_options *options, bool own_lists,
     return 0;
 }
 
+/* Fills in what a URL says of its archive. */
+static int read_spec(const char *spec, char digest[static DIGEST_HEX_SIZE], struct error *error)
+{
+    if (!strstr(spec, "://"))
+        return error_set(error, EINVAL,
+                         "there is no source \"%s\": expected debian, or https://…#sha256=HEX of a "
+                         "tar archive of Linux",
+                         spec);
+    return kernel_url_digest(spec, digest, error);
+}
+
+int kernel_source_check(const char *spec, struct error *error)
+{
+    char digest[DIGEST_HEX_SIZE];
+
+    return is_debian(spec) ? 0 : read_spec(spec, digest, error);
+}
+
 int kernel_source_find(const struct kernel_options *options, const char *spec, bool own_lists,
                        struct kernel_source *source, struct error *error)
 {
@@ -51,12 +69,7 @@ int kernel_source_find(const struct kernel_options *options, const char *spec, b
 
     if (is_debian(spec))
         return find_package(options, own_lists, source, error);
-    if (!strstr(spec, "://"))
-        return error_set(error, EINVAL,
-                         "there is no source \"%s\": expected debian, or https://…#sha256=HEX of a "
-                         "tar archive of Linux",
-                         spec);
-    code = kernel_url_digest(spec, found.digest, error);
+    code = read_spec(spec, found.digest, error);
     if (code < 0)
         return code;
     found.label = xstrdup(spec);

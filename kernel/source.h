@@ -14,6 +14,8 @@ struct kernel_source {
 
 void kernel_source_free(struct kernel_source *source);
 
+/* Whether `spec` (kernel_build.source) can be right, without a look at anything: EINVAL. */
+int kernel_source_check(const char *spec, struct error *error);
 /* Finds the source `spec` (kernel_build.source) without fetching it; of Debian's, by the machine's
  * package lists or by duet's own. The caller frees *source. */
 int kernel_source_find(const struct kernel_options *options, const char *spec, bool own_lists,

@@ -18,8 +18,6 @@
 
 enum { LONG_MAX_BYTES = 1 << 16, CHUNK = 1 << 16, PERMISSIONS = 0777 };
 
-#define TEMPORARY ".duet-unpack"
-
 struct made {
     char *path;
     unsigned mode;
@@ -27,6 +25,7 @@ struct made {
 
 struct unpacking {
     int fd, root;
+    char temporary[32]; /* a name for what is not in its place yet */
     void (*left_out)(void *context, const char *name);
     void *context;
     char *long_name, *long_link; /* of the next entry; NULL: it has its own */
@@ -160,8 +159,8 @@ static int fill(struct unpacking *unpacking, const struct tar_header *header, in
 static int make_file(struct unpacking *unpacking, const struct tar_header *header, const char *path,
                      int parent, const char *base, struct error *error)
 {
-    cleanup_fd int file =
-        openat(parent, TEMPORARY, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    cleanup_fd int file = openat(parent, unpacking->temporary,
+                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     cleanup_free char *shown = printable(path);
     int code;
 
@@ -170,30 +169,31 @@ static int make_file(struct unpacking *unpacking, const struct tar_header *heade
     code = fill(unpacking, header, file, error);
     if (code < 0)
         error_context(error, "%s", shown);
-    else if (renameat(parent, TEMPORARY, parent, base) < 0)
+    else if (renameat(parent, unpacking->temporary, parent, base) < 0)
         code = complain(path, error, "write");
     if (code < 0)
-        unlinkat(parent, TEMPORARY, 0);
+        unlinkat(parent, unpacking->temporary, 0);
     return code;
 }
 
-static int put_in_place(const char *path, int parent, const char *base, struct error *error)
+static int put_in_place(const struct unpacking *unpacking, const char *path, int parent,
+                        const char *base, struct error *error)
 {
-    int code = renameat(parent, TEMPORARY, parent, base);
+    int code = renameat(parent, unpacking->temporary, parent, base);
 
     if (code < 0)
         code = complain(path, error, "link");
     /* Two names of one file stay as they are, renamed or not. */
-    unlinkat(parent, TEMPORARY, 0);
+    unlinkat(parent, unpacking->temporary, 0);
     return code;
 }
 
-static int make_symlink(const char *path, const char *link, int parent, const char *base,
-                        struct error *error)
+static int make_symlink(const struct unpacking *unpacking, const char *path, const char *link,
+                        int parent, const char *base, struct error *error)
 {
-    if (symlinkat(link, parent, TEMPORARY) < 0)
+    if (symlinkat(link, parent, unpacking->temporary) < 0)
         return complain(path, error, "link");
-    return put_in_place(path, parent, base, error);
+    return put_in_place(unpacking, path, parent, base, error);
 }
 
 static int make_hard_link(const struct unpacking *unpacking, const char *path, const char *link,
@@ -210,9 +210,9 @@ static int make_hard_link(const struct unpacking *unpacking, const char *path, c
     if (!S_ISREG(info.st_mode))
         return complain(path, error, "link");
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
-    if (linkat(AT_FDCWD, name, parent, TEMPORARY, AT_SYMLINK_FOLLOW) < 0)
+    if (linkat(AT_FDCWD, name, parent, unpacking->temporary, AT_SYMLINK_FOLLOW) < 0)
         return complain(path, error, "link");
-    return put_in_place(path, parent, base, error);
+    return put_in_place(unpacking, path, parent, base, error);
 }
 
 /* Its mode is set when everything in it is there. */
@@ -266,7 +266,7 @@ static int make_entry(struct unpacking *unpacking, const struct tar_header *head
     case TAR_FILE:
         return make_file(unpacking, header, path, parent, base, error);
     case TAR_SYMLINK:
-        return make_symlink(path, link, parent, base, error);
+        return make_symlink(unpacking, path, link, parent, base, error);
     case TAR_HARD_LINK:
         return make_hard_link(unpacking, path, link, parent, base, error);
     default:
@@ -347,8 +347,11 @@ int unpack(int fd, int directory, void (*left_out)(void *context, const char *na
                                   .left_out = left_out,
                                   .context = context,
                                   .top_mode = top_mode};
-    int code = take_entries(&unpacking, error);
+    int code;
 
+    /* Another one may unpack into the same directory, or have been killed there. */
+    snprintf(unpacking.temporary, sizeof unpacking.temporary, ".duet-unpack-%d", (int)getpid());
+    code = take_entries(&unpacking, error);
     if (code == 0)
         drain(fd);
     if (code == 0)

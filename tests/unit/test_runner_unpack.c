@@ -307,18 +307,37 @@ static void devices_are_left_out_and_told(void **state)
     expect_content(*state, "file", "x");
 }
 
-static void an_archive_that_ends_early_leaves_no_half_of_a_file(void **state)
+/* Of one that was killed, or still unpacks into the same directory. */
+static void what_another_one_left_is_in_nobodys_way(void **state)
 {
     cleanup_buffer struct buffer archive = {0};
     struct left_out left_out = {0};
     struct error error = {0};
 
+    directory_write(*state, ".duet-unpack", "", 0600);
+    directory_write(*state, ".duet-unpack-1", "", 0600);
+    add(&archive, '0', "file", "", 0644, "content");
+    add(&archive, '2', "link", "file", 0777, "");
+    add_end(&archive);
+    assert_int_equal(unpack_bytes(*state, archive.data, archive.length, &left_out, &error), 0);
+    expect_content(*state, "file", "content");
+    assert_true(directory_has(*state, ".duet-unpack-1"));
+}
+
+static void an_archive_that_ends_early_leaves_no_half_of_a_file(void **state)
+{
+    cleanup_buffer struct buffer archive = {0};
+    struct left_out left_out = {0};
+    struct error error = {0};
+    char temporary[32];
+
+    snprintf(temporary, sizeof temporary, ".duet-unpack-%d", (int)getpid());
     directory_write(*state, "file", "old", 0600);
     add(&archive, '0', "file", "", 0644, "content");
     assert_int_equal(unpack_bytes(*state, archive.data, archive.length - 1, &left_out, &error),
                      -EPIPE);
     expect_content(*state, "file", "old");
-    assert_false(directory_has(*state, ".duet-unpack"));
+    assert_false(directory_has(*state, temporary));
 }
 
 static void what_is_no_archive_is_told(void **state)
@@ -348,6 +367,7 @@ int main(void)
         TEST(a_hard_link_to_a_link_stays_inside),
         TEST(an_absolute_name_is_below_the_directory),
         TEST(devices_are_left_out_and_told),
+        TEST(what_another_one_left_is_in_nobodys_way),
         TEST(an_archive_that_ends_early_leaves_no_half_of_a_file),
         TEST(what_is_no_archive_is_told),
     };

@@ -99,6 +99,28 @@ static int receive_file(struct copy *copy, const char *path, uint64_t size, int 
     return code < 0 ? code : wait_for_transfer(copy, size, error);
 }
 
+/* -- Files here -------------------------------------------------------------------------------- */
+
+static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+
+/* A named pipe has one wait for its other end, where the loop reads no signals: there they end
+ * duet, which has moved nothing yet. */
+static int open_here(const char *path, int flags)
+{
+    sigset_t all, before;
+    int fd, cause;
+
+    sigemptyset(&all);
+    for (size_t i = 0; i < array_size(signals); i++)
+        sigaddset(&all, signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &all, &before);
+    fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+    cause = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = cause;
+    return fd;
+}
+
 /* -- Into a node ------------------------------------------------------------------------------- */
 
 static bool is_stream(const char *path)
@@ -153,7 +175,7 @@ static int send_path(struct copy *copy, struct error *error)
 {
     const char *from = copy->from.path;
     cleanup_free char *target = NULL;
-    cleanup_fd int fd = open(from, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    cleanup_fd int fd = open_here(from, O_RDONLY);
     struct stat info;
     bool exists;
     int code;
@@ -206,7 +228,7 @@ static int receive_to(struct copy *copy, const char *target, uint64_t size, stru
         return receive_whole(copy, target, size, error);
     if (S_ISDIR(info.st_mode))
         return error_set(error, EISDIR, "%s is a directory", target);
-    fd = open(target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    fd = open_here(target, O_WRONLY);
     return fd < 0 ? error_errno(error, "cannot write %s", target)
                   : receive_file(copy, copy->from.path, size, fd, error);
 }
@@ -283,7 +305,6 @@ static void on_signal(void *context, int signal_number)
 
 static int take_signals(struct copy *copy, struct error *error)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
     int code = 0;
 
     signal(SIGPIPE, SIG_IGN);

@@ -75,6 +75,7 @@ static char *find_symbols(const char *image, char **hint)
         return xstrdup(image);
     if (kernel_get(image, &(struct kernel_options){0}, &kernel, NULL) < 0 || !kernel.release) {
         *hint = xasprintf("%s has no symbols; give gdb the vmlinux of that build", image);
+        kernel_free(&kernel);
         return NULL;
     }
     path = xasprintf("/usr/lib/debug/boot/vmlinux-%s", kernel.release);

@@ -5,6 +5,8 @@ import os
 import pathlib
 import signal
 import stat
+import subprocess
+import time
 import unittest
 
 import duet
@@ -159,6 +161,26 @@ class Copies(kept.Kept):
         process = self.start_feeding()
         process.kill()
         self.expect_old()
+
+    def wait_until_open_blocks(self, process):
+        """In openat(2), of which nothing tells but proc(5)."""
+        syscall = pathlib.Path(f"/proc/{process.pid}/syscall")
+        deadline = time.monotonic() + duet.EVENT_LIMIT_S
+        while not syscall.read_text().startswith("257 "):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def test_a_pipe_without_its_other_end_can_be_interrupted(self):
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        for words in ([pipe, f"left:{self.there}/x"], ["left:/etc/passwd", pipe]):
+            with self.subTest(words=words):
+                process = self.open_duet("cp", *words, **dict.fromkeys(
+                    ("stdin", "stdout", "stderr"), subprocess.DEVNULL))
+                self.addCleanup(process.kill)
+                self.wait_until_open_blocks(process)
+                process.send_signal(signal.SIGINT)
+                self.assertIn(process.wait(duet.EVENT_LIMIT_S), (-signal.SIGINT, 130))
 
     # -- Directories -----------------------------------------------------------------------------
 

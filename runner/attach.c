@@ -177,15 +177,9 @@ static void send_typed(struct attach *attach)
 
 static void show_help(struct attach *attach)
 {
-    static const char help[] = "~?\r\n"
-                               "Supported escape sequences, behind a newline:\r\n"
-                               " ~.   leave\r\n"
-                               " ~~   type the escape character\r\n"
-                               " ~?   this list\r\n";
-
     if (attach->tty)
-        tty_shown(attach->tty, help, sizeof help - 1);
-    sink_write(attach->sinks[CONTROL_STDERR], help, sizeof help - 1);
+        tty_shown(attach->tty, ESCAPE_HELP_TEXT, sizeof ESCAPE_HELP_TEXT - 1);
+    sink_write(attach->sinks[CONTROL_STDERR], ESCAPE_HELP_TEXT, sizeof ESCAPE_HELP_TEXT - 1);
 }
 
 static void take_typed(struct attach *attach, const char *bytes, size_t count)

@@ -93,13 +93,7 @@ static void send_typed(struct console *console, const char *bytes, size_t count)
 
 static void show_help(struct console *console)
 {
-    static const char help[] = "~?\r\n"
-                               "Supported escape sequences, behind a newline:\r\n"
-                               " ~.   leave\r\n"
-                               " ~~   type the escape character\r\n"
-                               " ~?   this list\r\n";
-
-    on_printed(console, help, sizeof help - 1);
+    on_printed(console, ESCAPE_HELP_TEXT, sizeof ESCAPE_HELP_TEXT - 1);
 }
 
 /* An escape may be in it, so what is typed is read on, and what the node has no room for is lost.

@@ -10,6 +10,14 @@
 
 enum escape_action { ESCAPE_NONE, ESCAPE_LEAVE, ESCAPE_HELP };
 
+/* For a terminal that is raw. */
+#define ESCAPE_HELP_TEXT                                                                           \
+    "~?\r\n"                                                                                       \
+    "Supported escape sequences, behind a newline:\r\n"                                            \
+    " ~.   leave\r\n"                                                                              \
+    " ~~   type the escape character\r\n"                                                          \
+    " ~?   this list\r\n"
+
 /* Zero-initialised is the beginning of a line. */
 struct escape {
     bool mid_line;

@@ -83,8 +83,8 @@ static int ask(const char *directory, const char *request, int *out, cJSON **ans
     if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "ok"))) {
         const char *reason = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "error"));
 
-        code = error_set(error, EREMOTEIO, "%s",
-                         reason ? reason : "the duet that keeps the case is another version");
+        code = reason ? error_set(error, EREMOTEIO, "%s", reason)
+                      : error_set(error, EPROTO, "the duet that keeps the case is another version");
         cJSON_Delete(json);
         return code;
     }
@@ -168,6 +168,12 @@ static void add(struct held_list *list, const char *directory, cJSON *status)
         .name = text_of(node, "name"), .state = text_of(node, "state"), .pid = pid_of(node)};
 }
 
+/* It is stopped, or has so many connections that it takes no more. */
+static bool is_there(int code)
+{
+    return code == -ETIMEDOUT || code == -EAGAIN || code == -EREMOTEIO;
+}
+
 static void look(void *context, const char *path)
 {
     struct held_list *list = context;
@@ -175,7 +181,7 @@ static void look(void *context, const char *path)
     int code, fd;
 
     code = ask(path, "{\"open\":\"status\"}", &fd, &status, NULL);
-    list->silent += code == -ETIMEDOUT;
+    list->silent += is_there(code);
     if (code < 0)
         return;
     close(fd);

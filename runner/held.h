@@ -44,7 +44,8 @@ int held_node(const struct held *held, const char *name, const struct held_node 
               struct error *error);
 
 /* Connects to the hub and sends the line `request` (hub.h); *fd has what follows the answer.
- * `answer`, where not NULL, is freed by the caller. EREMOTEIO where the hub says no. */
+ * `answer`, where not NULL, is freed by the caller. EREMOTEIO where the hub says no;
+ * EPROTO where it is none that this duet knows. */
 int held_open(const struct held *held, const char *request, int *fd, cJSON **answer,
               struct error *error);
 /* `{"open":KIND,"node":NODE,MORE}` for it, without what is NULL; `more` is JSON without braces. The

@@ -14,7 +14,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
-enum { HUBS_MAX = 4, ASKED_MAX = 8 };
+enum { HUBS_MAX = 5, ASKED_MAX = 8 };
 
 /* Nobody here answers late: the patience of seconds that held.c has is spent on those who never
  * answer, and may be short. */
@@ -182,19 +182,22 @@ static void who_does_not_answer_is_counted_or_passed_over(void **state)
 {
     struct fixture *fixture = *state;
     struct fake_hub *silent = hub_start(fixture, "silent");
+    struct fake_hub *full = hub_start(fixture, "full");
     struct fake_hub *cut = hub_start(fixture, "cut");
     struct fake_hub *garbage = hub_start(fixture, "garbage");
     struct fake_hub *dead = hub_start(fixture, "dead");
 
+    full->answers[0] = "{\"ok\":false,\"error\":\"the hub has 128 connections\"}\n";
     cut->answers[0] = "{\"ok\":true,";
     garbage->answers[0] = "220 mail.example ESMTP\n";
     close(dead->listener);
     dead->listener = -1;
     hub_answers(silent);
+    hub_answers(full);
     hub_answers(cut);
     hub_answers(garbage);
     assert_int_equal(find(fixture), 0);
-    assert_int_equal(fixture->list.silent, 1);
+    assert_int_equal(fixture->list.silent, 2);
 }
 
 static void an_answer_that_has_little_is_no_trouble(void **state)
@@ -347,7 +350,7 @@ static void a_hub_that_says_no_is_believed(void **state)
     start_one(fixture, "{\"ok\":false,\"error\":\"entry is paused\"}\n", "{\"ok\":1}\n");
     assert_int_equal(held_open(fixture->list.items, "{}", &fd, NULL, &error), -EREMOTEIO);
     assert_string_equal(error.message, "entry is paused");
-    assert_int_equal(held_open(fixture->list.items, "{}", &fd, NULL, &error), -EREMOTEIO);
+    assert_int_equal(held_open(fixture->list.items, "{}", &fd, NULL, &error), -EPROTO);
     assert_string_equal(error.message, "the duet that keeps the case is another version");
     assert_int_equal(held_open(fixture->list.items, "{}", &fd, NULL, &error), -ETIMEDOUT);
     assert_string_equal(error.message, "the duet that keeps the case does not answer");

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,19 +19,30 @@ static void add_names(struct buffer *hosts, const struct pod_addresses *addresse
         buffer_printf(hosts, "%s\t%s\n", address_text(&addresses->items[i], text), name);
 }
 
+/* Whether the last line of a file lacks its end. */
+static bool is_cut(int fd)
+{
+    off_t length = lseek(fd, 0, SEEK_END);
+    char last = '\n';
+
+    return length > 0 && pread(fd, &last, 1, length - 1) == 1 && last != '\n';
+}
+
 /* Behind what the image's own file may have: the first line that has a name wins. */
 static int write_hosts(const struct pod *pod, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_fd int fd = -1;
 
+    fd = open("/etc/hosts", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd >= 0 && is_cut(fd))
+        buffer_append_text(&text, "\n");
     buffer_append_text(&text, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n");
     for (size_t i = 0; i < pod->interface_count; i++)
         add_names(&text, &pod->interfaces[i].addresses, pod->hostname);
     buffer_printf(&text, "127.0.1.1\t%s\n", pod->hostname);
     for (size_t i = 0; i < pod->host_count; i++)
         add_names(&text, &pod->hosts[i].addresses, pod->hosts[i].name);
-    fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0 || write(fd, text.data, text.length) != (ssize_t)text.length)
         return error_errno(error, "cannot write /etc/hosts");
     return 0;

@@ -16,6 +16,7 @@ class Chain(duet.SuiteTest):
         tags: [routed]
         nodes:
           left:
+            files: [{content: "192.0.2.7 own", to: /etc/hosts}]
             routes:
               - {to: 10.2.0.0/24, via: 10.1.0.2}
               - {to: "fd02::/64", via: "fd01::2"}
@@ -77,6 +78,10 @@ class Chain(duet.SuiteTest):
         hosts = {tuple(line.split()) for line in self.output("names").splitlines()}
         self.assertLessEqual({("10.1.0.2", "middle"), ("fd01::2", "middle"),
                               ("10.2.0.2", "right"), ("fd02::2", "right")}, hosts)
+
+    def test_names_follow_those_of_the_image(self):
+        lines = self.output("names").splitlines()
+        self.assertEqual(lines[:2], ["192.0.2.7 own", "127.0.0.1\tlocalhost"])
 
     def test_links_in_the_results(self):
         links = self.result.cases["suite"]["links"]

@@ -4,6 +4,7 @@
 #include "base/wire.h"
 #include "initrd/init/console.h"
 #include "initrd/init/container.h"
+#include "initrd/init/container_request.h"
 #include "initrd/init/process.h"
 #include "initrd/init/service.h"
 

@@ -21,28 +21,6 @@
 
 static const uint64_t patience_ns = NS_PER_S; /* from SIGTERM to SIGKILL */
 
-enum state { STARTING, RUNNING, STOPPING, STOPPED, REMOVING };
-
-struct container {
-    struct container *next;
-    struct agent *agent;
-    struct request *request; /* NEWCONTAINER's */
-    char *directory;
-    enum state state;
-    pid_t sandbox; /* 0: there is none */
-    int reports;   /* of the sandbox; -1: it has said all */
-    struct watch *reports_watch;
-    struct process *main;    /* its own command; NULL: none runs */
-    struct process *remover; /* of its files; NULL: they stay */
-    size_t members;          /* processes in it, this among them, that were not reaped */
-    bool with_pod;           /* STARTPOD has it */
-    bool ran;                /* at least once */
-    struct request *asked;   /* for the start that goes on, or comes after the stop; or NULL */
-    struct request *removal; /* or NULL */
-    char *failure;           /* of that start; or NULL */
-    struct timer *patience;
-};
-
 static const char *name_of(const struct container *container)
 {
     return container->request->container;
@@ -57,8 +35,8 @@ static struct container *find(const struct agent *agent, const char *name)
     return container;
 }
 
-static int find_any(const struct agent *agent, const char *name, struct container **out,
-                    struct error *error)
+int container_find(const struct agent *agent, const char *name, struct container **out,
+                   struct error *error)
 {
     struct container *container = find(agent, name);
 
@@ -76,8 +54,8 @@ int container_find_running(const struct agent *agent, const char *name, struct c
     *out = NULL;
     if (!name)
         return 0;
-    code = find_any(agent, name, out, error);
-    if (code == 0 && (*out)->state != RUNNING)
+    code = container_find(agent, name, out, error);
+    if (code == 0 && (*out)->state != CONTAINER_RUNNING)
         return error_set(error, ESRCH, "the container %s does not run", name);
     return code;
 }
@@ -98,7 +76,7 @@ pid_t container_sandbox(const struct container *container)
 
 bool container_holds(const struct container *container, const struct process *process)
 {
-    return process == container->main && container->state != STOPPED;
+    return process == container->main && container->state != CONTAINER_STOPPED;
 }
 
 static void container_free(struct container *container)
@@ -151,9 +129,9 @@ static void end_errands(const struct container *container)
 
 static void stop(struct container *container)
 {
-    if (container->state != STARTING && container->state != RUNNING)
+    if (container->state != CONTAINER_STARTING && container->state != CONTAINER_RUNNING)
         return;
-    container->state = STOPPING;
+    container->state = CONTAINER_STOPPING;
     if (container->sandbox)
         kill(container->sandbox, SIGKILL);
     end_errands(container);
@@ -170,6 +148,12 @@ static void fail_start(struct container *container, const char *reason)
 static void on_patience(void *context)
 {
     stop(context);
+}
+
+void container_ask_to_stop(struct container *container)
+{
+    kill(-container->main->pid, SIGTERM);
+    timer_start(container->patience, patience_ns);
 }
 
 /* Nobody knows it from here on; what waited for it goes on. */
@@ -226,21 +210,21 @@ static void on_removed(struct process *process)
     container->remover = NULL;
     answer_removal(container, failure);
     if (container->ran && failure->code) {
-        container->state = STOPPED;
+        container->state = CONTAINER_STOPPED;
         return;
     }
     answer(container, container->failure);
     container_free(container);
 }
 
-static int begin_removal(struct container *container, struct error *error)
+int container_begin_removal(struct container *container, struct error *error)
 {
     const struct errand errand = {
         .run = remove_files, .path = container->directory, .done = on_removed};
     int code = errand_start(container->agent, &errand, &container->remover, error);
 
     if (code == 0)
-        container->state = REMOVING;
+        container->state = CONTAINER_REMOVING;
     return code;
 }
 
@@ -259,8 +243,8 @@ static void on_launched(struct process *process, const struct error *failure)
         fail_start(container, failure->message);
         return;
     }
-    if (container->state == STARTING)
-        container->state = RUNNING;
+    if (container->state == CONTAINER_STARTING)
+        container->state = CONTAINER_RUNNING;
     container->ran = true;
     answer(container, NULL);
 }
@@ -305,12 +289,11 @@ static void on_reports(void *context, uint32_t events)
     close_reports(container);
     if (code == 1 && report.error.code)
         fail_start(container, report.error.message);
-    else if (code == 1 && container->state == STARTING)
+    else if (code == 1 && container->state == CONTAINER_STARTING)
         start_main(container);
 }
 
-/* Takes a share of `asked`, which is answered later, unless this fails. */
-static int start(struct container *container, struct request *asked, struct error *error)
+int container_start(struct container *container, struct request *asked, struct error *error)
 {
     const struct request *request = container->request;
     const struct sandbox sandbox = {.name = name_of(container),
@@ -323,12 +306,31 @@ static int start(struct container *container, struct request *asked, struct erro
 
     if (code < 0)
         return code;
-    container->state = STARTING;
+    container->state = CONTAINER_STARTING;
     container->asked = request_share(asked);
     code = loop_watch(container->agent->loop, container->reports, EPOLLIN, on_reports, container,
                       &container->reports_watch, error);
     must(code, error);
     return 0;
+}
+
+int container_new(struct agent *agent, struct request *request, bool with_pod, struct error *error)
+{
+    struct container *container = xcalloc(1, sizeof *container);
+    int code;
+
+    *container = (struct container){.next = agent->containers,
+                                    .agent = agent,
+                                    .request = request_share(request),
+                                    .with_pod = with_pod,
+                                    .reports = -1};
+    container->directory = xasprintf("/run/duet/containers/%" PRIu64, request->id);
+    container->patience = loop_timer(agent->loop, on_patience, container);
+    agent->containers = container;
+    code = container_start(container, request, error);
+    if (code < 0)
+        container_free(container);
+    return code;
 }
 
 /* -- What becomes of it ------------------------------------------------------------------------ */
@@ -340,7 +342,7 @@ static void start_again(struct container *container)
     int code = ending_check(container->agent, &error);
 
     if (code == 0)
-        code = start(container, asked, &error);
+        code = container_start(container, asked, &error);
     if (code < 0) {
         reply_error(channel_out(&container->agent->ctl), asked->code, asked->id, error.message);
         channel_flush(&container->agent->ctl);
@@ -352,12 +354,12 @@ static void stopped(struct container *container)
 {
     struct error error;
 
-    container->state = STOPPED;
+    container->state = CONTAINER_STOPPED;
     timer_stop(container->patience);
     close_reports(container);
     release_members(container);
     container->main = NULL;
-    if (!container->ran && begin_removal(container, &error) == 0)
+    if (!container->ran && container_begin_removal(container, &error) == 0)
         return;
     if (container->failure) {
         answer(container, container->failure);
@@ -369,7 +371,7 @@ static void stopped(struct container *container)
 
 static void progress(struct container *container)
 {
-    if (container->state == STOPPING && !container->sandbox && container->members == 0)
+    if (container->state == CONTAINER_STOPPING && !container->sandbox && container->members == 0)
         stopped(container);
 }
 
@@ -410,115 +412,9 @@ bool containers_reaped(struct agent *agent, const siginfo_t *info)
     if (!container)
         return false;
     container->sandbox = 0;
-    if (container->state == STARTING)
+    if (container->state == CONTAINER_STARTING)
         fail_start(container, last_words(container, &report));
     stop(container);
     progress(container);
     return true;
-}
-
-/* -- Requests ---------------------------------------------------------------------------------- */
-
-static int create(struct agent *agent, struct request *request, bool with_pod, struct error *error)
-{
-    const struct exec_request *exec = &request->exec;
-    const struct process_streams streams = {exec->stdin_stream, exec->stdout_stream,
-                                            exec->stderr_stream};
-    struct container *container;
-    int code = process_check(agent, request->id, &streams, error);
-
-    if (code < 0)
-        return code;
-    if (find(agent, request->container))
-        return error_set(error, EEXIST, "there is a container %s already", request->container);
-    container = xcalloc(1, sizeof *container);
-    *container = (struct container){.next = agent->containers,
-                                    .agent = agent,
-                                    .request = request_share(request),
-                                    .with_pod = with_pod,
-                                    .reports = -1};
-    container->directory = xasprintf("/run/duet/containers/%" PRIu64, request->id);
-    container->patience = loop_timer(agent->loop, on_patience, container);
-    agent->containers = container;
-    code = start(container, request, error);
-    if (code < 0)
-        container_free(container);
-    return code;
-}
-
-int container_create(struct agent *agent, struct request *request, struct error *error)
-{
-    return create(agent, request, false, error);
-}
-
-int container_create_with_pod(struct agent *agent, struct request *request, struct error *error)
-{
-    return create(agent, request, true, error);
-}
-
-static int check_restart(const struct container *container, const struct request *request,
-                         struct error *error)
-{
-    const struct exec_request *exec = &request->exec;
-    const struct process_streams streams = {exec->stdin_stream, exec->stdout_stream,
-                                            exec->stderr_stream};
-    int code = request_check_streams(exec, container->request->exec.terminal, error);
-
-    if (code == 0)
-        code = process_check(container->agent, request->id, &streams, error);
-    if (code == 0 && (container->asked || container->state == REMOVING))
-        code = error_set(error, EBUSY, "the container %s is being started or removed",
-                         name_of(container));
-    return code;
-}
-
-int container_restart(struct agent *agent, struct request *request, struct error *error)
-{
-    struct container *container;
-    int code = find_any(agent, request->container, &container, error);
-
-    if (code == 0)
-        code = check_restart(container, request, error);
-    if (code < 0)
-        return code;
-    if (container->state == STOPPED)
-        return start(container, request, error);
-    container->asked = request_share(request);
-    if (container->state == RUNNING) {
-        kill(-container->main->pid, SIGTERM);
-        timer_start(container->patience, patience_ns);
-    }
-    return 0;
-}
-
-int container_remove(struct agent *agent, const struct request *request, struct error *error)
-{
-    struct container *container;
-    int code = find_any(agent, request->container, &container, error);
-
-    if (code == 0 && container->state == REMOVING)
-        code = error_set(error, EBUSY, "the container %s is being removed", request->container);
-    else if (code == 0 && container->state != STOPPED)
-        code = error_set(error, EBUSY, "the container %s runs", request->container);
-    if (code == 0)
-        code = begin_removal(container, error);
-    if (code == 0)
-        container->removal = request_share((struct request *)request);
-    return code;
-}
-
-int container_signal(struct agent *agent, const struct request *request, struct error *error)
-{
-    struct container *container;
-    int code = container_find_running(agent, request->container, &container, error);
-    int result;
-
-    if (code < 0)
-        return code;
-    result = kill(request->signal == SIGKILL ? container->sandbox : -container->main->pid,
-                  request->signal);
-    if (result < 0)
-        return error_errno(error, "cannot send signal %d to the container %s", request->signal,
-                           request->container);
-    return 0;
 }

@@ -1,4 +1,4 @@
-/* The containers of the node: started, restarted, stopped, removed. What runs in one is in
+/* The life of a container. What is asked for of it is in container_request.h, what runs in one in
  * process.h, what it is made of in sandbox.h. */
 #ifndef DUET_INIT_CONTAINER_H
 #define DUET_INIT_CONTAINER_H
@@ -10,19 +10,48 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct container;
 struct process;
 
-/* NEWCONTAINER, RESTARTCONTAINER and REMOVECONTAINER. Each is answered later, unless it fails at
- * once. */
-int container_create(struct agent *agent, struct request *request, struct error *error);
-int container_restart(struct agent *agent, struct request *request, struct error *error);
-int container_remove(struct agent *agent, const struct request *request, struct error *error);
-/* KILLCONTAINER with a container's name. */
-int container_signal(struct agent *agent, const struct request *request, struct error *error);
-/* One of STARTPOD's; agent_container_started is told instead of the host. */
-int container_create_with_pod(struct agent *agent, struct request *request, struct error *error);
+enum container_state {
+    CONTAINER_STARTING,
+    CONTAINER_RUNNING,
+    CONTAINER_STOPPING,
+    CONTAINER_STOPPED,
+    CONTAINER_REMOVING
+};
 
+struct container {
+    struct container *next;
+    struct agent *agent;
+    struct request *request; /* NEWCONTAINER's, shared */
+    char *directory;
+    enum container_state state;
+    pid_t sandbox; /* 0: there is none */
+    int reports;   /* of the sandbox; -1: it has said all */
+    struct watch *reports_watch;
+    struct process *main;    /* its own command; NULL: none runs */
+    struct process *remover; /* of its files; NULL: they stay */
+    size_t members;          /* processes in it, this among them, that were not reaped */
+    bool with_pod;           /* STARTPOD has it */
+    bool ran;                /* at least once */
+    struct request *asked;   /* for the start that goes on, or comes after the stop; or NULL */
+    struct request *removal; /* or NULL */
+    char *failure;           /* of that start; or NULL */
+    struct timer *patience;
+};
+
+/* Makes one of the request, which is shared and was checked, and starts it. */
+int container_new(struct agent *agent, struct request *request, bool with_pod, struct error *error);
+/* Takes a share of `asked`, which is answered later, unless this fails. */
+int container_start(struct container *container, struct request *asked, struct error *error);
+/* Of one that runs: SIGTERM to its own command, and a second later SIGKILL to all. */
+void container_ask_to_stop(struct container *container);
+/* Of one that is stopped: `removal`, if there is one, is answered when its files are gone. */
+int container_begin_removal(struct container *container, struct error *error);
+
+/* The container of that name; ENOENT: there is none. */
+int container_find(const struct agent *agent, const char *name, struct container **container,
+                   struct error *error);
 /* The container of that name, if it runs; `name` NULL leaves *container NULL. */
 int container_find_running(const struct agent *agent, const char *name,
                            struct container **container, struct error *error);

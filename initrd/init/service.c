@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/wire.h"
 #include "initrd/init/container.h"
+#include "initrd/init/container_request.h"
 #include "initrd/init/errand.h"
 #include "initrd/init/fail.h"
 #include "initrd/init/hotplug.h"

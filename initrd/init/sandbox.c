@@ -80,8 +80,8 @@ static int mount_overlay(const struct sandbox *sandbox, const char *target, stru
         return 0;
     if (errno == ENODEV)
         return error_set(error, ENODEV,
-                         "this kernel has no overlay file system; where it is a module, name it "
-                         "(overlay) under `modules:`");
+                         "this kernel has no overlay file system (CONFIG_OVERLAY_FS); where it is "
+                         "a module, name it (overlay) under `modules:`");
     return error_errno(error, "cannot mount an overlay over %s", sandbox->root);
 }
 
@@ -201,15 +201,32 @@ static int namespaces_of(const struct sandbox *sandbox)
            (sandbox->network ? CLONE_NEWNET : 0);
 }
 
-/* The kernel says EINVAL for namespaces that it was built without. */
+/* What the kernel was built without is not in its list, and EINVAL for clone(2). */
+static const char *find_lack(const struct sandbox *sandbox)
+{
+    static const struct {
+        const char *path, *option;
+    } namespaces[] = {{"/proc/self/ns/pid", "CONFIG_PID_NS"},
+                      {"/proc/self/ns/uts", "CONFIG_UTS_NS"},
+                      {"/proc/self/ns/ipc", "CONFIG_IPC_NS"},
+                      {"/proc/self/ns/net", "CONFIG_NET_NS"}};
+    size_t count = array_size(namespaces) - !sandbox->network;
+
+    for (size_t i = 0; i < count; i++)
+        if (access(namespaces[i].path, F_OK) < 0)
+            return namespaces[i].option;
+    return NULL;
+}
+
 static int explain_clone(const struct sandbox *sandbox, struct error *error)
 {
-    if (errno == EINVAL)
-        return error_set(error, EINVAL,
-                         "container %s: this kernel lacks one of the namespaces: "
-                         "PID, mount, UTS, IPC%s",
-                         sandbox->name, sandbox->network ? ", network" : "");
-    return error_errno(error, "container %s: cannot make its namespaces", sandbox->name);
+    int code = error_errno(error, "container %s: cannot make its namespaces", sandbox->name);
+    const char *lack = code == -EINVAL ? find_lack(sandbox) : NULL;
+
+    if (!lack)
+        return code;
+    return error_set(error, EINVAL, "container %s: this kernel was built without %s", sandbox->name,
+                     lack);
 }
 
 int sandbox_start(const struct sandbox *sandbox, pid_t *out, int *reports, struct error *error)

@@ -158,12 +158,28 @@ def a_foreign_init_is_told_little(peer):
     too_early(peer)
 
 
+ABSENT = {**POD, "interfaces": [{**POD["interfaces"][0], "device": "52:54:00:00:00:99"}]}
+
+
+def wait_for_nic(peer):
+    """A STARTPOD that is not answered soon."""
+    request = peer.request(Code.STARTPOD, **ABSENT)
+    peer.ping()
+    assert not any(payload.get("id") == request for _, payload in peer.events)
+    return request
+
+
 @exchange("foreign", alone=True)
 def others_are_answered_while_startpod_waits_for_a_nic(peer):
-    absent = {**POD["interfaces"][0], "device": "52:54:00:00:00:99"}
-    request = peer.request(Code.STARTPOD, **{**POD, "interfaces": [absent]})
-    peer.ping()
-    assert not any(payload["id"] == request for _, payload in peer.events if "id" in payload)
+    request = wait_for_nic(peer)
     too_early(peer)
     assert "52:54:00:00:00:99" in peer.refusal(request, Code.STARTPOD)
     peer.refuse(Code.STARTPOD, **POD)
+
+
+@exchange("waiting", alone=True, last=True)
+def destroypod_while_startpod_waits_for_a_nic(peer):
+    request = wait_for_nic(peer)
+    peer.ask(Code.DESTROYPOD)
+    peer.refusal(request, Code.STARTPOD)
+    peer.gone()

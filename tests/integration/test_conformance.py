@@ -92,7 +92,7 @@ class Comparison(unittest.TestCase):
         self.assertNotEqual(self.transcript(one), self.transcript(refused))
 
 
-Node, Bare, Foreign = map(machine, exchange.MACHINES)
+Node, Bare, Foreign, Waiting = map(machine, exchange.MACHINES)
 del Machine
 
 if __name__ == "__main__":

@@ -18,11 +18,16 @@ static const uint64_t term_grace_ns = NS_PER_S; /* from SIGTERM to SIGKILL */
 
 /* -- Finding ----------------------------------------------------------------------------------- */
 
+static bool is_known_by_id(const struct process *process)
+{
+    return process->is_command || process->code == WIRE_WRITEFILE || process->code == WIRE_READFILE;
+}
+
 static struct process *find(const struct agent *agent, uint64_t id)
 {
     struct process *process = agent->processes;
 
-    while (process && process->id != id)
+    while (process && !(process->id == id && is_known_by_id(process)))
         process = process->next;
     return process;
 }
@@ -36,18 +41,13 @@ static struct process *find_pid(const struct agent *agent, pid_t pid)
     return process;
 }
 
-static bool takes_signals(const struct process *process)
-{
-    return process->is_command || process->code == WIRE_WRITEFILE || process->code == WIRE_READFILE;
-}
-
 int process_find(const struct agent *agent, uint64_t id, struct process **out, struct error *error)
 {
     struct process *process = find(agent, id);
 
     if (process ? process->reaped : ids_have(&agent->ids, id))
         return error_set(error, ESRCH, "command %" PRIu64 " has finished", id);
-    if (!process || !takes_signals(process))
+    if (!process)
         return error_set(error, ESRCH, "there is no command %" PRIu64, id);
     *out = process;
     return 0;

@@ -122,6 +122,16 @@ def signals_to_nobody(peer):
     peer.refuse(Code.KILLCONTAINER, container="nobody", signal=15)
 
 
+@exchange(alone=True)
+def the_id_of_a_command_is_no_others(peer):
+    """What else has that id is not what a signal is for."""
+    command = peer.start("echo up; exec sleep 1000", prints=b"up\n", stays=True)
+    command.seen(b"up\n")
+    peer.send(Code.SETUPROUTE, {"id": command.id, "routes": []})
+    command.kill(9)
+    command.finished(signal=9)
+
+
 @exchange()
 def timeouts(peer):
     command = peer.start("echo up; exec sleep 1000", prints=b"up\n", stays=True,

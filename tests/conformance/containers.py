@@ -135,6 +135,20 @@ def stopped(peer, command):
         peer.refuse(code, **fields, container=command.container)
 
 
+@exchange(alone=True)
+def the_process_that_holds_it_together_is_killed(peer):
+    """By the kernel for want of memory, perhaps."""
+    command = staying(peer)
+    other = peer.start("exec sleep 1000", stays=True, fields=inside(command))
+    other.acknowledged()
+    peer.run("for p in $(pidof init); do [ $p = 1 ] || kill -9 $p; done")
+    command.finished(signal=9)
+    other.finished(signal=9)
+    again = peer.restart(command.container, prints=b"up\n", stays=True)
+    again.seen(b"up\n")
+    end(peer, again)
+
+
 @exchange()
 def signals_to_a_container(peer):
     for number in (1, 10, 15, 9):

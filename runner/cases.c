@@ -93,7 +93,7 @@ static void on_activity(void *context, const char *text)
     if (slot->activity && strcmp(slot->activity, text) == 0)
         return;
     timer_start(slot->cases->advance, 0);
-    if (*text)
+    if (*text && !slot->cases->holds) /* a shell may have the terminal */
         terminal_detail(slot->cases->options->session->options.terminal, "%s: %s",
                         slot->item->suite_case->name, text);
     free(slot->activity);

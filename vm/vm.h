@@ -51,8 +51,9 @@ char *vm_emulator(void);
 
 /* -- What a machine is ------------------------------------------------------------------------- */
 
-/* One virtio-net device, joined to its peer by a stream socket (qemu(1), -netdev stream). The side
- * that serves must have started before the side that connects is asked for. */
+/* One virtio-net device on a stream socket (qemu(1), -netdev stream), which joins it to its peer or
+ * to duet (vm/carrier.h). The side that serves must be there before one that connects is asked for.
+ */
 struct vm_nic {
     char mac[18];      /* of a fork: its template's; the guest gives the interface another */
     char *socket_path; /* NULL: joined to nothing */

@@ -1,0 +1,261 @@
+#include "vm/carrier.h"
+
+#include "base/memory.h"
+#include "base/unix_socket.h"
+#include "vm/carrier_way.h"
+#include "vm/frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    INPUT = 1 << 18,     /* bytes; more than any frame has */
+    READS_PER_EVENT = 4, /* so that one flooding guest leaves the loop to the others */
+};
+
+/* A node's. */
+struct end {
+    struct carrier *carrier;
+    unsigned number;
+    char *path;
+    int listener, fd;
+    struct watch *watch;
+    uint32_t events; /* that are watched for */
+    struct frame_reader reader;
+    uint8_t *input; /* what was read … */
+    size_t length;  /* … and was not a whole frame yet */
+};
+
+struct carrier {
+    struct loop *loop;
+    struct end ends[2];
+    struct way ways[2]; /* each from the end of its number to the other */
+    void (*lied)(void *context, unsigned end, const char *message);
+    void *context;
+};
+
+static struct way *way_from(const struct end *end)
+{
+    return &end->carrier->ways[end->number];
+}
+
+static struct way *way_to(const struct end *end)
+{
+    return &end->carrier->ways[1 - end->number];
+}
+
+static void end_close(struct end *end)
+{
+    watch_free(steal_pointer(&end->watch));
+    if (end->listener >= 0)
+        close(end->listener);
+    if (end->fd >= 0)
+        close(end->fd);
+    end->listener = end->fd = -1;
+    way_connect(way_to(end), -1);
+}
+
+static void end_lies(struct end *end, uint32_t length)
+{
+    struct carrier *carrier = end->carrier;
+    char message[96];
+
+    snprintf(message, sizeof message, "a frame of %u bytes, where 1 to %d are possible", length,
+             FRAME_MAX);
+    end_close(end);
+    carrier->lied(carrier->context, end->number, message);
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+/* Copies up to WAY_BATCH frames out of the input. Returns what it ended with: FRAME_WHOLE where
+ * there may be more. */
+static enum frame_kind take_batch(struct end *end, size_t *at, struct frame *frame)
+{
+    struct way *way = way_from(end);
+    struct packet *packets[WAY_BATCH];
+    enum frame_kind kind = FRAME_WHOLE;
+    size_t count = 0;
+
+    way_room(way, packets);
+    while (count < WAY_BATCH) {
+        kind = frame_next(&end->reader, end->input, end->length, at, frame);
+        if (kind == FRAME_NONE || kind == FRAME_LIE)
+            break;
+        way->counters.packets_in++;
+        way->counters.bytes_in += frame->length;
+        if (kind == FRAME_TOO_LONG) {
+            way->counters.too_long++;
+            continue;
+        }
+        memcpy(packets[count]->bytes, frame->bytes, frame->length);
+        packets[count++]->length = frame->length;
+    }
+    way_take(way, packets, count);
+    return kind == FRAME_TOO_LONG ? FRAME_WHOLE : kind;
+}
+
+static void take_frames(struct end *end)
+{
+    enum frame_kind kind;
+    struct frame frame;
+    size_t at = 0;
+
+    do
+        kind = take_batch(end, &at, &frame);
+    while (kind == FRAME_WHOLE);
+    if (kind == FRAME_LIE) {
+        end_lies(end, frame.length);
+        return;
+    }
+    end->length -= at;
+    memmove(end->input, end->input + at, end->length);
+}
+
+/* Whether there may be more to read. */
+static bool read_once(struct end *end)
+{
+    size_t room = INPUT - end->length;
+    ssize_t n;
+
+    do
+        n = recv(end->fd, end->input + end->length, room, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    if (n <= 0) {
+        end_close(end);
+        return false;
+    }
+    end->length += (size_t)n;
+    take_frames(end);
+    return end->fd >= 0 && (size_t)n == room;
+}
+
+/* -- Connections ------------------------------------------------------------------------------- */
+
+static void on_waits(void *context)
+{
+    struct end *end = context;
+    uint32_t events = EPOLLIN | (way_to(end)->count > 0 ? EPOLLOUT : 0u);
+
+    if (end->fd < 0 || events == end->events)
+        return;
+    watch_events(end->watch, events);
+    end->events = events;
+}
+
+static void on_connection(void *context, uint32_t events)
+{
+    struct end *end = context;
+
+    if (events & EPOLLOUT)
+        way_send(way_to(end));
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        return;
+    for (int i = 0; i < READS_PER_EVENT && read_once(end); i++)
+        continue;
+}
+
+static void on_listener(void *context, uint32_t events)
+{
+    struct end *end = context;
+    int fd = accept4(end->listener, NULL, NULL, SOCK_CLOEXEC);
+
+    (void)events;
+    if (fd < 0)
+        return;
+    end_close(end);
+    end->events = EPOLLIN;
+    if (loop_watch(end->carrier->loop, fd, end->events, on_connection, end, &end->watch, NULL) <
+        0) {
+        close(fd);
+        return;
+    }
+    end->fd = fd;
+    way_connect(way_to(end), fd);
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+static int end_open(struct end *end, const struct carrier_options *options, struct error *error)
+{
+    const char *path = options->sockets[end->number];
+    int code = unix_listen(path, 1, &end->listener, error);
+
+    if (code < 0)
+        return code;
+    end->path = xstrdup(path); /* from here on the file is this end's to remove */
+    end->input = xmalloc(INPUT);
+    return loop_watch(options->loop, end->listener, EPOLLIN, on_listener, end, &end->watch, error);
+}
+
+int carrier_new(const struct carrier_options *options, struct carrier **out, struct error *error)
+{
+    struct carrier *carrier = xcalloc(1, sizeof *carrier);
+    int code = 0;
+
+    carrier->loop = options->loop;
+    carrier->lied = options->lied;
+    carrier->context = options->context;
+    for (unsigned i = 0; i < 2; i++) {
+        carrier->ends[i] = (struct end){.carrier = carrier, .number = i, .listener = -1, .fd = -1};
+        carrier->ways[i].waits = on_waits;
+        carrier->ways[i].context = &carrier->ends[1 - i];
+    }
+    for (unsigned i = 0; i < 2 && code == 0; i++) {
+        code = way_open(&carrier->ways[i], options, i, error);
+        carrier->ends[i].reader.room = carrier->ways[i].pool.room;
+        if (code == 0)
+            code = end_open(&carrier->ends[i], options, error);
+    }
+    if (code < 0) {
+        carrier_free(carrier);
+        return code;
+    }
+    *out = carrier;
+    return 0;
+}
+
+int carrier_close(struct carrier *carrier, struct error *error)
+{
+    int code = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct end *end = &carrier->ends[i];
+
+        end_close(end);
+        if (end->path)
+            unlink(end->path);
+        free(steal_pointer(&end->path));
+        free(steal_pointer(&end->input));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        int closed = way_close(&carrier->ways[i], code == 0 ? error : NULL);
+
+        code = code == 0 ? closed : code;
+    }
+    return code;
+}
+
+struct carrier_counters carrier_counters(const struct carrier *carrier, unsigned end)
+{
+    const struct way *way = &carrier->ways[end];
+    struct carrier_counters counters = way->counters;
+
+    if (way->impair)
+        memcpy(counters.causes, impair_counters(way->impair)->causes, sizeof counters.causes);
+    return counters;
+}
+
+void carrier_free(struct carrier *carrier)
+{
+    if (!carrier)
+        return;
+    carrier_close(carrier, NULL);
+    free(carrier);
+}

@@ -1,0 +1,49 @@
+/* A link that duet carries: the NICs at its two ends connect to duet, which puts each frame through
+ * the impairment of its direction and sends it on.
+ *
+ * Nothing blocks. Memory is bounded and allocated once: a frame waits in the impairment, or for a
+ * node that does not read; when there is no room for it, it is lost and counted. No node can make
+ * the other, or duet, do anything but get frames. */
+#ifndef DUET_VM_CARRIER_H
+#define DUET_VM_CARRIER_H
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "net/impair.h"
+
+struct carrier;
+
+struct carrier_options {
+    struct loop *loop;
+    const char *sockets[2]; /* the ends' paths, which must not be there yet */
+    const char *logs[2];    /* files for the verdicts on frames from that end; NULL: nowhere */
+    uint64_t seed, link;    /* of the draws (struct impair_options) */
+    unsigned mtu;           /* of the network's packet: frames of longer ones do not get through */
+    const struct impair_settings *settings; /* of both directions; passed impair_check */
+    /* That end sent what is no frame. It is closed; nothing else happens. */
+    void (*lied)(void *context, unsigned end, const char *message);
+    void *context;
+};
+
+/* Frames from one end to the other, and their bytes without what the stream puts before each. */
+struct carrier_counters {
+    uint64_t packets_in, bytes_in;   /* from the sender */
+    uint64_t packets_out, bytes_out; /* that the receiver's socket took, duplicates included */
+    uint64_t causes[IMPAIR_CAUSES];  /* as in struct impair_counters */
+    uint64_t too_long;               /* lost: longer than the link's MTU */
+    uint64_t
+        unread; /* lost: the receiver was not there, or did not read while more and more came */
+};
+
+/* Listens for both ends. What `options` points to is copied, but for the loop. */
+int carrier_new(const struct carrier_options *options, struct carrier **carrier,
+                struct error *error);
+/* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The
+ * first error of a log; once. */
+int carrier_close(struct carrier *carrier, struct error *error);
+/* Of the frames that came from `end`, 0 or 1. */
+struct carrier_counters carrier_counters(const struct carrier *carrier, unsigned end);
+/* Closes it, where that was not done. NULL is fine. */
+void carrier_free(struct carrier *carrier);
+
+#endif

@@ -1,0 +1,228 @@
+#include "vm/carrier_way.h"
+
+#include "base/memory.h"
+#include "net/bytes.h"
+#include "vm/frame.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+    ETHERNET_BYTES = 14 + 4 * PACKET_VLANS_MAX, /* around the network's packet */
+    FLIGHT_BYTES = 16 << 20,                    /* of frames in flight, about … */
+    FLIGHT_LEAST = 256,                         /* … but so many at least … */
+    FLIGHT_MOST = 4096,                         /* … and at most */
+};
+
+_Static_assert((int)POOL_HEADROOM >= (int)FRAME_HEADER,
+               "the length of a frame goes before its bytes");
+
+static void note(void *context, const struct impair_verdict *verdict, const struct packet *packet)
+{
+    verdict_file_add(((struct way *)context)->log, verdict, packet);
+}
+
+/* -- To the receiver --------------------------------------------------------------------------- */
+
+static struct packet *first(const struct way *way)
+{
+    return way->queue[way->head];
+}
+
+static void drop_first(struct way *way)
+{
+    struct packet *packet = first(way);
+
+    pool_give(&way->pool, &packet, 1);
+    way->head = (way->head + 1) % way->room;
+    way->count--;
+    way->sent = 0;
+}
+
+static void lose_all(struct way *way)
+{
+    way->counters.unread += way->count;
+    while (way->count > 0)
+        drop_first(way);
+}
+
+static void queue(struct way *way, struct packet *const packets[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet = packets[i];
+
+        if (way->fd < 0 || way->count == way->room) {
+            way->counters.unread++;
+            pool_give(&way->pool, &packet, 1);
+            continue;
+        }
+        bytes_store32(packet->bytes - FRAME_HEADER, packet->length);
+        way->queue[(way->head + way->count++) % way->room] = packet;
+    }
+}
+
+static size_t gather(const struct way *way, struct iovec parts[static WAY_BATCH])
+{
+    size_t count = way->count < WAY_BATCH ? way->count : WAY_BATCH;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct packet *packet = way->queue[(way->head + i) % way->room];
+        size_t sent = i == 0 ? way->sent : 0;
+
+        parts[i] = (struct iovec){.iov_base = packet->bytes - FRAME_HEADER + sent,
+                                  .iov_len = FRAME_HEADER + (size_t)packet->length - sent};
+    }
+    return count;
+}
+
+static void sent(struct way *way, size_t bytes)
+{
+    while (way->count > 0) {
+        uint32_t length = first(way)->length;
+        size_t left = FRAME_HEADER + (size_t)length - way->sent;
+
+        if (bytes < left)
+            break;
+        bytes -= left;
+        way->counters.packets_out++;
+        way->counters.bytes_out += length;
+        drop_first(way);
+    }
+    way->sent += bytes;
+}
+
+/* That a receiver is gone shows when it is read from. */
+void way_send(struct way *way)
+{
+    struct iovec parts[WAY_BATCH];
+
+    while (way->count > 0) {
+        const struct msghdr message = {.msg_iov = parts, .msg_iovlen = gather(way, parts)};
+        ssize_t n = sendmsg(way->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+            lose_all(way);
+        if (n < 0)
+            break;
+        sent(way, (size_t)n);
+    }
+    way->waits(way->context);
+}
+
+/* -- Through the impairment -------------------------------------------------------------------- */
+
+static void wait_for_next(struct way *way, uint64_t now_ns)
+{
+    uint64_t next_ns = impair_next_ns(way->impair);
+
+    if (next_ns == IMPAIR_NEVER)
+        timer_stop(way->timer);
+    else
+        timer_start(way->timer, next_ns > now_ns ? next_ns - now_ns : 0);
+}
+
+/* What is due, after `count` packets that are there already. */
+static void hand_on(struct way *way, uint64_t now_ns, struct packet *packets[static WAY_BATCH],
+                    size_t count)
+{
+    do {
+        queue(way, packets, count);
+        way_send(way);
+        count = impair_due(way->impair, now_ns, packets, WAY_BATCH);
+    } while (count > 0);
+    wait_for_next(way, now_ns);
+}
+
+static void on_timer(void *context)
+{
+    struct packet *packets[WAY_BATCH];
+    struct way *way = context;
+
+    hand_on(way, clock_ns(), packets, 0);
+}
+
+void way_room(struct way *way, struct packet *packets[static WAY_BATCH])
+{
+    pool_take(&way->pool, packets, WAY_BATCH);
+}
+
+void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t count)
+{
+    uint64_t now_ns = clock_ns();
+
+    pool_give(&way->pool, packets + count, WAY_BATCH - count);
+    for (size_t i = 0; i < count; i++) {
+        packets[i]->link = PACKET_LINK_ETHERNET;
+        packets[i]->time_ns = now_ns;
+    }
+    packets_parse(packets, count);
+    hand_on(way, now_ns, packets, impair_pass(way->impair, now_ns, packets, count, WAY_BATCH));
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+static uint32_t flight_for(size_t room)
+{
+    size_t count = FLIGHT_BYTES / room;
+
+    return (uint32_t)(count < FLIGHT_LEAST ? FLIGHT_LEAST
+                                           : (count > FLIGHT_MOST ? FLIGHT_MOST : count));
+}
+
+int way_open(struct way *way, const struct carrier_options *options, unsigned direction,
+             struct error *error)
+{
+    size_t room = options->mtu + (size_t)ETHERNET_BYTES;
+    struct impair_options impair = {.seed = options->seed,
+                                    .link = options->link,
+                                    .direction = direction,
+                                    .flight = flight_for(room),
+                                    .flows = 1, /* no rules */
+                                    .pool = &way->pool,
+                                    .context = way};
+    struct verdict_log_header header = {.seed = options->seed,
+                                        .link = options->link,
+                                        .direction = direction,
+                                        .base_ns = clock_ns()};
+    int code = 0;
+
+    way->fd = -1;
+    if (options->logs[direction]) {
+        code = verdict_file_new(options->logs[direction], &header, &way->log, error);
+        impair.note = note;
+    }
+    if (code < 0)
+        return code;
+    way->room = impair.flight / 2;
+    way->queue = xcalloc(way->room, sizeof(struct packet *));
+    pool_init(&way->pool, impair.flight + way->room + WAY_BATCH + IMPAIR_COPIES_MAX, room);
+    way->impair = impair_init(xmalloc(impair_size(&impair)), &impair);
+    impair_set(way->impair, header.base_ns, options->settings);
+    way->timer = loop_timer(options->loop, on_timer, way);
+    return 0;
+}
+
+void way_connect(struct way *way, int fd)
+{
+    way->fd = fd;
+    if (fd < 0)
+        lose_all(way);
+}
+
+int way_close(struct way *way, struct error *error)
+{
+    if (way->impair) {
+        lose_all(way);
+        impair_flush(way->impair, clock_ns());
+        memcpy(way->counters.causes, impair_counters(way->impair)->causes,
+               sizeof way->counters.causes);
+    }
+    timer_free(steal_pointer(&way->timer));
+    free(steal_pointer(&way->impair));
+    pool_free(&way->pool);
+    free(steal_pointer(&way->queue));
+    return verdict_file_close(steal_pointer(&way->log), error);
+}

@@ -1,0 +1,41 @@
+/* One direction of a link that duet carries: from frames that were read to a socket. */
+#ifndef DUET_VM_CARRIER_WAY_H
+#define DUET_VM_CARRIER_WAY_H
+
+#include "vm/carrier.h"
+#include "vm/verdict_file.h"
+
+#include <stdbool.h>
+
+enum { WAY_BATCH = 64 }; /* frames that are handled at once */
+
+struct way {
+    struct impair *impair;
+    struct pool pool;
+    struct timer *timer;
+    struct verdict_file *log; /* or NULL */
+    struct carrier_counters counters;
+    struct packet **queue; /* a ring: what is due and was not sent */
+    size_t room, head, count;
+    size_t sent; /* bytes of the first, its header included */
+    int fd;      /* of the receiver; -1 where it is not there */
+    /* Whether frames wait until the receiver reads may have changed. */
+    void (*waits)(void *context);
+    void *context;
+};
+
+/* `way` is all zero but for `waits` and its context. */
+int way_open(struct way *way, const struct carrier_options *options, unsigned direction,
+             struct error *error);
+/* Up to WAY_BATCH packets of the pool, for frames to come. There are always so many. */
+void way_room(struct way *way, struct packet *packets[static WAY_BATCH]);
+/* Takes `count` of them, which have their bytes, and the others back. */
+void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t count);
+/* The receiver can be written to. */
+void way_send(struct way *way);
+/* The receiver came, or went (-1): what waits for it is lost then. */
+void way_connect(struct way *way, int fd);
+/* Loses all that is on its way. The first error of its log. */
+int way_close(struct way *way, struct error *error);
+
+#endif

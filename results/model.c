@@ -38,6 +38,15 @@ struct step_result *node_result_add_step(struct node_result *node)
     return &node->steps[node->step_count - 1];
 }
 
+void way_result_add_cause(struct way_result *way, const char *name, uint64_t packets)
+{
+    if (packets == 0)
+        return;
+    way->causes = grow(way->causes, &way->cause_count, sizeof *way->causes);
+    way->causes[way->cause_count - 1] =
+        (struct cause_result){.name = xstrdup(name), .packets = packets};
+}
+
 void node_result_add_token(struct node_result *node, struct result_token *token)
 {
     node->tokens = grow(node->tokens, &node->token_count, sizeof *node->tokens);
@@ -72,8 +81,18 @@ void node_result_free(struct node_result *node)
     *node = (struct node_result){0};
 }
 
+static void way_result_free(struct way_result *way)
+{
+    for (size_t i = 0; i < way->cause_count; i++)
+        free(way->causes[i].name);
+    free(way->causes);
+    free(way->verdicts);
+}
+
 static void link_result_free(struct link_result *link)
 {
+    for (size_t i = 0; i < array_size(link->ways); i++)
+        way_result_free(&link->ways[i]);
     free(link->name);
     free(link->nodes[0]);
     free(link->nodes[1]);

@@ -87,11 +87,27 @@ struct node_result {
     size_t token_count;
 };
 
+struct cause_result {
+    char *name; /* "loss" */
+    uint64_t packets;
+};
+
+/* What duet saw of one direction of a link. */
+struct way_result {
+    uint64_t packets_in, bytes_in;   /* from the sender */
+    uint64_t packets_out, bytes_out; /* to the receiver */
+    struct cause_result *causes;     /* what was said of packets, lost or not */
+    size_t cause_count;
+    char *verdicts; /* the path of the log of verdicts */
+};
+
 struct link_result {
     char *name;
     char *nodes[2];
     char *subnet; /* "10.0.0.0/24" */
     unsigned int mtu;
+    bool carried;              /* by duet, which then has seen … */
+    struct way_result ways[2]; /* … what the node of that index sent */
 };
 
 struct case_result {
@@ -121,6 +137,8 @@ struct run_result {
 struct case_result *run_result_add_case(struct run_result *run);
 struct node_result *case_result_add_node(struct case_result *result);
 struct link_result *case_result_add_link(struct case_result *result);
+/* Where `packets` is not 0. */
+void way_result_add_cause(struct way_result *way, const char *name, uint64_t packets);
 struct step_result *node_result_add_step(struct node_result *node);
 /* Takes what *token holds and leaves it empty. */
 void node_result_add_token(struct node_result *node, struct result_token *token);

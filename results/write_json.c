@@ -177,9 +177,30 @@ static void fill_node(cJSON *object, const struct node_result *node)
         fill_token(append_object(tokens), &node->tokens[i]);
 }
 
+static void fill_way(cJSON *object, const struct link_result *link, size_t from)
+{
+    const struct way_result *way = &link->ways[from];
+    cJSON *causes;
+
+    put_text(object, "from", link->nodes[from]);
+    put_text(object, "to", link->nodes[1 - from]);
+    put_count(object, "packets_in", way->packets_in);
+    put_count(object, "bytes_in", way->bytes_in);
+    put_count(object, "packets_out", way->packets_out);
+    put_count(object, "bytes_out", way->bytes_out);
+    causes = put_array(object, "causes");
+    for (size_t i = 0; i < way->cause_count; i++) {
+        cJSON *cause = append_object(causes);
+
+        put_text(cause, "name", way->causes[i].name);
+        put_count(cause, "packets", way->causes[i].packets);
+    }
+    put_text(object, "verdicts", way->verdicts);
+}
+
 static void fill_link(cJSON *object, const struct link_result *link)
 {
-    cJSON *nodes;
+    cJSON *nodes, *directions;
 
     put_text(object, "name", link->name);
     nodes = put_array(object, "nodes");
@@ -188,6 +209,10 @@ static void fill_link(cJSON *object, const struct link_result *link)
             xchecked(NULL);
     put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
+    put_text(object, "carrier", link->carried ? "host" : "direct");
+    directions = put_array(object, "directions");
+    for (size_t i = 0; i < array_size(link->ways) && link->carried; i++)
+        fill_way(append_object(directions), link, i);
 }
 
 static void fill_case(cJSON *object, const struct case_result *result)

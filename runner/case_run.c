@@ -2,12 +2,14 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
+#include "runner/case_links.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct case_run {
     struct case_run_options options;
+    struct case_links *links;
     struct node **nodes;
     size_t node_count;
     struct timer *timeout;
@@ -16,6 +18,7 @@ struct case_run {
     bool held, ending, cancelled, done;
     bool at_once;                  /* guests are not asked to end */
     uint64_t started_ns, ended_ns; /* held is ended, too */
+    struct error trouble;          /* of its links' logs, at the end */
 };
 
 /* -- Progress ---------------------------------------------------------------------------------- */
@@ -95,17 +98,19 @@ static bool starts_late(const struct case_run *run, size_t index)
     return plan_starts_late(&run->options.suite_case->nodes[index]);
 }
 
-/* QEMU's end of a link connects once, so the end that serves must be there first. */
+/* QEMU's end of a link connects once, so the end that serves must be there first: for links that
+ * duet carries, duet is. */
 static bool links_are_served(const struct case_run *run, size_t index)
 {
     const struct plan_machine *machines = run->options.plan->machines;
 
     for (size_t i = 0; i < run->options.suite_case->link_count; i++)
         for (int side = 0; side < 2; side++) {
-            const struct suite_end *ends = run->options.suite_case->links[i].ends;
-            size_t peer = ends[1 - side].node;
+            const struct suite_link *link = &run->options.suite_case->links[i];
+            size_t peer = link->ends[1 - side].node;
 
-            if (ends[side].node == index && machines[peer].rank < machines[index].rank &&
+            if (!link->carried && link->ends[side].node == index &&
+                machines[peer].rank < machines[index].rank &&
                 node_state(run->nodes[peer]) < NODE_BOOTING)
                 return false;
         }
@@ -187,6 +192,7 @@ static void advance(void *context)
     if (!run->ending || run->done || !(run->started || run->at_once) || !all_in(run, is_gone))
         return;
     run->done = true;
+    case_links_close(run->links, &run->trouble);
     if (!run->held)
         run->ended_ns = clock_ns();
     run->options.ended(run->options.context);
@@ -235,6 +241,29 @@ static int write_xml(const struct case_run *run, size_t index, struct error *err
     return fs_write(path, xml, strlen(xml), 0644, error);
 }
 
+/* -- Links ------------------------------------------------------------------------------------- */
+
+static void on_lied(void *context, size_t node, const char *message)
+{
+    const struct case_run *run = context;
+
+    node_link_lied(run->nodes[node], message);
+}
+
+static int make_links(struct case_run *run, struct error *error)
+{
+    const struct case_links_options options = {.loop = run->options.loop,
+                                               .suite_case = run->options.suite_case,
+                                               .plan = run->options.plan,
+                                               .seed = run->options.seed,
+                                               .run_directory = run->options.run_directory,
+                                               .case_directory = run->options.case_directory,
+                                               .lied = on_lied,
+                                               .context = run};
+
+    return case_links_new(&options, &run->links, error);
+}
+
 /* -- Life -------------------------------------------------------------------------------------- */
 
 static int add_node(struct case_run *run, size_t index, struct error *error)
@@ -277,6 +306,8 @@ int case_run_new(const struct case_run_options *options, struct case_run **out, 
     run->advance = loop_timer(options->loop, advance, run);
     for (size_t i = 0; i < options->suite_case->node_count && code == 0; i++)
         code = add_node(run, i, error);
+    if (code == 0)
+        code = make_links(run, error);
     if (code < 0) {
         case_run_free(run);
         return code;
@@ -343,27 +374,13 @@ void case_run_free(struct case_run *run)
     for (size_t i = 0; i < run->node_count; i++)
         node_free(run->nodes[i]);
     free(run->nodes);
+    case_links_free(run->links);
     timer_free(run->timeout);
     timer_free(run->advance);
     free(run);
 }
 
 /* -- The verdict ------------------------------------------------------------------------------- */
-
-static void add_links(const struct suite_case *suite_case, struct case_result *result)
-{
-    for (size_t i = 0; i < suite_case->link_count; i++) {
-        const struct suite_link *link = &suite_case->links[i];
-        struct link_result *added = case_result_add_link(result);
-
-        added->name = xstrdup(link->name);
-        added->mtu = link->mtu;
-        for (int side = 0; side < 2; side++)
-            added->nodes[side] = xstrdup(suite_case->nodes[link->ends[side].node].name);
-        if (link->ends[0].address_count > 0)
-            added->subnet = xstrdup(link->ends[0].addresses[0].text);
-    }
-}
 
 static bool decides_before(const struct node *a, const struct node *b)
 {
@@ -392,7 +409,7 @@ void case_run_result(struct case_run *run, struct case_result *result)
 
     for (size_t i = 0; i < run->node_count; i++)
         node_result(run->nodes[i], case_result_add_node(result));
-    add_links(run->options.suite_case, result);
+    case_links_result(run->links, result);
     if (run->started)
         result->duration_s = (double)(run->ended_ns - run->started_ns) / NS_PER_S;
     decides = &result->nodes[case_run_decides(run)];
@@ -400,6 +417,9 @@ void case_run_result(struct case_run *run, struct case_result *result)
     if (run->cancelled) {
         result->verdict = VERDICT_ERROR;
         result->reason = xstrdup("interrupted");
+    } else if (run->trouble.code) {
+        result->verdict = VERDICT_ERROR;
+        result->reason = xstrdup(run->trouble.message);
     } else if (decides->verdict != VERDICT_PASSED) {
         result->reason = xasprintf("%s: %s", decides->name, decides->reason);
     }

@@ -34,14 +34,15 @@ static void stage_done(struct job *job, int code, const struct error *error);
 
 static int refuse_impairments(const struct suite_case *suite_case, struct error *error)
 {
-    static const struct suite_impair none = {0};
+    for (size_t i = 0; i < suite_case->link_count; i++) {
+        const struct suite_link *link = &suite_case->links[i];
 
-    for (size_t i = 0; i < suite_case->link_count; i++)
-        if (memcmp(&suite_case->links[i].impair, &none, sizeof none) != 0)
+        if (!link->carried && !suite_impair_is_none(&link->impair))
             return error_set(error, ENOTSUP,
-                             "link %s asks for an impairment, which this version of duet cannot "
-                             "make: leave `impair:` out, or use tc-netem in a node",
-                             suite_case->links[i].name);
+                             "link %s asks for an impairment, and its machines are joined "
+                             "directly: write `carrier: host` on the link",
+                             link->name);
+    }
     return 0;
 }
 

@@ -65,6 +65,9 @@ void node_time_out(struct node *node, uint64_t timeout_ns);
 /* Ends the node's processes and its machine; at once where `now` is true. Any number of times. */
 void node_stop(struct node *node, bool now);
 
+/* Its guest sent what is no frame to a link that duet carries. */
+void node_link_lied(struct node *node, const char *message);
+
 /* Somebody has the case now: nothing that comes from here on is a fault or is judged, and no
  * further step starts. */
 void node_freeze(struct node *node);

@@ -268,6 +268,12 @@ void node_on_deadline(void *context)
     node_changed(node);
 }
 
+void node_link_lied(struct node *node, const char *message)
+{
+    node_fault(node, VERDICT_FAILED, true, "the guest broke its link %s", message);
+    node_changed(node);
+}
+
 /* Again when the last of those with a signal of their own has ended. */
 void node_ask_to_stop(struct node *node)
 {

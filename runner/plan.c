@@ -139,6 +139,25 @@ void plan_device_mac(size_t index, char text[static POD_MAC_SIZE])
     pod_format_mac(mac, text);
 }
 
+/* Each end of a link that duet carries has a socket of its own, on which duet listens. */
+static void join_nic(const struct plan_options *options, struct plan *plan, size_t index,
+                     size_t link_index, struct vm_nic *nic)
+{
+    const struct suite_link *link = &options->suite_case->links[link_index];
+    unsigned side = link->ends[1].node == index;
+    size_t peer = link->ends[1 - side].node;
+
+    if (link->carried) {
+        nic->socket_path = xasprintf("%s/%zu.l%zu.%u", options->runtime_dir, options->case_index,
+                                     link_index, side);
+        plan->links[link_index].sockets[side] = nic->socket_path;
+    } else {
+        nic->socket_path =
+            xasprintf("%s/%zu.l%zu", options->runtime_dir, options->case_index, link_index);
+        nic->server = plan->machines[index].rank < plan->machines[peer].rank;
+    }
+}
+
 static void add_nics(const struct plan_options *options, struct plan *plan, size_t index)
 {
     const struct suite_case *suite_case = options->suite_case;
@@ -154,10 +173,7 @@ static void add_nics(const struct plan_options *options, struct plan *plan, size
             plan_device_mac(spec->nic_count, nics[spec->nic_count].mac);
         else
             pod_format_mac(end->mac, nics[spec->nic_count].mac);
-        nics[spec->nic_count].socket_path =
-            xasprintf("%s/%zu.l%zu", options->runtime_dir, options->case_index, i);
-        nics[spec->nic_count].server = plan->machines[index].rank < plan->machines[peer->node].rank;
-        spec->nic_count++;
+        join_nic(options, plan, index, i, &nics[spec->nic_count++]);
     }
     spec->nics = nics;
 }
@@ -190,6 +206,7 @@ int plan_make(const struct plan_options *options, struct plan *out, struct error
     int code = 0;
 
     plan.machines = xcalloc(plan.machine_count, sizeof *plan.machines);
+    plan.links = xcalloc(suite_case->link_count, sizeof *plan.links);
     rank_machines(&plan, suite_case);
     for (size_t i = 0; i < plan.machine_count && code == 0; i++) {
         char *cmdline = NULL;
@@ -224,5 +241,6 @@ void plan_free(struct plan *plan)
         free(plan->machines[i].pod);
     }
     free(plan->machines);
+    free(plan->links);
     *plan = (struct plan){0};
 }

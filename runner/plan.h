@@ -18,9 +18,16 @@ struct plan_machine {
     size_t rank;         /* the order in which machines start: who serves a link starts first */
 };
 
+/* Where the ends of a link connect that duet carries; NULL where it does not. Texts of the specs.
+ */
+struct plan_link {
+    const char *sockets[2];
+};
+
 struct plan {
     struct plan_machine *machines; /* one for each of the case's nodes, in their order */
     size_t machine_count;
+    struct plan_link *links; /* one for each of the case's links, in their order */
 };
 
 struct plan_options {

@@ -8,6 +8,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include "net/impair_settings.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -170,6 +172,7 @@ struct suite_link {
     char *name; /* unique in its case */
     struct suite_end ends[2];
     unsigned mtu;
+    bool carried; /* by duet, on the host: only then can it be impaired */
     struct suite_impair impair;
     struct suite_position at;
     struct suite_position impair_at; /* line 0 where the file gives none */
@@ -217,6 +220,11 @@ int suite_load(const char *path, const char *kernels, struct suite **suite, stru
  * relative paths of the host start in `directory`. */
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
                     struct suite **suite, struct error *error);
+
+/* The same for the packet core. They pass impair_check. */
+void suite_impair_settings(const struct suite_impair *impair, struct impair_settings *settings);
+/* Whether it asks for nothing. */
+bool suite_impair_is_none(const struct suite_impair *impair);
 
 /* NULL is fine. */
 void suite_free(struct suite *suite);

@@ -209,10 +209,15 @@ static const struct suite_key keys[] = {
     KEY("mtu", IN_LINK, link_build, out.mtu, COUNT, .unit = "bytes", .fallback = "1500",
         .least = "68", .most = "65535", .example = "9000",
         .summary = "Of both interfaces. With IPv6 at least 1280."),
+    KEY("carrier", IN_LINK, link_build, out.carried, .type = "direct or host", .read = read_carrier,
+        .fallback = "direct", .example = "host",
+        .summary = "What takes frames from one end to the other: the two machines themselves "
+                   "(`direct`), or duet on the host, which counts them, records what becomes of "
+                   "each, and can impair the link (`host`)."),
     PART("impair", IN_LINK, .type = "impairment", .read = read_impair,
          .example = "{loss: 0.5%, delay: 5ms}",
-         .summary = "How bad the link is, in each direction. Default: not at all. This version "
-                    "reads it and cannot make it yet: a case that asks for it is an error."),
+         .summary = "How bad the link is, in each direction. Default: not at all. Needs "
+                    "`carrier: host`: without it, a case that asks for it is an error."),
 
     KEY("delay", IN_IMPAIR, suite_impair, delay_ns, DURATION, .fallback = "0s", .least = "0s",
         .most = "1h", .example = "25ms", .summary = "Added to every packet."),
@@ -224,12 +229,13 @@ static const struct suite_key keys[] = {
     KEY("duplicate", IN_IMPAIR, suite_impair, duplicate_ppb, PERCENT, .example = "1%",
         .summary = "Packets that arrive twice."),
     KEY("reorder", IN_IMPAIR, suite_impair, reorder_ppb, PERCENT, .example = "2%",
-        .summary = "Packets that overtake others."),
+        .summary = "Packets that go without the delay, and so overtake others. Needs `delay`."),
     KEY("corrupt", IN_IMPAIR, suite_impair, corrupt_ppb, PERCENT, .example = "0.1%",
         .summary = "Packets that arrive with a wrong bit."),
     KEY("rate", IN_IMPAIR, suite_impair, rate_bps, .type = "rate", .unit = UNITS_RATE,
         .read = read_rate, .least = "1bit", .example = "10mbit",
-        .summary = "Bits per second that get through. Default: no limit."),
+        .summary = "Bits per second that get through. 1000 packets wait at most; others are lost. "
+                   "Default: no limit."),
 
     KEY("directory", IN_INIT, suite_init, directory, .type = "path", .read = read_line,
         .required = IN_INIT, .example = "guest",

@@ -34,24 +34,17 @@ int reader_node(struct reader *reader, const struct yaml_node *value, const char
                        suggest_text(name, names, count, suggestion, sizeof(suggestion)));
 }
 
-int read_impair(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
-                void *field)
+int read_carrier(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
+                 void *field)
 {
-    struct link_build *build = field;
-    struct suite_impair impair = {0};
-    int status = section_defaults(reader, IN_IMPAIR, &impair);
+    const char *text;
+    int status = reader_text(reader, value, key->name, &text);
 
-    if (!status)
-        status = section_read(reader, IN_IMPAIR, value, &impair);
     if (status)
         return status;
-    if (impair.jitter_ns > impair.delay_ns)
-        return reader_fail(reader, value,
-                           "%s: a jitter of more than the delay: expected at most "
-                           "that, as a packet cannot arrive before it was sent",
-                           key->name);
-    build->out.impair = impair;
-    build->out.impair_at = position_of(value);
+    if (strcmp(text, "direct") && strcmp(text, "host"))
+        return reader_expected(reader, key, value, "direct or host");
+    *(bool *)field = text[0] == 'h';
     return 0;
 }
 

@@ -163,6 +163,7 @@ int read_ready(struct reader *, const struct suite_key *, const struct yaml_node
 int read_files(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_after(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_routes(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_carrier(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_impair(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 
 /* suite_values.c: helpers */

@@ -247,7 +247,7 @@ static void on_held(void *context)
 
 static inline void make_held(struct fixture *fixture, const char *yaml, enum case_hold hold)
 {
-    struct plan_options plan = {.runtime_dir = "/run/d",
+    struct plan_options plan = {.runtime_dir = fixture->directory,
                                 .emulator = "/usr/bin/qemu",
                                 .kernel = "/boot/image",
                                 .accel = VM_ACCEL_TCG};

@@ -287,6 +287,12 @@ static void fill_run(struct run_result *run)
     link->nodes[1] = xstrdup("exit");
     link->subnet = xstrdup("10.0.0.0/24");
     link->mtu = 1500;
+    link->carried = true;
+    for (size_t i = 0; i < array_size(link->ways); i++) {
+        link->ways[i] = (struct way_result){.packets_in = 3, .verdicts = xstrdup("tcp/x.verdicts")};
+        way_result_add_cause(&link->ways[i], "loss", 2);
+        way_result_add_cause(&link->ways[i], "queue", 0);
+    }
 }
 
 /* What `run` is in a file in `directory`; the run is freed. */

@@ -162,6 +162,25 @@ static void who_starts_first_serves_the_link(void **state)
 }
 
 /* Each is told the peer's address on the link that they share, and else on its first. */
+static void both_ends_of_a_carried_link_connect(void **state)
+{
+    struct fixture *fixture = *state;
+
+    plan(fixture, "name: s\n"
+                  "nodes: {a: {run: one}, b: {}}\n"
+                  "links:\n"
+                  "  - {nodes: [a, b]}\n"
+                  "  - {nodes: [b, a], carrier: host}\n");
+    assert_null(fixture->plan.links[0].sockets[0]);
+    assert_null(fixture->plan.links[0].sockets[1]);
+    assert_string_equal(fixture->plan.links[1].sockets[0], "/run/d/3.l1.0");
+    assert_string_equal(fixture->plan.links[1].sockets[1], "/run/d/3.l1.1");
+    assert_string_equal(spec(fixture, 0)->nics[1].socket_path, "/run/d/3.l1.1");
+    assert_string_equal(spec(fixture, 1)->nics[1].socket_path, "/run/d/3.l1.0");
+    for (size_t i = 0; i < 2; i++)
+        assert_false(spec(fixture, i)->nics[1].server);
+}
+
 static void a_chain_knows_all_its_nodes(void **state)
 {
     struct fixture *fixture = *state;
@@ -367,6 +386,7 @@ int main(void)
         TEST(forks_have_their_template_s_devices),
         TEST(a_machine_has_its_shape_and_its_sockets),
         TEST(who_starts_first_serves_the_link),
+        TEST(both_ends_of_a_carried_link_connect),
         TEST(a_chain_knows_all_its_nodes),
         TEST(odd_values_are_encoded),
         TEST(the_accelerator_has_its_words),

@@ -149,6 +149,48 @@ static void links_have_ends_addresses_and_impairments(void **state)
     assert_int_equal(suite->cases[2].links[0].impair.loss_ppb, 0);
 }
 
+static void a_link_is_carried_where_that_is_asked_for(void **state)
+{
+    cleanup_suite struct suite *suite = load("/", "nodes: {a: {run: x}, b: }\n"
+                                                  "links:\n"
+                                                  "  - {nodes: [a, b]}\n"
+                                                  "  - {nodes: [a, b], carrier: direct}\n"
+                                                  "  - {nodes: [a, b], carrier: host}\n");
+
+    (void)state;
+    assert_false(suite->cases[0].links[0].carried);
+    assert_false(suite->cases[0].links[1].carried);
+    assert_true(suite->cases[0].links[2].carried);
+}
+
+static void an_impairment_is_what_the_packet_core_is_asked_for(void **state)
+{
+    cleanup_suite struct suite *suite =
+        load("/", "nodes: {a: {run: x}, b: }\n"
+                  "links:\n"
+                  "  - {nodes: [a, b]}\n"
+                  "  - nodes: [a, b]\n"
+                  "    impair: {delay: 5ms, jitter: 2ms, loss: 1%, duplicate: 2%, reorder: 3%,\n"
+                  "             corrupt: 4%, rate: 5mbit}\n");
+    struct impair_settings settings;
+
+    (void)state;
+    suite_impair_settings(&suite->cases[0].links[0].impair, &settings);
+    assert_true(impair_is_none(&settings));
+    assert_true(suite_impair_is_none(&suite->cases[0].links[0].impair));
+    suite_impair_settings(&suite->cases[0].links[1].impair, &settings);
+    assert_false(suite_impair_is_none(&suite->cases[0].links[1].impair));
+    assert_int_equal(settings.delay.mean_ns, 5000000);
+    assert_int_equal(settings.delay.jitter_ns, 2000000);
+    assert_int_equal(settings.loss.model, IMPAIR_LOSS_RANDOM);
+    assert_int_equal(settings.loss.random.ppb, 10000000);
+    assert_int_equal(settings.duplicate.ppb, 20000000);
+    assert_int_equal(settings.reorder.chance.ppb, 30000000);
+    assert_int_equal(settings.corrupt.chance.ppb, 40000000);
+    assert_int_equal(settings.rate.bps, 5000000);
+    assert_int_equal(settings.queue.limit_packets, 1000);
+}
+
 static void a_link_without_impairment_says_so(void **state)
 {
     cleanup_suite struct suite *suite =
@@ -365,6 +407,8 @@ int main(void)
         cmocka_unit_test(the_example_of_the_design_loads),
         cmocka_unit_test(nodes_do_what_the_example_says),
         cmocka_unit_test(links_have_ends_addresses_and_impairments),
+        cmocka_unit_test(a_link_is_carried_where_that_is_asked_for),
+        cmocka_unit_test(an_impairment_is_what_the_packet_core_is_asked_for),
         cmocka_unit_test(a_link_without_impairment_says_so),
         cmocka_unit_test(both_families_and_addresses_of_ones_own),
         cmocka_unit_test(steps_say_what_they_expect),

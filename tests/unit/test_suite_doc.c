@@ -117,9 +117,9 @@ static const char *frame(enum section section, const char *key)
         return strcmp(key, "nodes") ? NODES "links: [{nodes: [entry, exit], %s}]\n"
                                     : NODES "links: [{%s}]\n";
     case IN_IMPAIR:
-        return strcmp(key, "jitter") ? NODES "links: [{nodes: [entry, exit], impair: {%s}}]\n"
-                                     : NODES
-                   "links: [{nodes: [entry, exit], impair: {delay: 1s, %s}}]\n";
+        return strcmp(key, "delay") ? NODES
+                   "links: [{nodes: [entry, exit], impair: {delay: 1s, %s}}]\n"
+                                    : NODES "links: [{nodes: [entry, exit], impair: {%s}}]\n";
     case IN_INIT:
         if (!strcmp(key, "raw"))
             return "nodes: {exit: , entry: {init: {directory: guest, run: /init, %s}}}\n" LINKS;

@@ -95,26 +95,30 @@ static void types(void **state)
 
 static void units_and_ranges(void **state)
 {
-    CHECK_ALL({SUITE("timeout: 5"), "1:10: timeout: \"5\" has no unit"},
-              {SUITE("timeout: 5min"), "1:10: timeout: \"5min\" has the unit \"min\""},
-              {SUITE("timeout: 0s"), "1:10: timeout: \"0s\" is less than 1ms"},
-              {SUITE("timeout: 25h"), "1:10: timeout: \"25h\" is more than 24h"},
-              {NODE("memory: 256"), "2:23: memory: \"256\" has no unit"},
-              {NODE("memory: 1M"), "2:23: memory: \"1M\" is less than 32M"},
-              {NODE("cpus: 0"), "2:21: cpus: \"0\" is less than 1"},
-              {NODE("cpus: two"), "2:21: cpus: \"two\" is not a whole number"},
-              {NODE("cpus: 4294967297"), "2:21: cpus: \"4294967297\" is more than 64"},
-              {LINK("impair: {loss: 120%}"), "3:34: loss: \"120%\" is more than 100%"},
-              {LINK("impair: {loss: 0.5}"), "3:34: loss: \"0.5\" has no unit"},
-              {LINK("impair: {delay: -5ms}"), "3:35: delay: \"-5ms\" is negative"},
-              {LINK("impair: {rate: 0mbit}"), "3:34: rate: \"0mbit\" is less than 1bit"},
-              {LINK("impair: {delay: 5ms, jitter: 6ms}"),
-               "3:27: impair: a jitter of more than the delay"},
-              {LINK("mtu: 67"), "3:24: mtu: \"67\" is less than 68"},
-              {LINK("mtu: 1279, subnet: 'fd00::/64'"),
-               "3:3: mtu: 1279 with IPv6, which needs at least 1280"},
-              {NODE("files: [{to: /x, content: x, mode: 9}]"),
-               "2:50: mode: found \"9\", expected permission bits"});
+    CHECK_ALL(
+        {SUITE("timeout: 5"), "1:10: timeout: \"5\" has no unit"},
+        {SUITE("timeout: 5min"), "1:10: timeout: \"5min\" has the unit \"min\""},
+        {SUITE("timeout: 0s"), "1:10: timeout: \"0s\" is less than 1ms"},
+        {SUITE("timeout: 25h"), "1:10: timeout: \"25h\" is more than 24h"},
+        {NODE("memory: 256"), "2:23: memory: \"256\" has no unit"},
+        {NODE("memory: 1M"), "2:23: memory: \"1M\" is less than 32M"},
+        {NODE("cpus: 0"), "2:21: cpus: \"0\" is less than 1"},
+        {NODE("cpus: two"), "2:21: cpus: \"two\" is not a whole number"},
+        {NODE("cpus: 4294967297"), "2:21: cpus: \"4294967297\" is more than 64"},
+        {LINK("impair: {loss: 120%}"), "3:34: loss: \"120%\" is more than 100%"},
+        {LINK("impair: {loss: 0.5}"), "3:34: loss: \"0.5\" has no unit"},
+        {LINK("impair: {delay: -5ms}"), "3:35: delay: \"-5ms\" is negative"},
+        {LINK("impair: {rate: 0mbit}"), "3:34: rate: \"0mbit\" is less than 1bit"},
+        {LINK("impair: {reorder: 2%}"), "3:37: impair: reorder: found no delay, expected one"},
+        {LINK("impair: {delay: 5ms, rate: 20tbit}"), "3:46: impair: rate: found"},
+        {LINK("carrier: guest"), "3:28: carrier: "},
+        {LINK("impair: {delay: 5ms, jitter: 6ms}"),
+         "3:27: impair: a jitter of more than the delay"},
+        {LINK("mtu: 67"), "3:24: mtu: \"67\" is less than 68"},
+        {LINK("mtu: 1279, subnet: 'fd00::/64'"),
+         "3:3: mtu: 1279 with IPv6, which needs at least 1280"},
+        {NODE("files: [{to: /x, content: x, mode: 9}]"),
+         "2:50: mode: found \"9\", expected permission bits"});
 }
 
 static void kernels(void **state)

@@ -1,0 +1,33 @@
+/* The links of one case that duet carries: made before its machines, ended after them. */
+#ifndef DUET_RUNNER_CASE_LINKS_H
+#define DUET_RUNNER_CASE_LINKS_H
+
+#include "results/results.h"
+#include "runner/plan.h"
+#include "runner/suite.h"
+
+struct case_links;
+
+struct case_links_options {
+    struct loop *loop;
+    const struct suite_case *suite_case;
+    const struct plan *plan;
+    uint64_t seed;              /* of the run */
+    const char *run_directory;  /* absolute */
+    const char *case_directory; /* from the run's directory, exists: logs go there */
+    /* The node's guest sent what is no frame; nothing comes through that end any more. */
+    void (*lied)(void *context, size_t node, const char *message);
+    void *context;
+};
+
+/* Listens for the ends of each. */
+int case_links_new(const struct case_links_options *options, struct case_links **links,
+                   struct error *error);
+/* Ends them, once. The first error of a log, with its link. */
+int case_links_close(struct case_links *links, struct error *error);
+/* Adds each link of the case, carried or not. */
+void case_links_result(const struct case_links *links, struct case_result *result);
+/* NULL is fine. */
+void case_links_free(struct case_links *links);
+
+#endif

@@ -1,0 +1,97 @@
+/* A case with a link that duet carries: what it leaves, and whose fault what is. */
+#include "case_fixture.h"
+
+#include "base/unix_socket.h"
+
+#define CARRIED                                                                                    \
+    "name: s\n"                                                                                    \
+    "timeout: 90s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
+    "  b: {steps: [{name: work, run: work}]}\n"                                                    \
+    "links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host}]\n"
+
+static void a_carried_link_is_there_while_its_case_is(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct link_result *link;
+
+    make(fixture, CARRIED);
+    assert_true(directory_has(fixture->directory, "0.l0.0"));
+    assert_true(directory_has(fixture->directory, "0.l0.1"));
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_false(directory_has(fixture->directory, "0.l0.0"));
+    assert_false(directory_has(fixture->directory, "0.l0.1"));
+    link = &fixture->result.links[0];
+    assert_true(link->carried);
+    assert_string_equal(link->nodes[0], "a");
+    assert_string_equal(link->ways[0].verdicts, "case/a-b-from-a-to-b.verdicts");
+    assert_string_equal(link->ways[1].verdicts, "case/a-b-from-b-to-a.verdicts");
+    assert_true(directory_has(fixture->directory, link->ways[0].verdicts));
+    assert_true(directory_has(fixture->directory, link->ways[1].verdicts));
+}
+
+static void what_went_through_is_in_the_result(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    struct fixture *fixture = *state;
+    cleanup_fd int peer = -1;
+    const struct way_result *way;
+
+    make(fixture, CARRIED);
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
+    assert_int_equal(write(peer, frame, 4 + 18), 4 + 18);
+    run(fixture, VERDICT_PASSED, NULL);
+    way = &fixture->result.links[0].ways[1];
+    assert_int_equal(way->packets_in, 1);
+    assert_int_equal(way->bytes_in, 18);
+    assert_int_equal(way->packets_out, 0);
+    assert_int_equal(way->cause_count, 1); /* nobody is at the other end */
+    assert_string_equal(way->causes[0].name, "unread");
+    assert_int_equal(way->causes[0].packets, 1);
+    assert_int_equal(fixture->result.links[0].ways[0].packets_in, 0);
+}
+
+static void what_is_no_frame_is_its_node_s_fault(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_fd int peer = -1;
+
+    make(fixture, CARRIED);
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
+    assert_int_equal(write(peer, "\0\0\0\0", 4), 4);
+    run(fixture, VERDICT_FAILED,
+        "b: the guest broke its link a-b: a frame of 0 bytes, where 1 to 69632 are possible");
+    assert_string_equal(verdict_name(fixture->result.nodes[0].verdict), "skipped");
+}
+
+/* Without its record a case that passed would say more than is known. */
+static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *directory = xasprintf("%s/case", fixture->directory);
+    cleanup_free char *log = xasprintf("%s/a-b-from-a-to-b.verdicts", directory);
+
+    assert_int_equal(fs_mkdirs(directory, 0755, NULL), 0);
+    assert_int_equal(symlink("/dev/full", log), 0);
+    make(fixture, CARRIED);
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    case_run_result(fixture->run, &fixture->result);
+    assert_string_equal(verdict_name(fixture->result.verdict), "error");
+    assert_non_null(strstr(fixture->result.reason, "link a-b: "));
+    assert_non_null(strstr(fixture->result.reason, "No space left on device"));
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_carried_link_is_there_while_its_case_is),
+        TEST(what_went_through_is_in_the_result),
+        TEST(what_is_no_frame_is_its_node_s_fault),
+        TEST(a_log_that_cannot_be_written_is_duet_s_fault),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

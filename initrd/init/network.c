@@ -189,10 +189,10 @@ static int quieten_ipv6(const char *name, struct error *error)
 
     for (size_t i = 0; i < array_size(keys); i++) {
         cleanup_free char *path = xasprintf("/proc/sys/net/ipv6/conf/%s/%s", name, keys[i]);
-        int code = files_set(path, "0", error);
+        struct error found;
 
-        if (code < 0 && code != -ENOENT)
-            return code;
+        if (files_set(path, "0", &found) < 0 && found.code != ENOENT)
+            return error_set(error, found.code, "%s", found.message);
     }
     return 0;
 }

@@ -86,6 +86,15 @@ static void parse_number(int key, const char *argument, struct argp_state *state
     arguments->seed_given = arguments->seed_given || key == KEY_SEED;
 }
 
+static void set_on_fail(struct argp_state *state, enum on_fail on_fail)
+{
+    struct run_arguments *arguments = state->input;
+
+    if (arguments->run.on_fail && arguments->run.on_fail != on_fail)
+        argp_error(state, "--break-on-fail and --pause-on-fail: a case is held in one way");
+    arguments->run.on_fail = on_fail;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct run_arguments *arguments = state->input;
@@ -116,10 +125,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->run.keep = true;
         return 0;
     case KEY_BREAK_ON_FAIL:
-        arguments->run.on_fail = ON_FAIL_BREAK;
+        set_on_fail(state, ON_FAIL_BREAK);
         return 0;
     case KEY_PAUSE_ON_FAIL:
-        arguments->run.on_fail = ON_FAIL_PAUSE;
+        set_on_fail(state, ON_FAIL_PAUSE);
         return 0;
     case KEY_COLD:
         arguments->run.cold = true;
@@ -132,6 +141,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         parse_number(key, argument, state);
         return 0;
     case ARGP_KEY_END:
+        if (arguments->run.on_fail == ON_FAIL_BREAK && arguments->run.json)
+            argp_error(state, "--break-on-fail gives standard output to a shell, --json to the "
+                              "results: one of them is too much");
         if (arguments->run.on_fail && arguments->run.jobs > 1)
             argp_error(state,
                        "--jobs %zu: a case is held while no other runs, so --break-on-fail "
@@ -186,7 +198,8 @@ static int select_suites(struct run_arguments *arguments, struct error *error)
     arguments->suite_count = kept;
     if (kept > 0)
         return 0;
-    return error_set(error, ENOENT, "--only: no case matches \"%s\" (`duet list` shows them)",
+    return error_set(error, ENOENT,
+                     "--only: no case matches \"%s\" (`duet list` of the same suites shows them)",
                      arguments->run.only);
 }
 

@@ -59,6 +59,8 @@ struct hub_options {
     const char *directory; /* of the case's evidence, absolute */
     /* Somebody wants it down: perhaps several times. May free the hub. */
     void (*down)(void *context);
+    /* What has become of a node since the case is held, which is in its logs, too; or NULL. */
+    void (*fate)(void *context, const struct node *node, const char *what);
     void *context;
 };
 

@@ -367,7 +367,12 @@ static bool can_serve(struct hub_link *link, const struct hub_node *node)
     if (link->hub->options.state == HUB_PAUSED)
         hub_refuse(link, "%s is paused: it answers nothing", name);
     else if (!node_control(node->node))
-        hub_refuse(link, "%s has no init of duet's that answers (any more)", name);
+        hub_refuse(link,
+                   hub_node_is_gone(node)
+                       ? "the machine of %s is gone: `duet logs` has what it said"
+                       : "%s has no init of duet's that answers: `duet console` "
+                         "shows what it prints",
+                   name);
     else if (link->hub->clients_made >= CONTROL_BASE_MAX)
         hub_refuse(link, "the hub has had %" PRIu64 " clients, and has numbers for no more",
                    link->hub->clients_made);

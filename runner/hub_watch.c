@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { CHUNK = 1 << 16 };
 
@@ -142,12 +143,25 @@ static void on_output(void *context, const char *process, const char *bytes, siz
     serve(node->hub, &logs_role, node);
 }
 
+static void on_fate(void *context, const char *what)
+{
+    struct hub_node *node = context;
+    const struct hub_options *options = &node->hub->options;
+    cleanup_free char *line = xasprintf("duet: %s\n", what);
+
+    journal_write(node->hub->journal, node_name(node->node), line, strlen(line));
+    serve(node->hub, &logs_role, node);
+    if (options->fate)
+        options->fate(options->context, node->node, what);
+}
+
 void hub_watch_node(struct hub_node *node)
 {
     node_replay(node->node, &(struct node_listener){
                                 .console = write_console, .output = write_output, .context = node});
-    node_listen(node->node, &(struct node_listener){
-                                .console = on_console, .output = on_output, .context = node});
+    node_listen(node->node,
+                &(struct node_listener){
+                    .console = on_console, .output = on_output, .fate = on_fate, .context = node});
 }
 
 void hub_unwatch_node(struct hub_node *node)

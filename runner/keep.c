@@ -13,13 +13,14 @@ enum { CONSOLE_LINES = 50 }; /* of a node that is gone */
 struct keep {
     struct keep_options options;
     char *directory;
+    char *target; /* what commands call the case */
     struct node *const *nodes;
     size_t count;
     struct hub *hub;
     struct shell *shell;     /* NULL: there is none */
     struct pausing *pausing; /* libvirt stops the machines; or NULL */
     struct timer *tell;      /* of its end */
-    bool over;
+    bool said_gone, over;
     int status;
 };
 
@@ -57,7 +58,7 @@ static void on_down(void *context)
 
     if (keep->shell)
         shell_leave(keep->shell, NULL);
-    end(keep, 0);
+    end(keep, keep->said_gone);
 }
 
 /* -- What the user is told --------------------------------------------------------------------- */
@@ -119,7 +120,7 @@ static void show_nodes(const struct keep *keep, FILE *out)
         append_addresses(keep, i, &addresses);
         fprintf(out, "  %-*s  %-28s  duet %s %s %s\n", width, node_name(node),
                 addresses.length ? addresses.data : "(no address)", way_to(keep, node),
-                keep->options.suite->name, node_name(node));
+                keep->target, node_name(node));
     }
     fflush(out);
 }
@@ -131,7 +132,7 @@ static void say_up(const struct keep *keep)
     show_nodes(keep, out);
     fprintf(out, "%s/%s is up; %s`duet down %s` ends it\n", keep->options.suite->name,
             keep->options.suite_case->name, keep->options.background ? "" : "Ctrl-C here or ",
-            keep->options.suite->name);
+            keep->target);
     fflush(out);
 }
 
@@ -142,8 +143,7 @@ static void say_held(const struct keep *keep, const char *how)
     terminal_say(terminal, "%s/%s is held%s:", keep->options.suite->name,
                  keep->options.suite_case->name, how);
     show_nodes(keep, terminal->err);
-    terminal_say(terminal, "`duet down %s` lets the run go on, Ctrl-C here ends it",
-                 keep->options.suite->name);
+    terminal_say(terminal, "`duet down %s` lets the run go on, Ctrl-C here ends it", keep->target);
 }
 
 /* -- The shell --------------------------------------------------------------------------------- */
@@ -297,17 +297,30 @@ void keep_look(struct keep *keep)
     hub_look(keep->hub);
     if (keep->shell && node_state(shell_node(keep)) == NODE_GONE)
         shell_leave(keep->shell, "its machine is gone");
-    if (keep->shell || keep->over || !all_gone(keep))
+    if (keep->shell || keep->over || keep->said_gone || !all_gone(keep))
         return;
-    terminal_say(terminal_of(keep), "no machine of %s/%s is left", keep->options.suite->name,
-                 keep->options.suite_case->name);
-    end(keep, 1);
+    keep->said_gone = true;
+    terminal_say(
+        terminal_of(keep), "no machine of %s/%s is left%s", keep->options.suite->name,
+        keep->options.suite_case->name,
+        keep->options.how == KEEP_UP ? "; `duet logs` has what they said, until `duet down`" : "");
+    if (keep->options.how != KEEP_UP)
+        end(keep, 1);
 }
 
 void keep_end_shell(struct keep *keep)
 {
     if (keep)
         shell_free(steal_pointer(&keep->shell));
+}
+
+/* A shell on the terminal says by itself that its machine is gone. */
+static void on_fate(void *context, const struct node *node, const char *what)
+{
+    const struct keep *keep = context;
+
+    if (!keep->shell)
+        terminal_say(terminal_of(keep), "%s: %s", node_name(node), what);
 }
 
 static int open_hub(struct keep *keep, struct error *error)
@@ -327,6 +340,7 @@ static int open_hub(struct keep *keep, struct error *error)
                                          .kernel = options->kernel,
                                          .directory = options->directory,
                                          .down = on_down,
+                                         .fate = on_fate,
                                          .context = keep},
                    &keep->hub, error);
 }
@@ -347,6 +361,17 @@ static int begin(struct keep *keep, struct error *error)
     return 0;
 }
 
+/* For a shell to take as it is: there may be brackets in it, from an address. */
+static char *make_target(const struct keep_options *options)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "._/,=:+@%^-";
+    cleanup_free char *name = xasprintf("%s/%s", options->suite->name, options->suite_case->name);
+    bool is_plain = name[strspn(name, plain)] == '\0';
+
+    return is_plain || strchr(name, '\'') ? steal_pointer(&name) : xasprintf("'%s'", name);
+}
+
 int keep_start(const struct keep_options *options, struct keep **out, struct error *error)
 {
     struct keep *keep = xcalloc(1, sizeof *keep);
@@ -354,6 +379,7 @@ int keep_start(const struct keep_options *options, struct keep **out, struct err
 
     keep->options = *options;
     keep->options.directory = keep->directory = xstrdup(options->directory);
+    keep->target = make_target(options);
     keep->nodes = case_run_nodes(options->run, &keep->count);
     keep->tell = loop_timer(options->session->loop, on_tell, keep);
     code = open_hub(keep, error);
@@ -377,5 +403,6 @@ void keep_free(struct keep *keep)
         keep->pausing->keep = NULL;
     timer_free(keep->tell);
     free(keep->directory);
+    free(keep->target);
     free(keep);
 }

@@ -28,16 +28,22 @@ void node_fault(struct node *node, enum verdict verdict, bool lost, const char *
     char *reason;
     int n;
 
-    if (node->frozen)
-        return;
-    node->lost = node->lost || lost;
-    if (node->fault != VERDICT_PASSED && verdict_worse(node->fault, verdict) == node->fault)
-        return;
+    if (!node->frozen) {
+        node->lost = node->lost || lost;
+        if (node->fault != VERDICT_PASSED && verdict_worse(node->fault, verdict) == node->fault)
+            return;
+    }
     va_start(args, format);
     n = vasprintf(&reason, format, args);
     va_end(args);
+    reason = n < 0 ? xstrdup("out of memory") : reason;
+    if (node->frozen) {
+        node_tell_fate(node, reason);
+        free(reason);
+        return;
+    }
     free(node->fault_reason);
-    node->fault_reason = n < 0 ? xstrdup("out of memory") : reason;
+    node->fault_reason = reason;
     node->fault = verdict;
     node->fault_ns = clock_ns();
 }

@@ -80,11 +80,13 @@ struct node_others {
 };
 /* One at a time; until then, and with NULL again, there are no other users. */
 void node_share(struct node *node, const struct node_others *others);
-/* What is printed in a node. */
+/* What is printed in a node, and becomes of it. */
 struct node_listener {
     void (*console)(void *context, const char *bytes, size_t count);
     /* By the background process of that name, on either of its outputs. */
     void (*output)(void *context, const char *process, const char *bytes, size_t count);
+    /* Since node_freeze: what would have been a fault. NULL: nobody is told. */
+    void (*fate)(void *context, const char *what);
     void *context;
 };
 /* Calls what is printed from now on, as it comes. One at a time; NULL ends it. */

@@ -104,6 +104,7 @@ void node_start_deadline(struct node *node, uint64_t timeout_ns);
 
 /* node_listen.c */
 void node_tell_console(const struct node *node, const char *bytes, size_t count);
+void node_tell_fate(const struct node *node, const char *what);
 void node_tell_output(const struct node *node, const char *process, const char *bytes,
                       size_t count);
 

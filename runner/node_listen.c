@@ -20,6 +20,12 @@ void node_tell_output(const struct node *node, const char *process, const char *
         node->listener.output(node->listener.context, process, bytes, count);
 }
 
+void node_tell_fate(const struct node *node, const char *what)
+{
+    if (node->listener.fate)
+        node->listener.fate(node->listener.context, what);
+}
+
 static void replay_console(const struct node *node, const struct node_listener *listener)
 {
     cleanup_buffer struct buffer text = {0};

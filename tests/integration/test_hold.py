@@ -72,7 +72,7 @@ class HoldTest(unittest.TestCase):
                                       "bad", str(path)],
                           self.work.environment, self.work.path)
         self.addCleanup(running.kill)
-        running.wait_for(r"`duet down gone` lets the run go on")
+        running.wait_for(r"`duet down gone/bad` lets the run go on")
         self.assertRegex(running.text("stderr"), r"client: its machine is gone|no shell in client: ")
         other = self.duet("exec", "gone", "server", "--", "cat", "/tmp/state")
         self.assertEqual((other.returncode, other.stdout), (0, "kept\n"), other.stderr)
@@ -84,7 +84,7 @@ class HoldTest(unittest.TestCase):
     def test_paused_machines_stand_still_until_they_are_taken_down(self):
         running = self.start("--pause-on-fail")
         running.wait_for(r"is held with its machines stopped as they are")
-        running.wait_for(r"`duet down hold` lets the run go on")
+        running.wait_for(r"`duet down hold/bad` lets the run go on")
         self.assertEqual(self.status()["state"], "paused")
         refused = self.duet("exec", "hold", "server", "--", "true")
         self.assertEqual(refused.returncode, 255, refused)
@@ -98,7 +98,7 @@ class HoldTest(unittest.TestCase):
 
     def test_ctrl_c_ends_what_is_held_and_its_verdict_stays(self):
         running = self.start("--pause-on-fail")
-        running.wait_for(r"`duet down hold` lets the run go on")
+        running.wait_for(r"`duet down hold/bad` lets the run go on")
         running.signal(signal.SIGINT)
         run = running.wait()
         self.assertEqual(run.status, duet.INTERRUPTED)
@@ -106,10 +106,15 @@ class HoldTest(unittest.TestCase):
         self.assertEqual(run.cases["worse"]["reason"], "interrupted")
         self.work.assert_nothing_left()
 
-    def test_cases_beside_it_are_bad_usage(self):
-        run = self.duet("run", "--break-on-fail", "-j", "2", "hold.yaml")
-        self.assertEqual(run.returncode, duet.BAD_USAGE)
-        self.assertIn("go with --jobs 1", run.stderr)
+    def test_what_does_not_go_with_it_is_bad_usage(self):
+        for options, message in (
+                (("--break-on-fail", "-j", "2"), "go with --jobs 1"),
+                (("--break-on-fail", "--json"), "gives standard output to a shell"),
+                (("--break-on-fail", "--pause-on-fail"), "a case is held in one way")):
+            with self.subTest(options=options):
+                run = self.duet("run", *options, "hold.yaml")
+                self.assertEqual(run.returncode, duet.BAD_USAGE)
+                self.assertIn(message, " ".join(run.stderr.split()))
 
 
 class HeldRun(duet.Running):

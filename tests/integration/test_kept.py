@@ -299,6 +299,39 @@ class Ends(unittest.TestCase):
         self.expect(self.duet("exec", "kept", "left", "true"), 255, NOTHING_KEPT)
         self.work.assert_nothing_left()
 
+    def test_what_becomes_of_a_process_is_told(self):
+        path = self.work.write("kept.yaml", """
+            name: kept
+            nodes:
+              a:
+                background:
+                  - {name: daemon, run: "echo $$ > /tmp/pid; exec sleep 1000", ready: {path: /tmp/pid}}
+                run: "true"
+            """)
+        running = self.work.start("up", path)
+        running.wait_for(r"kept/kept is up", "stdout")
+        run = self.duet("exec", "a", "--", "sh", "-c", "kill -SEGV $(cat /tmp/pid)")
+        self.expect(run, 0)
+        told = r'background process "daemon" was killed by signal 11 \(Segmentation fault\)'
+        running.wait_for(f"duet: a: {told}")
+        self.assertRegex(self.duet("logs").stdout, f"(?m)^a: duet: {told}")
+        self.expect(self.duet("down"), 0)
+        self.assertEqual(running.wait().status, 0)
+        self.work.assert_nothing_left()
+
+    def test_what_the_last_machine_said_stays_until_it_is_taken_down(self):
+        path = self.work.write("kept.yaml", 'name: kept\nnodes: {a: {run: "true"}}\n')
+        running = self.work.start("up", path)
+        running.wait_for(r"kept/kept is up", "stdout")
+        self.duet("exec", "a", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")
+        running.wait_for(r"duet: a: Kernel panic - not syncing: sysrq triggered crash")
+        running.wait_for(r"no machine of kept/kept is left")
+        self.assertRegex(self.duet("logs").stdout, "(?m)^a: .*Kernel panic")
+        self.expect(self.duet("exec", "a", "--", "true"), 255, "the machine of a is gone")
+        self.expect(self.duet("down"), 0)
+        self.assertEqual(running.wait().status, 1)
+        self.work.assert_nothing_left()
+
     def test_a_dead_guest_still_has_its_console(self):
         self.up()
         run = self.duet("exec", "kept", "left", "--", "sh", "-c", "echo c >/proc/sysrq-trigger")

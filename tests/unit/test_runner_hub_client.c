@@ -302,7 +302,7 @@ static void a_node_that_is_gone_takes_no_client(void **state)
 
     fixture_machine_ends(fixture, 0);
     user_is_refused(fixture, user_asks(fixture, "{\"open\":\"ctl\",\"node\":\"a\"}"),
-                    "a has no init of duet's that answers (any more)");
+                    "the machine of a is gone: `duet logs` has what it said");
 }
 
 static void a_client_has_one_io_connection(void **state)

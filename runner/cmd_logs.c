@@ -8,6 +8,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,13 +79,24 @@ static int print_lines(struct buffer *text, bool is_terminal, struct error *erro
     return code < 0 ? error_context(error, "cannot write the lines") : 0;
 }
 
+/* Until there is more. False where nobody reads what is printed any more: that is told by poll(2)
+ * unasked, as POLLERR. */
+static bool wait_for_more(int fd)
+{
+    struct pollfd files[] = {{.fd = fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+
+    while (poll(files, array_size(files), -1) < 0 && errno == EINTR)
+        ;
+    return files[0].revents != 0;
+}
+
 static int copy(int fd, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     bool is_terminal = isatty(STDOUT_FILENO);
     int code = 0;
 
-    while (code == 0) {
+    while (code == 0 && wait_for_more(fd)) {
         ssize_t n;
 
         buffer_reserve(&text, CHUNK);

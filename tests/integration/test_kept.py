@@ -85,6 +85,12 @@ class Looks(kept.Kept):
         self.sh("left", "echo and now >/dev/console")
         self.assertNotIn(b"not this", kept.read_until(process.stdout, rb"(?m)^left: and now$"))
 
+    def test_a_reader_that_has_enough_ends_them(self):
+        run = subprocess.run(f"{duet.PROGRAM} logs -f | head -1", shell=True, cwd=self.work.path,
+                             env=self.environment(), capture_output=True, check=False,
+                             timeout=kept.COMMAND_LIMIT_S)
+        self.assertEqual(run.stdout.count(b"\n"), 1, run)
+
     def test_a_guest_does_not_move_the_cursor(self):
         self.sh("left", "printf 'clear \\033[2J it\\n' >/tmp/say")
         process = self.follow()

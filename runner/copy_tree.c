@@ -158,7 +158,8 @@ int copying_send_tree(struct copying *copying, const char *from, const char *to,
         code = run_there(&tree, argv, tree.pipe[0], STDERR_FILENO, error);
     close_end(&tree, 0);
     close_end(&tree, 1);
-    if (tree.child > 0 && wait_for_child(&tree) != 0 && code != -EINTR)
+    /* Where the node takes no more, tar here ends of that. */
+    if (tree.child > 0 && wait_for_child(&tree) != 0 && code == 0)
         code = error_set(error, EIO, "tar could not read all of %s", from);
     return code;
 }

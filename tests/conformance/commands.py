@@ -130,6 +130,7 @@ def the_id_of_a_command_is_no_others(peer):
     peer.send(Code.SETUPROUTE, {"id": command.id, "routes": []})
     command.kill(9)
     command.finished(signal=9)
+    peer.event((Code.ACK,), code=Code.SETUPROUTE, id=command.id)
 
 
 @exchange()

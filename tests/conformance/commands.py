@@ -136,10 +136,10 @@ def the_id_of_a_command_is_no_others(peer):
 @exchange()
 def timeouts(peer):
     command = peer.start("echo up; exec sleep 1000", prints=b"up\n", stays=True,
-                         fields={"timeout_ms": 300})
+                         fields={"timeout_ms": 2000})
     command.finished(signal=15, timed_out=True)
     command = peer.start("trap '' TERM; sleep 1000", stays=True, stubborn=True,
-                         fields={"timeout_ms": 300})
+                         fields={"timeout_ms": 2000})
     command.finished(signal=9, timed_out=True)
     peer.run("true", fields={"timeout_ms": 100000})
 

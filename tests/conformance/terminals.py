@@ -79,7 +79,7 @@ def the_interrupt_key(peer):
 
 @exchange()
 def winsize_is_seen(peer):
-    command = peer.start(PLAIN + "trap 'stty size; exit 6' WINCH; while :; do sleep 0.1; done",
+    command = peer.start("trap 'stty size; exit 6' WINCH; " + PLAIN + "while :; do sleep 0.1; done",
                          terminal=SIZE, prints=b"up\n", stays=True)
     command.seen(b"up\n")
     peer.ask(Code.WINSIZE, target=command.id, rows=50, columns=132)

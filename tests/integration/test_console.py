@@ -85,7 +85,8 @@ class Floods(duet.SuiteTest):
 
 
 class Tokens(duet.SuiteTest):
-    """Tokens that cannot be believed fail the case and say why."""
+    """Tokens that cannot be believed fail the case and say why. The kernel is told to be quiet: a
+    message of its own in the middle of a token makes another of it."""
 
     TOKENS = {
         "half": '{"verdict": "pas',
@@ -102,12 +103,13 @@ class Tokens(duet.SuiteTest):
         cases:
     """ + "".join(f"""
           {name}:
-            nodes: {{box: {{run: "cat /tokens/{name} > /dev/console"}}}}
+            nodes: {{box: {{run: "dmesg -n 1; cat /tokens/{name} > /dev/console"}}}}
     """ for name in TOKENS) + """
           passed-does-not-outvote:
             nodes:
               box:
                 run: |
+                  dmesg -n 1
                   echo 'DUET_RESULT: {"verdict": "passed", "details": [1]}' > /dev/console
                   cat /escapes
                   exit 1
@@ -115,12 +117,14 @@ class Tokens(duet.SuiteTest):
             nodes:
               box:
                 run: |
+                  dmesg -n 1
                   echo 'DUET_RESULT: {"verdict": "skipped", "reason": "no need"}' > /dev/console
                   sleep 1000
           program-says-panic:
             nodes:
               box:
                 run: |
+                  dmesg -n 1
                   cat /escapes > /dev/console
                   echo 'Kernel panic - not syncing: I made this up' > /dev/console
                   echo 'BUG: so is this' > /dev/console

@@ -52,17 +52,23 @@ static void read_both(uint64_t *tsc, uint64_t *ns)
     }
 }
 
+/* Two measurements differ by a kHz or two, and a template is another one's where the command line
+ * is. What is rounded off is 20 ppm of 2.5 GHz, less than crystals are good for. */
+enum { TSC_STEP_KHZ = 100 };
+
 uint64_t vm_tsc_khz(void)
 {
     const struct timespec span = {.tv_nsec = 20 * 1000 * 1000};
     uint64_t tsc0 = 0, ns0 = 0, tsc1 = 0, ns1 = 0;
+    double khz;
 
     read_both(&tsc0, &ns0);
     clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL);
     read_both(&tsc1, &ns1);
     if (ns1 <= ns0 || tsc1 <= tsc0)
         return 0;
-    return (uint64_t)((double)(tsc1 - tsc0) * 1e6 / (double)(ns1 - ns0) + 0.5);
+    khz = (double)(tsc1 - tsc0) * 1e6 / (double)(ns1 - ns0);
+    return (uint64_t)(khz / TSC_STEP_KHZ + 0.5) * TSC_STEP_KHZ;
 }
 #else
 uint64_t vm_tsc_khz(void)

@@ -183,16 +183,19 @@ def a_command_that_fails_is_never_ready(peer):
 @exchange(alone=True)
 def a_file_system_that_hangs_holds_nothing_else_up(peer):
     """Nobody reads what it asks for."""
-    server = peer.start("exec 5<>/dev/fuse; mount -t fuse -o fd=5,rootmode=40000,user_id=0,"
-                        "group_id=0 none /mnt; echo up; exec sleep 1000", prints=b"up\n", stays=True)
+    # One for each: who waits for another's lock on a directory cannot even be killed.
+    server = peer.start("exec 5<>/dev/fuse 6<>/dev/fuse 7<>/dev/fuse; for fd in 5 6 7; do "
+                        "mkdir -p /mnt/$fd && mount -t fuse -o fd=$fd,rootmode=40000,user_id=0,"
+                        "group_id=0 none /mnt/$fd; done; echo up; exec sleep 1000",
+                        prints=b"up\n", stays=True)
     server.seen(b"up\n")
     echo = peer.start("cat", typed=True, echoes=True)
     echo.acknowledged()
-    hangs = peer.prepare("true", fields={"cwd": "/mnt/x"})
+    hangs = peer.prepare("true", fields={"cwd": "/mnt/5/x"})
     hangs.ask()
     stream = peer.new_input()
-    file = peer.request(Code.WRITEFILE, path="/mnt/x", mode=0, stream=stream)
-    waits = peer.start("exec sleep 1000", stays=True, fields={"ready": {"path": "/mnt/x"}})
+    file = peer.request(Code.WRITEFILE, path="/mnt/6/x", mode=0, stream=stream)
+    waits = peer.start("exec sleep 1000", stays=True, fields={"ready": {"path": "/mnt/7/x"}})
     waits.acknowledged()
     peer.run("sleep 0.2")
     echo.type(b"goes on")
@@ -205,8 +208,8 @@ def a_file_system_that_hangs_holds_nothing_else_up(peer):
     waits.finished(signal=9)
     server.kill(9)
     server.finished(signal=9)
-    assert "/mnt/x" in hangs.refused()
-    peer.run("umount /mnt")
+    assert "/mnt/5/x" in hangs.refused()
+    peer.run("umount /mnt/5 /mnt/6 /mnt/7")
 
 
 @exchange()

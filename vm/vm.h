@@ -113,8 +113,8 @@ char *vm_domain_xml(const struct vm_spec *spec);
 /* What the kernel must be told so that it boots the same way each time on this accelerator; ends
  * with a space. `tsc_khz` is the host's true TSC frequency (vm_tsc_khz), 0 where unknown. */
 void vm_cmdline_base(enum vm_accel accel, uint64_t tsc_khz, struct buffer *cmdline);
-/* Measures the host's TSC against CLOCK_MONOTONIC_RAW, to 100 kHz, so that it is the same each time;
- * 0 without a TSC. Takes 20 ms. */
+/* Measures the host's TSC against CLOCK_MONOTONIC_RAW, to 100 kHz, so that it is the same each
+ * time; 0 without a TSC. Takes 20 ms. */
 uint64_t vm_tsc_khz(void);
 
 /* -- A machine's life -------------------------------------------------------------------------- */

@@ -3,7 +3,6 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/commands.h"
-#include "runner/image.h"
 #include "runner/job.h"
 #include "runner/report.h"
 
@@ -43,29 +42,6 @@ static void on_activity(void *context, const char *text)
     terminal_status(terminal_of(up), "%s", text);
     free(up->activity);
     up->activity = xstrdup(text);
-}
-
-struct images {
-    const char **paths;
-    size_t count;
-};
-
-static void add_image(void *context, const char *path)
-{
-    struct images *images = context;
-
-    images->paths = xreallocarray(images->paths, images->count + 1, sizeof *images->paths);
-    images->paths[images->count++] = path;
-}
-
-static void on_imaged(void *context)
-{
-    const struct bring_up *up = context;
-    struct images images = {0};
-
-    job_images(up->job, add_image, &images);
-    image_keep_only(up->options->session->rundir.path, images.paths, images.count);
-    free(images.paths);
 }
 
 /* -- Kept -------------------------------------------------------------------------------------- */
@@ -203,7 +179,6 @@ static void run(struct bring_up *up)
                                             .case_directory = CASE_DIRECTORY,
                                             .seed = options->seed,
                                             .activity = on_activity,
-                                            .imaged = on_imaged,
                                             .hold = CASE_HOLD_UP,
                                             .held = on_held,
                                             .ended = on_ended,

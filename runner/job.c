@@ -106,7 +106,8 @@ static void on_images(void *context, int code, const struct error *error)
     struct job *job = context;
 
     job->has_images = true;
-    job->options.imaged(job->options.context);
+    if (job->options.imaged)
+        job->options.imaged(job->options.context);
     stage_done(job, code, error);
 }
 

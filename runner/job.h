@@ -21,7 +21,8 @@ struct job_options {
     bool keep; /* each node's initrd, with the results */
     /* What it is at, whenever that may have changed. */
     void (*activity)(void *context, const char *text);
-    /* Its images are made, and no other job's are being made: the moment to drop what is unused. */
+    /* Its images are made, and no other job's are being made: the moment to drop what is unused;
+     * NULL where nothing can be. */
     void (*imaged)(void *context);
     enum case_hold hold;
     void (*held)(void *context); /* as in struct case_run_options; NULL where that is never */

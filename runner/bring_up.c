@@ -15,7 +15,6 @@ struct bring_up {
     const struct bring_up_options *options;
     const struct kernel *kernel;
     struct templates *templates; /* NULL: nodes are booted */
-    bool templates_idle;         /* at the end: nothing of them goes on any more */
     struct job *job;             /* NULL: it is over */
     struct keep *keep;           /* NULL until the case is up */
     char *directory;
@@ -130,24 +129,6 @@ static void on_cancel(void *context)
         job_cancel(up->job);
 }
 
-static void on_idle(void *context)
-{
-    struct bring_up *up = context;
-
-    up->templates_idle = true;
-    loop_stop(up->options->session->loop);
-}
-
-static void end_templates(struct bring_up *up)
-{
-    if (!up->templates)
-        return;
-    templates_stop(up->templates, on_idle, up);
-    while (!up->templates_idle)
-        loop_run(up->options->session->loop);
-    templates_free(up->templates);
-}
-
 /* -- All of it --------------------------------------------------------------------------------- */
 
 static int prepare(struct bring_up *up, struct error *error)
@@ -189,7 +170,7 @@ static void run(struct bring_up *up)
         on_cancel(up);
     while (up->job)
         loop_run(session->loop);
-    end_templates(up);
+    templates_end(up->templates);
     session_on_cancel(session, NULL, NULL);
 }
 

@@ -27,7 +27,6 @@ struct slot {
 struct cases {
     const struct cases_options *options;
     struct templates *templates; /* NULL: nodes are booted */
-    bool templates_idle;         /* at the end: nothing of them goes on any more */
     struct slot *slots;
     struct schedule schedule; /* its cases are the slots' */
     struct timer *clock;      /* has the live view's seconds go on */
@@ -373,25 +372,6 @@ static size_t *make_order(const struct cases_options *options)
     return order;
 }
 
-static void on_idle(void *context)
-{
-    struct cases *cases = context;
-
-    cases->templates_idle = true;
-    loop_stop(cases->options->session->loop);
-}
-
-/* What boots at the end boots for cases that were cancelled. */
-static void end_templates(struct cases *cases)
-{
-    if (!cases->templates)
-        return;
-    templates_stop(cases->templates, on_idle, cases);
-    while (!cases->templates_idle)
-        loop_run(cases->options->session->loop);
-    templates_free(cases->templates);
-}
-
 size_t cases_run(const struct cases_options *options)
 {
     cleanup_free size_t *order = make_order(options);
@@ -415,7 +395,7 @@ size_t cases_run(const struct cases_options *options)
     timer_start(cases.advance, 0);
     timer_start(cases.clock, NS_PER_S);
     loop_run(session->loop);
-    end_templates(&cases);
+    templates_end(cases.templates); /* what boots now boots for cases that were cancelled */
     session_on_cancel(session, NULL, NULL);
     timer_free(cases.clock);
     timer_free(cases.advance);

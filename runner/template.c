@@ -160,6 +160,32 @@ void templates_stop(struct templates *templates, void (*idle)(void *context), vo
     templates_check_idle(templates);
 }
 
+struct ending {
+    struct loop *loop;
+    bool idle;
+};
+
+static void on_idle(void *context)
+{
+    struct ending *ending = context;
+
+    ending->idle = true;
+    loop_stop(ending->loop);
+}
+
+void templates_end(struct templates *templates)
+{
+    struct ending ending = {0};
+
+    if (!templates)
+        return;
+    ending.loop = templates->session->loop;
+    templates_stop(templates, on_idle, &ending);
+    while (!ending.idle)
+        loop_run(ending.loop);
+    templates_free(templates);
+}
+
 void templates_refuse(struct templates *templates, const char *reason)
 {
     for (struct node_template *at = templates->first; at; at = at->next) {

@@ -31,6 +31,8 @@ struct templates_options {
 struct templates *templates_new(const struct templates_options *options);
 /* Ends what boots; `idle` is called, from the loop or at once, when nothing goes on any more. */
 void templates_stop(struct templates *templates, void (*idle)(void *context), void *context);
+/* The same while the loop does not run: runs it until then, and frees them. NULL is fine. */
+void templates_end(struct templates *templates);
 /* A node could not be forked: those that come now are booted, and the user is told why, once. */
 void templates_refuse(struct templates *templates, const char *reason);
 /* Every template must have been released, and templates_stop have come to its end. NULL is fine. */

@@ -49,7 +49,7 @@ library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 # PID 1 of the guest: static, without the sanitizers of the host.
 INIT         := $(BUILD)/init
 init_sources := $(wildcard initrd/init/*.c net/*.c) \
-                $(addprefix base/,error.c memory.c buffer.c loop.c wire.c)
+                $(addprefix base/,error.c memory.c buffer.c loop.c units.c wire.c)
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 # What of init touches nothing is built for the host, too, where tests reach it, and the mock agent.
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\

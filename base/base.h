@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/ring.h"
+#include "base/units.h"
 #include "base/unix_socket.h"
 #include "base/wire.h"
 

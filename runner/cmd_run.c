@@ -3,9 +3,9 @@
 #include "runner/find.h"
 #include "runner/run.h"
 #include "runner/session_arguments.h"
-#include "runner/units.h"
 
 #include "base/memory.h"
+#include "base/units.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* Addresses and subnets of IPv4 and IPv6. */
 #include "runner/suite_reader.h"
-#include "runner/units.h"
+
+#include "base/units.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

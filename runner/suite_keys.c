@@ -1,8 +1,8 @@
 /* The table of keys: the loader reads by it, and docs/scenario.md is made from it. */
 #include "runner/suite_reader.h"
-#include "runner/units.h"
 
 #include "base/memory.h"
+#include "base/units.h"
 #include "kernel/kernel.h"
 
 /* A key that is read into `member` of the section's target. */

@@ -1,9 +1,9 @@
 /* Nodes: what is in them and what they do. */
 #include "runner/suggest.h"
 #include "runner/suite_reader.h"
-#include "runner/units.h"
 
 #include "base/memory.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <string.h>

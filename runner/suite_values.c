@@ -1,9 +1,9 @@
 /* Reading single values: texts, numbers with units, lists of names, environments. */
 #include "runner/suggest.h"
 #include "runner/suite_reader.h"
-#include "runner/units.h"
 
 #include "base/memory.h"
+#include "base/units.h"
 
 #include <ctype.h>
 #include <errno.h>

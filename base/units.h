@@ -4,8 +4,8 @@
  * Nothing is rounded: what the unit's base cannot hold exactly ("1.5ns") is an error, and so are a
  * sign, a missing or unknown unit, and a value that does not fit. All errors are EINVAL or ERANGE
  * with the text, what is wrong with it and what was expected. */
-#ifndef DUET_RUNNER_UNITS_H
-#define DUET_RUNNER_UNITS_H
+#ifndef DUET_BASE_UNITS_H
+#define DUET_BASE_UNITS_H
 
 #include "base/error.h"
 
@@ -27,5 +27,15 @@ int units_rate(const char *text, uint64_t *bits_per_second, struct error *error)
 int units_percent(const char *text, uint32_t *ppb, struct error *error);
 /* A decimal number without a unit. */
 int units_count(const char *text, uint64_t *count, struct error *error);
+
+enum { UNITS_TEXT_MAX = 32 };
+
+/* The other way: text that the function above reads as the very value, in the largest unit in which
+ * it is a whole number ("25ms", "90s", "1500kbit", "32K"); a percentage in decimals. The text is
+ * returned. */
+const char *units_duration_text(uint64_t ns, char text[static UNITS_TEXT_MAX]);
+const char *units_size_text(uint64_t bytes, char text[static UNITS_TEXT_MAX]);
+const char *units_rate_text(uint64_t bits_per_second, char text[static UNITS_TEXT_MAX]);
+const char *units_percent_text(uint32_t ppb, char text[static UNITS_TEXT_MAX]);
 
 #endif

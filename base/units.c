@@ -1,12 +1,19 @@
-#include "runner/units.h"
+#include "base/units.h"
 
 #include "base/memory.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+enum {
+    PERCENT_PPB = 10000000,
+    SIZE_SHORT_UNITS = 5, /* B to T; the others are other names of these */
+};
 
 struct unit {
     const char *name;
@@ -41,7 +48,7 @@ static const struct unit size_units[] = {
 static const struct unit rate_units[] = {
     {"bit", 1}, {"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}, {"tbit", 1000000000000},
 };
-static const struct unit percent_units[] = {{"%", 10000000}};
+static const struct unit percent_units[] = {{"%", PERCENT_PPB}};
 static const struct unit count_units[] = {{"", 1}};
 
 static const struct quantity duration = {"a duration",
@@ -178,4 +185,46 @@ int units_percent(const char *text, uint32_t *ppb, struct error *error)
 int units_count(const char *text, uint64_t *count, struct error *error)
 {
     return read_quantity(text, &count_of, count, error);
+}
+
+/* `units` go from the smallest to the largest; the first is what the value counts. */
+static const char *write_whole(const struct unit *units, size_t count, uint64_t value,
+                               char text[static UNITS_TEXT_MAX])
+{
+    const struct unit *unit = &units[0];
+
+    for (size_t i = 1; i < count && value; i++)
+        if (value % units[i].scale == 0)
+            unit = &units[i];
+    snprintf(text, UNITS_TEXT_MAX, "%" PRIu64 "%s", value / unit->scale, unit->name);
+    return text;
+}
+
+const char *units_duration_text(uint64_t ns, char text[static UNITS_TEXT_MAX])
+{
+    return write_whole(duration_units, array_size(duration_units), ns, text);
+}
+
+const char *units_size_text(uint64_t bytes, char text[static UNITS_TEXT_MAX])
+{
+    return write_whole(size_units, SIZE_SHORT_UNITS, bytes, text);
+}
+
+const char *units_rate_text(uint64_t bits_per_second, char text[static UNITS_TEXT_MAX])
+{
+    return write_whole(rate_units, array_size(rate_units), bits_per_second, text);
+}
+
+const char *units_percent_text(uint32_t ppb, char text[static UNITS_TEXT_MAX])
+{
+    int length = snprintf(text, UNITS_TEXT_MAX, "%" PRIu32 ".%07" PRIu32, ppb / PERCENT_PPB,
+                          ppb % PERCENT_PPB);
+
+    while (text[length - 1] == '0')
+        length--;
+    if (text[length - 1] == '.')
+        length--;
+    text[length] = '%';
+    text[length + 1] = '\0';
+    return text;
 }

@@ -1,6 +1,5 @@
-/* Numbers with units: what is read, exactly, and what is refused. */
-#include "runner/suggest.h"
-#include "runner/units.h"
+/* Numbers with units: what is read, exactly, what is refused, and what is written. */
+#include "base/units.h"
 
 #include "base/memory.h"
 
@@ -150,33 +149,76 @@ static void counts_have_no_unit(void **state)
     check_bad(units_count, "0x10", "has the unit \"x10\"");
 }
 
-static void the_nearest_name_is_offered(void **state)
-{
-    static const char *const known[] = {"nodes", NULL, "links", "timeout", "summary", "env"};
-    char text[64];
+struct written {
+    uint64_t value;
+    const char *text;
+};
 
-    (void)state;
-    assert_string_equal(suggest_nearest("node", known, array_size(known)), "nodes");
-    assert_string_equal(suggest_nearest("lniks", known, array_size(known)), "links");
-    assert_string_equal(suggest_nearest("Timeout", known, array_size(known)), "timeout");
-    assert_string_equal(suggest_nearest("sumary", known, array_size(known)), "summary");
-    assert_null(suggest_nearest("frobnicate", known, array_size(known)));
-    assert_null(suggest_nearest("", known, array_size(known)));
-    assert_null(suggest_nearest("x", known, array_size(known)));
-    assert_string_equal(suggest_text("ndoes", known, array_size(known), text, sizeof(text)),
-                        "; did you mean \"nodes\"?");
-    assert_string_equal(suggest_text("frob", known, array_size(known), text, sizeof(text)), "");
+typedef const char *(*units_write)(uint64_t value, char text[static UNITS_TEXT_MAX]);
+
+/* Written as expected, and read as what was written. */
+static void check_written(units_write write, units_read read, const struct written *cases,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[UNITS_TEXT_MAX];
+        uint64_t value = 1234567;
+
+        assert_string_equal(write(cases[i].value, text), cases[i].text);
+        assert_int_equal(read(text, &value, NULL), 0);
+        assert_int_equal(value, cases[i].value);
+    }
 }
 
-static void a_word_of_any_length_may_be_asked_for(void **state)
+static const char *write_percent(uint64_t value, char text[static UNITS_TEXT_MAX])
 {
-    static const char *const known[] = {"nodes"};
-    char word[5000];
+    return units_percent_text((uint32_t)value, text);
+}
+
+static void what_is_written_is_whole_and_reads_back(void **state)
+{
+    static const struct written durations[] = {
+        {0, "0ns"},
+        {1, "1ns"},
+        {1500, "1500ns"},
+        {25000000, "25ms"},
+        {1500000000, "1500ms"},
+        {90000000000, "90s"},
+        {120000000000, "2m"},
+        {3600000000000, "1h"},
+        {UINT64_MAX, "18446744073709551615ns"},
+    };
+    static const struct written sizes[] = {
+        {0, "0B"},
+        {1500, "1500B"},
+        {32768, "32K"},
+        {256ull << 20, "256M"},
+        {3ull << 29, "1536M"},
+        {2ull << 40, "2T"},
+    };
+    static const struct written rates[] = {
+        {0, "0bit"},
+        {1, "1bit"},
+        {2000000, "2mbit"},
+        {2500000, "2500kbit"},
+        {1000000001, "1000000001bit"},
+        {10000000000000, "10tbit"},
+    };
+    static const struct written percentages[] = {
+        {0, "0%"},
+        {1, "0.0000001%"},
+        {5000000, "0.5%"},
+        {10000000, "1%"},
+        {125000000, "12.5%"},
+        {999999999, "99.9999999%"},
+        {1000000000, "100%"},
+    };
 
     (void)state;
-    memset(word, 'n', sizeof(word) - 1);
-    word[sizeof(word) - 1] = '\0';
-    assert_null(suggest_nearest(word, known, array_size(known)));
+    check_written(units_duration_text, units_duration, durations, array_size(durations));
+    check_written(units_size_text, units_size, sizes, array_size(sizes));
+    check_written(units_rate_text, units_rate, rates, array_size(rates));
+    check_written(write_percent, read_percent, percentages, array_size(percentages));
 }
 
 int main(void)
@@ -188,8 +230,7 @@ int main(void)
         cmocka_unit_test(rates_are_bits_and_powers_of_1000),
         cmocka_unit_test(percentages_end_at_100),
         cmocka_unit_test(counts_have_no_unit),
-        cmocka_unit_test(the_nearest_name_is_offered),
-        cmocka_unit_test(a_word_of_any_length_may_be_asked_for),
+        cmocka_unit_test(what_is_written_is_whole_and_reads_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

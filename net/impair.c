@@ -24,11 +24,23 @@ size_t impair_size(const struct impair_options *options)
            flight_size(flight_count(options));
 }
 
+static void models_init(struct models *models, const struct draw_owner *owner)
+{
+    draws_init(&models->delay.draws, owner, DRAW_DELAY, DRAW_DELAY_KEEP);
+    draws_init(&models->duplicate.draws, owner, DRAW_DUPLICATE, DRAW_DUPLICATE_KEEP);
+    draws_init(&models->reorder.draws, owner, DRAW_REORDER, DRAW_REORDER_KEEP);
+    draws_init(&models->corrupt.draws, owner, DRAW_CORRUPT, DRAW_CORRUPT_KEEP);
+    models->delay_copy_key = draw_key(owner, DRAW_DELAY_COPY);
+    models->corrupt_copy_key = draw_key(owner, DRAW_CORRUPT_COPY);
+    models->corrupt_bit_key = draw_key(owner, DRAW_CORRUPT_BIT);
+    loss_init(&models->loss, owner);
+}
+
 struct impair *impair_init(void *memory, const struct impair_options *options)
 {
     static const struct flight_list none = {.head = FLIGHT_NONE, .tail = FLIGHT_NONE};
     static const struct impair_settings nothing;
-    struct draw_owner owner = {options->seed, options->link, options->direction};
+    struct draw_owner owner = {options->seed, options->link, options->direction, IMPAIR_DATA};
     struct impair *impair = memory;
     struct rules_flow *flows = (struct rules_flow *)(impair + 1);
 
@@ -37,15 +49,12 @@ struct impair *impair_init(void *memory, const struct impair_options *options)
     impair->note = options->note;
     impair->context = options->context;
     impair->queue = impair->gate = impair->back = none;
-    draws_init(&impair->delay.draws, &owner, DRAW_DELAY, DRAW_DELAY_KEEP);
-    draws_init(&impair->duplicate.draws, &owner, DRAW_DUPLICATE, DRAW_DUPLICATE_KEEP);
-    draws_init(&impair->reorder.draws, &owner, DRAW_REORDER, DRAW_REORDER_KEEP);
-    draws_init(&impair->corrupt.draws, &owner, DRAW_CORRUPT, DRAW_CORRUPT_KEEP);
+    for (unsigned i = 0; i < IMPAIR_CLASSES; i++) {
+        owner.class = i;
+        models_init(&impair->models[i], &owner);
+    }
+    owner.class = IMPAIR_DATA;
     draws_init(&impair->slot.interval.draws, &owner, DRAW_SLOT, DRAW_SLOT_KEEP);
-    impair->delay_copy_key = draw_key(&owner, DRAW_DELAY_COPY);
-    impair->corrupt_copy_key = draw_key(&owner, DRAW_CORRUPT_COPY);
-    impair->corrupt_bit_key = draw_key(&owner, DRAW_CORRUPT_BIT);
-    loss_init(&impair->loss, &owner);
     rules_init(&impair->rules, &owner, flows, flow_sets(options));
     flight_init(&impair->flight, flows + (size_t)RULES_WAYS * impair->rules.flow_sets,
                 flight_count(options));
@@ -72,25 +81,31 @@ static void set_slot(struct slot *slot, const struct impair_slot *set)
     slot->active = set->interval.mean_ns != 0;
 }
 
-void impair_set(struct impair *impair, uint64_t now_ns, const struct impair_settings *settings)
+static void set_models(struct models *models, const struct impair_settings *settings)
 {
     const struct impair_reorder *reorder = &settings->reorder;
     bool only_gap = reorder->gap && !reorder->chance.ppb;
 
+    spread_set(&models->delay, &settings->delay);
+    loss_set(&models->loss, &settings->loss);
+    chance_set(&models->duplicate, settings->duplicate.ppb, settings->duplicate.correlation_ppb);
+    chance_set(&models->reorder, only_gap ? RANDOM_PPB : reorder->chance.ppb,
+               reorder->chance.correlation_ppb);
+    chance_set(&models->corrupt, settings->corrupt.chance.ppb,
+               settings->corrupt.chance.correlation_ppb);
+}
+
+void impair_set(struct impair *impair, uint64_t now_ns, const struct impair_settings *settings)
+{
     impair_see_time(impair, now_ns);
     impair_serve(impair, impair->now_ns);
     impair_open(impair, impair->now_ns);
     impair->down = settings->down;
     impair->blackhole = settings->blackhole;
     impair->mtu = settings->mtu;
-    spread_set(&impair->delay, &settings->delay);
-    loss_set(&impair->loss, &settings->loss);
-    chance_set(&impair->duplicate, settings->duplicate.ppb, settings->duplicate.correlation_ppb);
-    chance_set(&impair->reorder, only_gap ? RANDOM_PPB : reorder->chance.ppb,
-               reorder->chance.correlation_ppb);
-    impair->gap = reorder->gap ? reorder->gap : 1;
-    chance_set(&impair->corrupt, settings->corrupt.chance.ppb,
-               settings->corrupt.chance.correlation_ppb);
+    for (unsigned i = 0; i < IMPAIR_CLASSES; i++)
+        set_models(&impair->models[i], settings);
+    impair->gap = settings->reorder.gap ? settings->reorder.gap : 1;
     impair->corrupt_how = settings->corrupt;
     rate_set(&impair->rate, &settings->rate, impair->now_ns);
     /* Where there is no longer a rate, all that waits goes, and who came late comes behind it. */

@@ -5,14 +5,17 @@
  * the loss model may lose it, it may be duplicated, the copies corrupted each by itself; then it
  * waits in the queue until the rate lets it go, is on the wire for its delay, and leaves in a slot.
  *
- * What depends on what. Packets of a direction are numbered from 0 in the order they are taken,
- * lost ones included. Every decision by chance (loss, duplicate, reorder, corrupt, delay, the share
- * of a rule) is made of draws that depend on the seed, link, direction, number and purpose alone.
- * Models with a memory (correlation, Gilbert-Elliott, states, the reorder gap) move on with every
- * packet, whatever becomes of it, so they depend on how many packets there were and on the
- * settings, never on time. Rules depend on the packets. The queue (limits, CoDel) and slots depend
- * on when packets come, too: they are simulated in the time of arrivals and departures, so that
- * when and how often these functions are called does not matter to them.
+ * What depends on what. Packets of a direction are of two classes, data and the link's upkeep
+ * (packet_is_upkeep), each of which is numbered from 0 in the order they are taken, lost ones
+ * included, and has draws and models of its own: when a kernel asks for a neighbour moves no data
+ * packet's verdict. Queue, rate and slots are of both. Every decision by chance (loss, duplicate,
+ * reorder, corrupt, delay, the share of a rule) is made of draws that depend on the seed, link,
+ * direction, class, number and purpose alone. Models with a memory (correlation, Gilbert-Elliott,
+ * states, the reorder gap) move on with every packet of their class, whatever becomes of it, so
+ * they depend on how many packets there were and on the settings, never on time. Rules depend on
+ * the packets. The queue (limits, CoDel) and slots depend on when packets come, too: they are
+ * simulated in the time of arrivals and departures, so that when and how often these functions are
+ * called does not matter to them.
  *
  * Nothing is allocated after impair_init. Time is the caller's, in nanoseconds of any clock; one
  * that goes backwards stands still here. */

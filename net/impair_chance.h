@@ -3,6 +3,7 @@
 #define DUET_NET_IMPAIR_CHANCE_H
 
 #include "net/impair_settings.h"
+#include "net/impair_verdict.h"
 #include "net/random.h"
 
 /* What a draw is for. Verdicts depend on these numbers: new ones go to the end. */
@@ -23,18 +24,20 @@ enum draw {
     DRAW_DELAY_COPY,
     DRAW_SLOT,
     DRAW_SLOT_KEEP,
-    DRAW_RULE, /* and IMPAIR_RULES_MAX - 1 more */
+    DRAW_RULE,   /* and IMPAIR_RULES_MAX - 1 more, and one of the table of flows */
+    DRAWS = 256, /* of a class, with room for more */
 };
 
 /* Whose draws: what random_key takes. */
 struct draw_owner {
     uint64_t seed, link;
     unsigned direction;
+    enum impair_class class;
 };
 
 static inline uint64_t draw_key(const struct draw_owner *owner, unsigned purpose)
 {
-    return random_key(owner->seed, owner->link, owner->direction, purpose);
+    return random_key(owner->seed, owner->link, owner->direction, owner->class * DRAWS + purpose);
 }
 
 /* The draw of packet n, which with a correlation may be that of packet n - 1. */

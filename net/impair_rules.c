@@ -19,8 +19,13 @@ void rules_init(struct rules *rules, const struct draw_owner *owner, struct rule
 {
     *rules = (struct rules){.flows = flows, .flow_sets = flow_sets};
     memset(flows, 0, sizeof *flows * RULES_WAYS * flow_sets);
-    for (unsigned i = 0; i < IMPAIR_RULES_MAX; i++)
-        rules->key[i] = draw_key(owner, DRAW_RULE + i);
+    for (unsigned i = 0; i < IMPAIR_CLASSES; i++) {
+        struct draw_owner one = *owner;
+
+        one.class = i;
+        for (unsigned rule = 0; rule < IMPAIR_RULES_MAX; rule++)
+            rules->key[i][rule] = draw_key(&one, DRAW_RULE + rule);
+    }
     rules->flow_seed = draw_key(owner, DRAW_RULE + IMPAIR_RULES_MAX);
 }
 
@@ -38,7 +43,7 @@ void rules_set(struct rules *rules, const struct impair_rule *set, size_t count)
 }
 
 /* Which one of its flow the packet is, from 1. */
-static uint64_t count_flow(struct rules *rules, uint64_t n, const struct packet *packet)
+static uint64_t count_flow(struct rules *rules, const struct packet *packet)
 {
     struct packet_flow flow;
     struct rules_flow *set, *found;
@@ -58,7 +63,7 @@ static uint64_t count_flow(struct rules *rules, uint64_t n, const struct packet 
     }
     if (!found->packets || found->hash != hash)
         *found = (struct rules_flow){.hash = hash};
-    found->last = n;
+    found->last = rules->counted++;
     return ++found->packets;
 }
 
@@ -69,27 +74,27 @@ static bool is_nth(const struct impair_rule *rule, uint64_t place)
     return rule->every && place > rule->nth && (place - rule->nth) % rule->every == 0;
 }
 
-static bool acts(struct rules *rules, size_t i, uint64_t n, const struct packet *packet,
-                 uint64_t place)
+/* But for its share. */
+static bool acts(const struct rules *rules, size_t i, const struct packet *packet, uint64_t place)
 {
     const struct impair_rule *rule = &rules->set[i];
 
     if (rule->limit && rules->acted[i] >= rule->limit)
         return false;
-    if (!impair_rule_matches(rule, packet) || !is_nth(rule, place))
-        return false;
-    return random_chance(random_at(rules->key[i], n), rules->share[i]);
+    return impair_rule_matches(rule, packet) && is_nth(rule, place);
 }
 
-void rules_apply(struct rules *rules, uint64_t n, struct packet *packet, struct rules_order *order)
+void rules_apply(struct rules *rules, enum impair_class class, uint64_t n, struct packet *packet,
+                 struct rules_order *order)
 {
-    uint64_t place = rules->counts_flows ? count_flow(rules, n, packet) : 0;
+    uint64_t place = rules->counts_flows ? count_flow(rules, packet) : 0;
 
     *order = (struct rules_order){0};
     for (size_t i = 0; i < rules->count && !order->ending; i++) {
         const struct impair_rule *rule = &rules->set[i];
 
-        if (!acts(rules, i, n, packet, place))
+        if (!acts(rules, i, packet, place) ||
+            !random_chance(random_at(rules->key[class][i], n), rules->share[i]))
             continue;
         switch (rule->action) {
         case IMPAIR_ACT_DELAY:

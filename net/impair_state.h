@@ -20,25 +20,31 @@ struct slot {
     uint64_t packets_taken, bytes_taken; /* of the slot at opens_ns */
 };
 
+/* What decides by chance, of the packets of one class. */
+struct models {
+    uint64_t next; /* number of the next packet */
+    struct loss loss;
+    struct chance duplicate;
+    struct chance reorder;
+    uint32_t since_reorder;
+    struct chance corrupt;
+    uint64_t corrupt_copy_key, corrupt_bit_key;
+    struct spread delay;
+    uint64_t delay_copy_key;
+};
+
 struct impair {
     struct pool *pool;
     void (*note)(void *context, const struct impair_verdict *verdict, const struct packet *packet);
     void *context;
     uint64_t now_ns;
-    uint64_t next;  /* number of the next packet */
     uint64_t in_ns; /* when the last packet came */
 
     bool down, blackhole;
     uint32_t mtu;
-    struct spread delay;
-    uint64_t delay_copy_key;
-    struct loss loss;
-    struct chance duplicate;
-    struct chance reorder;
-    uint32_t gap, since_reorder;
-    struct chance corrupt;
+    struct models models[IMPAIR_CLASSES];
+    uint32_t gap; /* of reordering */
     struct impair_corrupt corrupt_how;
-    uint64_t corrupt_copy_key, corrupt_bit_key;
     struct rate rate;
     struct impair_queue limits;
     struct codel codel;

@@ -6,38 +6,51 @@
 
 /* What chance and the rules have said of a packet before it is admitted. */
 struct judgement {
+    const struct models *models; /* of the packet's class */
     uint64_t number;
     uint64_t delay_ns; /* of the packet itself */
     bool lost, duplicated, reordered, corrupted;
     struct rules_order order;
 };
 
-static bool judge_reorder(struct impair *impair, uint64_t n)
+static bool judge_reorder(struct models *models, uint32_t gap, uint64_t n)
 {
-    if (!impair->reorder.share) {
-        impair->since_reorder = 0;
+    if (!models->reorder.share) {
+        models->since_reorder = 0;
         return false;
     }
-    if (!chance_next(&impair->reorder, n) || impair->since_reorder + 1 < impair->gap) {
-        impair->since_reorder++;
+    if (!chance_next(&models->reorder, n) || models->since_reorder + 1 < gap) {
+        models->since_reorder++;
         return false;
     }
-    impair->since_reorder = 0;
+    models->since_reorder = 0;
     return true;
 }
 
 /* Every model makes its step, whatever the others say. */
-static void judge(struct impair *impair, struct judgement *judgement)
+static void judge(struct impair *impair, enum impair_class class, struct judgement *judgement)
 {
-    uint64_t n = impair->next++;
+    struct models *models = &impair->models[class];
+    uint64_t n = models->next++;
 
+    judgement->models = models;
     judgement->number = n;
-    judgement->lost = loss_next(&impair->loss, n);
-    judgement->duplicated = chance_next(&impair->duplicate, n);
-    judgement->reordered = judge_reorder(impair, n);
-    judgement->corrupted = chance_next(&impair->corrupt, n);
-    judgement->delay_ns = spread_next(&impair->delay, n);
+    judgement->lost = loss_next(&models->loss, n);
+    judgement->duplicated = chance_next(&models->duplicate, n);
+    judgement->reordered = judge_reorder(models, impair->gap, n);
+    judgement->corrupted = chance_next(&models->corrupt, n);
+    judgement->delay_ns = spread_next(&models->delay, n);
     judgement->order = (struct rules_order){0};
+}
+
+static enum impair_class class_of(const struct packet *packet)
+{
+    return packet_is_upkeep(packet) ? IMPAIR_OWN : IMPAIR_DATA;
+}
+
+static uint32_t why_class(enum impair_class class)
+{
+    return class == IMPAIR_OWN ? IMPAIR_WHY(IMPAIR_UPKEEP) : 0;
 }
 
 static bool is_too_long(const struct impair *impair, const struct packet *packet)
@@ -49,8 +62,8 @@ static bool is_too_long(const struct impair *impair, const struct packet *packet
 }
 
 /* What ends the packet here, or IMPAIR_DROPS. */
-static enum impair_cause refuse(struct impair *impair, struct judgement *judgement,
-                                struct packet *packet)
+static enum impair_cause refuse(struct impair *impair, enum impair_class class,
+                                struct judgement *judgement, struct packet *packet)
 {
     if (impair->down)
         return IMPAIR_DOWN;
@@ -59,7 +72,7 @@ static enum impair_cause refuse(struct impair *impair, struct judgement *judgeme
     if (is_too_long(impair, packet))
         return IMPAIR_MTU;
     if (impair->rules.count) {
-        rules_apply(&impair->rules, judgement->number, packet, &judgement->order);
+        rules_apply(&impair->rules, class, judgement->number, packet, &judgement->order);
         if (judgement->order.ending)
             return judgement->order.ending->action == IMPAIR_ACT_RESET ? IMPAIR_RESET : IMPAIR_RULE;
     }
@@ -131,21 +144,22 @@ static void admit(struct impair *impair, const struct judgement *judgement, uint
 {
     struct flying *flying = flight_at(&impair->flight, place);
     struct impair_verdict *verdict = &flying->verdict;
+    const struct models *models = judgement->models;
     uint64_t index = judgement->number * (IMPAIR_COPIES_MAX + 1) + verdict->copy;
     uint64_t delay_ns = judgement->delay_ns;
     bool corrupted = judgement->corrupted;
 
     if (verdict->copy) {
-        delay_ns = spread_time(&impair->delay.set, random_at(impair->delay_copy_key, index));
+        delay_ns = spread_time(&models->delay.set, random_at(models->delay_copy_key, index));
         corrupted =
-            random_chance(random_at(impair->corrupt_copy_key, index), impair->corrupt.share);
+            random_chance(random_at(models->corrupt_copy_key, index), models->corrupt.share);
     }
     if (judgement->reordered) {
         delay_ns = 0;
         verdict->why |= IMPAIR_WHY(IMPAIR_REORDERED);
     }
     if (corrupted &&
-        change_corrupt(flying->packet, &impair->corrupt_how, impair->corrupt_bit_key, index))
+        change_corrupt(flying->packet, &impair->corrupt_how, models->corrupt_bit_key, index))
         verdict->why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
     send_off(impair, place, impair_later(delay_ns, judgement->order.delay_ns));
 }
@@ -251,6 +265,7 @@ static void refused(struct impair *impair, const struct judgement *judgement,
 /* The verdict is written where it is going to stay: copying it is a good part of the cost. */
 static void take_one(struct impair *impair, struct packet *packet)
 {
+    enum impair_class class = class_of(packet);
     uint64_t in_ns = arrival_ns(impair, packet);
     struct impair_verdict *verdict;
     struct flying spare, *flying;
@@ -270,11 +285,11 @@ static void take_one(struct impair *impair, struct packet *packet)
     verdict->length = packet->length;
     verdict->copy = 0;
     verdict->back = false;
-    judge(impair, &judgement);
-    cause = refuse(impair, &judgement, packet);
+    judge(impair, class, &judgement);
+    cause = refuse(impair, class, &judgement, packet);
     verdict->number = judgement.number;
     verdict->rule = judgement.order.last;
-    verdict->why = (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
+    verdict->why = why_class(class) | (judgement.order.mangled ? IMPAIR_WHY(IMPAIR_MANGLED) : 0) |
                    (judgement.order.delay_ns ? IMPAIR_WHY(IMPAIR_HELD) : 0);
     if (cause == IMPAIR_DROPS && place == FLIGHT_NONE)
         cause = IMPAIR_FULL;
@@ -298,24 +313,28 @@ void impair_take(struct impair *impair, uint64_t now_ns, struct packet *const pa
 
 static bool is_instant(const struct impair *impair)
 {
-    return !impair->delay.set.mean_ns && !impair->rate.set.bps && !impair->slot.active &&
-           !impair->duplicate.share && !impair->rules.count && impair_in_flight(impair) == 0;
+    const struct models *models = &impair->models[IMPAIR_DATA]; /* the other's settings are these */
+
+    return !models->delay.set.mean_ns && !impair->rate.set.bps && !impair->slot.active &&
+           !models->duplicate.share && !impair->rules.count && impair_in_flight(impair) == 0;
 }
 
-/* Whether the packet goes on. What take_one, impair_launch and impair_hand_on would come to. */
-static bool pass_one(struct impair *impair, struct packet *packet)
+/* Whether the packet goes on. Kept out of impair_pass's loop, where it would crowd the registers of
+ * what most packets take. What take_one, impair_launch and impair_hand_on would come to. */
+static bool __attribute__((noinline)) pass_one(struct impair *impair, struct packet *packet)
 {
+    enum impair_class class = class_of(packet);
     uint64_t in_ns = arrival_ns(impair, packet);
+    uint32_t why = why_class(class);
     struct judgement judgement;
     enum impair_cause cause;
-    uint32_t why = 0;
 
-    judge(impair, &judgement);
-    cause = refuse(impair, &judgement, packet);
+    judge(impair, class, &judgement);
+    cause = refuse(impair, class, &judgement, packet);
     if (cause == IMPAIR_DROPS && judgement.corrupted &&
-        change_corrupt(packet, &impair->corrupt_how, impair->corrupt_bit_key,
+        change_corrupt(packet, &impair->corrupt_how, judgement.models->corrupt_bit_key,
                        judgement.number * (IMPAIR_COPIES_MAX + 1)))
-        why = IMPAIR_WHY(IMPAIR_CORRUPTED);
+        why |= IMPAIR_WHY(IMPAIR_CORRUPTED);
     packet->due_ns = in_ns;
     if (cause != IMPAIR_DROPS || why || impair->note) {
         struct impair_verdict verdict = {.number = judgement.number,
@@ -336,22 +355,25 @@ static bool pass_one(struct impair *impair, struct packet *packet)
 /* Whether a random loss is all that can befall a packet, and nobody asks about the others. */
 static bool only_loses(const struct impair *impair)
 {
-    const struct loss *loss = &impair->loss;
+    const struct models *models = &impair->models[IMPAIR_DATA];
+    const struct loss *loss = &models->loss;
 
-    return !impair->down && !impair->blackhole && !impair->mtu && !impair->reorder.share &&
-           !impair->corrupt.share && !impair->note &&
+    return !impair->down && !impair->blackhole && !impair->mtu && !models->reorder.share &&
+           !models->corrupt.share && !impair->note &&
            (!loss->active || (loss->model == IMPAIR_LOSS_RANDOM && !loss->random.draws.keep));
 }
 
-/* As pass_one, where only_loses, but for since_reorder; `share` is that of lost packets. */
+/* As pass_one, of data, where only_loses, but for since_reorder; `share` is that of lost packets.
+ */
 static inline bool spare_one(struct impair *impair, struct packet *packet, uint64_t share)
 {
     uint64_t in_ns = arrival_ns(impair, packet);
-    uint64_t n = impair->next++;
+    struct models *models = &impair->models[IMPAIR_DATA];
+    uint64_t n = models->next++;
     struct impair_verdict verdict;
 
     packet->due_ns = in_ns;
-    if (!random_chance(random_at(impair->loss.random.draws.key, n), share))
+    if (!random_chance(random_at(models->loss.random.draws.key, n), share))
         return true;
     verdict = (struct impair_verdict){.number = n, .in_ns = in_ns, .length = packet->length};
     impair_lose(impair, &verdict, packet, IMPAIR_LOSS, in_ns);
@@ -361,7 +383,9 @@ static inline bool spare_one(struct impair *impair, struct packet *packet, uint6
 size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packets[], size_t count,
                    size_t max)
 {
-    uint64_t share = impair->loss.active ? impair->loss.random.share : 0;
+    struct models *data = &impair->models[IMPAIR_DATA];
+    uint64_t share = data->loss.active ? data->loss.random.share : 0;
+    uint64_t before = data->next;
     bool spares = only_loses(impair);
     uint64_t bytes_in = 0, bytes_out = 0;
     size_t passed = 0;
@@ -371,17 +395,18 @@ size_t impair_pass(struct impair *impair, uint64_t now_ns, struct packet *packet
         return impair_due(impair, now_ns, packets, max);
     }
     impair_see_time(impair, now_ns);
-    if (spares && count > 0)
-        impair->since_reorder = 0;
     for (size_t i = 0; i < count; i++) {
         struct packet *packet = packets[i];
 
         bytes_in += packet->length;
-        if (!(spares ? spare_one(impair, packet, share) : pass_one(impair, packet)))
+        if (!(spares && !packet_is_upkeep(packet) ? spare_one(impair, packet, share)
+                                                  : pass_one(impair, packet)))
             continue;
         bytes_out += packet->length;
         packets[passed++] = packet;
     }
+    if (spares && data->next != before)
+        data->since_reorder = 0;
     impair->counters.packets_in += count;
     impair->counters.bytes_in += bytes_in;
     impair->counters.packets_out += passed;

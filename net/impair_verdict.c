@@ -22,6 +22,7 @@ const char *impair_cause_name(unsigned cause)
         [IMPAIR_HELD] = "held",
         [IMPAIR_FORGED] = "forged",
         [IMPAIR_UNMADE] = "unmade",
+        [IMPAIR_UPKEEP] = "upkeep",
     };
 
     return cause < IMPAIR_CAUSES ? names[cause] : NULL;

@@ -5,6 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The packets of a direction are of one of these, each with numbers and draws of its own. */
+enum impair_class {
+    IMPAIR_DATA,
+    IMPAIR_OWN, /* the link's upkeep: packet_is_upkeep */
+    IMPAIR_CLASSES,
+};
+
 /* In the order in which a packet meets them. The numbers are in verdict logs: new ones go to the
  * end of their half. */
 enum impair_cause {
@@ -28,6 +35,7 @@ enum impair_cause {
     IMPAIR_HELD,      /* delayed by a rule */
     IMPAIR_FORGED,    /* it is a reset that a rule made */
     IMPAIR_UNMADE,    /* a duplicate or a reset is missing: there was no buffer for it */
+    IMPAIR_UPKEEP,    /* it is of IMPAIR_OWN */
     IMPAIR_CAUSES,
 };
 
@@ -40,15 +48,20 @@ enum impair_cause {
 const char *impair_cause_name(unsigned cause);
 
 struct impair_verdict {
-    uint64_t number;        /* of the packet in its direction, from 0, lost ones included */
+    uint64_t number;        /* of the packet in its direction and class, from 0, lost ones, too */
     uint64_t in_ns, out_ns; /* when it came; when it was handed on, or was lost */
     uint64_t due_ns;        /* when it should have been handed on */
-    uint32_t why;           /* IMPAIR_WHY of each cause; 0: it went as it came */
+    uint32_t why;           /* IMPAIR_WHY of each cause; 0: data that went as it came */
     uint32_t length;        /* bytes of the packet, from the link's header on */
     uint8_t copy;           /* 0: the packet itself; 1, 2, …: its duplicates and resets */
     uint8_t rule;           /* the last that acted on it, from 1; 0: none */
     bool back;              /* it goes to the packet's sender */
 };
+
+static inline enum impair_class impair_class(const struct impair_verdict *verdict)
+{
+    return verdict->why & IMPAIR_WHY(IMPAIR_UPKEEP) ? IMPAIR_OWN : IMPAIR_DATA;
+}
 
 /* Not lost. */
 static inline bool impair_delivered(const struct impair_verdict *verdict)

@@ -176,6 +176,18 @@ static inline size_t packet_network_length(const struct packet *packet)
     return packet->end - packet->network_at;
 }
 
+/* packet_is_upkeep, of a packet without ports. */
+bool packet_is_upkeep_without_ports(const struct packet *packet);
+
+/* Whether it is the link's own upkeep, which kernels and bridges send when they see fit: ARP, IGMP,
+ * MLD (ICMPv6 types 130 to 132 and 143), router and neighbour discovery (133 to 137), and frames
+ * to the addresses that no bridge passes on (01:80:c2:00:00:00 to 0f: spanning tree, LACP, LLDP,
+ * EAPOL). All else is data: whatever its EtherType, and whatever is wrong with it. */
+static inline bool packet_is_upkeep(const struct packet *packet)
+{
+    return !packet_has_ports(packet) && packet_is_upkeep_without_ports(packet);
+}
+
 /* -- Where link is PACKET_LINK_ETHERNET and network_at is not 0 -------------------------------- */
 
 static inline const uint8_t *packet_mac_destination(const struct packet *packet)

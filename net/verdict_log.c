@@ -8,6 +8,7 @@ enum {
     KIND_PACKET,
     KIND_FLOW,
     KIND_MISSING,
+    KIND_UPKEEP,
     KIND_MASK = 3,
     HAS_COPY = 1 << 2,
     HAS_NUMBER = 1 << 3,
@@ -19,6 +20,12 @@ enum {
 };
 
 static const char magic[] = "duetvlog";
+
+/* What `why` says that the kind does not. */
+static uint32_t why_beside_class(const struct impair_verdict *verdict)
+{
+    return verdict->why & ~IMPAIR_WHY(IMPAIR_UPKEEP);
+}
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
@@ -90,12 +97,12 @@ static uint8_t *put_flow(struct verdict_log *log, uint8_t *at, const struct pack
     return put_little(at, flow->destination_port, 2);
 }
 
-static uint8_t first_byte(const struct verdict_log *log, const struct impair_verdict *verdict,
-                          bool has_flow)
+static uint8_t first_byte(const struct impair_verdict *verdict, uint64_t expected, bool has_flow)
 {
-    return (uint8_t)(KIND_PACKET | (verdict->copy ? HAS_COPY : 0) |
-                     (verdict->number != log->number ? HAS_NUMBER : 0) |
-                     (verdict->why ? HAS_WHY : 0) | (verdict->rule ? HAS_RULE : 0) |
+    return (uint8_t)((impair_class(verdict) == IMPAIR_OWN ? KIND_UPKEEP : KIND_PACKET) |
+                     (verdict->copy ? HAS_COPY : 0) |
+                     (verdict->number != expected ? HAS_NUMBER : 0) |
+                     (why_beside_class(verdict) ? HAS_WHY : 0) | (verdict->rule ? HAS_RULE : 0) |
                      (has_flow ? HAS_FLOW : 0) | (verdict->back ? GOES_BACK : 0));
 }
 
@@ -103,6 +110,7 @@ size_t verdict_log_write(struct verdict_log *log, const struct impair_verdict *v
                          const struct packet_flow *flow,
                          uint8_t bytes[static VERDICT_LOG_RECORD_MAX])
 {
+    uint64_t *expected = &log->numbers[impair_class(verdict)];
     uint8_t *at = bytes, number = 0;
     bool has_flow = flow && flow->network >= PACKET_NETWORK_IPV4;
 
@@ -113,22 +121,22 @@ size_t verdict_log_write(struct verdict_log *log, const struct impair_verdict *v
     }
     if (has_flow)
         at = put_flow(log, at, flow, &number);
-    *at++ = first_byte(log, verdict, has_flow);
+    *at++ = first_byte(verdict, *expected, has_flow);
     if (verdict->copy)
         at = put_varint(at, verdict->copy);
-    if (verdict->number != log->number)
-        at = put_difference(at, log->number, verdict->number);
+    if (verdict->number != *expected)
+        at = put_difference(at, *expected, verdict->number);
     at = put_difference(at, log->in_ns, verdict->in_ns);
     at = put_difference(at, verdict->in_ns, verdict->due_ns);
     at = put_difference(at, verdict->due_ns, verdict->out_ns);
     at = put_varint(at, verdict->length);
-    if (verdict->why)
-        at = put_varint(at, verdict->why);
+    if (why_beside_class(verdict))
+        at = put_varint(at, why_beside_class(verdict));
     if (verdict->rule)
         at = put_varint(at, verdict->rule);
     if (has_flow)
         *at++ = number;
-    log->number = verdict->number + 1;
+    *expected = verdict->number + 1;
     log->in_ns = verdict->in_ns;
     return (size_t)(at - bytes);
 }
@@ -265,13 +273,15 @@ static bool get_flow_number(const struct verdict_reader *reader, struct cursor *
 static bool get_packet(struct verdict_reader *reader, struct cursor *cursor, uint8_t first,
                        struct verdict_log_entry *entry)
 {
+    bool is_upkeep = (first & KIND_MASK) == KIND_UPKEEP;
+    uint64_t *expected = &reader->numbers[is_upkeep ? IMPAIR_OWN : IMPAIR_DATA];
     struct impair_verdict *verdict = &entry->verdict;
     uint64_t copy = 0, why = 0, rule = 0, length;
 
-    *entry = (struct verdict_log_entry){.verdict.number = reader->number,
-                                        .verdict.back = first & GOES_BACK};
+    *entry =
+        (struct verdict_log_entry){.verdict.number = *expected, .verdict.back = first & GOES_BACK};
     if (((first & HAS_COPY) && !get_varint(cursor, UINT8_MAX, &copy)) ||
-        ((first & HAS_NUMBER) && !get_difference(cursor, reader->number, &verdict->number)) ||
+        ((first & HAS_NUMBER) && !get_difference(cursor, *expected, &verdict->number)) ||
         !get_difference(cursor, reader->in_ns, &verdict->in_ns) ||
         !get_difference(cursor, verdict->in_ns, &verdict->due_ns) ||
         !get_difference(cursor, verdict->due_ns, &verdict->out_ns) ||
@@ -284,8 +294,10 @@ static bool get_packet(struct verdict_reader *reader, struct cursor *cursor, uin
     verdict->length = (uint32_t)length;
     verdict->why = (uint32_t)why;
     verdict->rule = (uint8_t)rule;
-    cursor->bad = verdict->why & ~IMPAIR_WHY_ALL;
-    reader->number = verdict->number + 1;
+    cursor->bad = verdict->why & ~(IMPAIR_WHY_ALL & ~IMPAIR_WHY(IMPAIR_UPKEEP));
+    if (is_upkeep)
+        verdict->why |= IMPAIR_WHY(IMPAIR_UPKEEP);
+    *expected = verdict->number + 1;
     reader->in_ns = verdict->in_ns;
     return !cursor->bad;
 }
@@ -299,12 +311,9 @@ int verdict_log_next(struct verdict_reader *reader, struct verdict_log_entry *en
         uint8_t first = *cursor.at++;
         struct verdict_log_entry read;
         uint64_t missing;
-        bool done = false;
+        bool is_packet = false, done;
 
         switch (first & KIND_MASK) {
-        case KIND_PACKET:
-            done = get_packet(reader, &cursor, first, &read);
-            break;
         case KIND_FLOW:
             done = get_flow(reader, &cursor);
             break;
@@ -313,7 +322,8 @@ int verdict_log_next(struct verdict_reader *reader, struct verdict_log_entry *en
             reader->missing += done ? missing : 0;
             break;
         default:
-            cursor.bad = true;
+            is_packet = true;
+            done = get_packet(reader, &cursor, first, &read);
             break;
         }
         if (cursor.bad)
@@ -323,7 +333,7 @@ int verdict_log_next(struct verdict_reader *reader, struct verdict_log_entry *en
         if (!done)
             return 0;
         reader->at = (size_t)(cursor.at - reader->bytes);
-        if ((first & KIND_MASK) == KIND_PACKET) {
+        if (is_packet) {
             *entry = read;
             return 1;
         }

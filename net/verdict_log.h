@@ -1,19 +1,20 @@
 /* The record of what became of every packet of one direction of a link, in a compact form.
  *
- * Format, version 1. Numbers of fixed size are little-endian; a varint is LEB128, a signed one
+ * Format, version 2. Numbers of fixed size are little-endian; a varint is LEB128, a signed one
  * zigzag. The header has 48 bytes: "duetvlog", u16 version, u16 bytes of the header (a reader skips
  * what it does not know), u8 direction, 3 zero bytes, u64 seed, u64 link, u64 base of times in ns,
  * 8 zero bytes. Records follow to the end of the file. The two low bits of a record's first byte
  * say what it is:
  *
- *   0  a packet: then, in this order and where the bit in brackets says so, varint copy [2], signed
- *      varint number minus what was expected (the record's before, plus 1) [3], signed varint in_ns
- *      minus that of the record before (the base, for the first), signed varint due_ns - in_ns,
- *      signed varint out_ns - due_ns, varint length, varint why [4], varint rule [5], u8 flow [6].
- *      Bit 7: the packet goes back to its sender.
+ *   0  a packet of data: then, in this order and where the bit in brackets says so, varint copy
+ *      [2], signed varint number minus what was expected (that of its class before, plus 1) [3],
+ *      signed varint in_ns minus that of the record before (the base, for the first), signed
+ *      varint due_ns - in_ns, signed varint out_ns - due_ns, varint length, varint why [4],
+ *      varint rule [5], u8 flow [6]. Bit 7: the packet goes back to its sender.
  *   1  a flow: u8 number, from here on; u8 network, u8 protocol, addresses of 4 or 16 bytes
- * (source, destination), u16 ports (source, destination) 2  varint count of records that are
- * missing here, because there was no room for them
+ *      (source, destination), u16 ports (source, destination)
+ *   2  varint count of records that are missing here, because there was no room for them
+ *   3  a packet of the link's upkeep: as 0; IMPAIR_UPKEEP goes without saying
  *
  * Records are in the order in which verdicts became final, which need not be that of the packets.
  */
@@ -27,7 +28,7 @@
 #include <stddef.h>
 
 enum {
-    VERDICT_LOG_VERSION = 1,
+    VERDICT_LOG_VERSION = 2,
     VERDICT_LOG_HEADER = 48,      /* bytes */
     VERDICT_LOG_RECORD_MAX = 128, /* bytes that one verdict can come to, its flow included */
     VERDICT_LOG_FLOWS = 256,      /* that have a number at the same time */
@@ -48,7 +49,8 @@ struct verdict_log_flow {
 
 /* What the next record is written against. */
 struct verdict_log {
-    uint64_t number, in_ns;
+    uint64_t numbers[IMPAIR_CLASSES]; /* that are expected */
+    uint64_t in_ns;
     uint64_t missing;
     struct verdict_log_flow flows[VERDICT_LOG_FLOWS];
 };
@@ -77,7 +79,8 @@ struct verdict_reader {
     bool cut;         /* the end came within a record */
     const uint8_t *bytes;
     size_t length, at;
-    uint64_t number, in_ns;
+    uint64_t numbers[IMPAIR_CLASSES];
+    uint64_t in_ns;
     struct verdict_log_flow flows[VERDICT_LOG_FLOWS];
 };
 

@@ -87,10 +87,12 @@ void verdict_text(struct buffer *out, const struct verdict_log_header *header,
 {
     const struct impair_verdict *verdict = &entry->verdict;
     uint64_t since_ns = verdict->in_ns > header->base_ns ? verdict->in_ns - header->base_ns : 0;
+    bool is_upkeep = impair_class(verdict) == IMPAIR_OWN;
     char protocol[16];
 
-    buffer_printf(out, "%8" PRIu64 "  %6" PRIu64 ".%09" PRIu64 "  %5" PRIu32 " bytes  ",
-                  verdict->number, since_ns / NS_PER_S, since_ns % NS_PER_S, verdict->length);
+    buffer_printf(out, "%*" PRIu64 "%s  %6" PRIu64 ".%09" PRIu64 "  %5" PRIu32 " bytes  ",
+                  is_upkeep ? 7 : 8, verdict->number, is_upkeep ? "u" : "", since_ns / NS_PER_S,
+                  since_ns % NS_PER_S, verdict->length);
     if (entry->has_flow) {
         buffer_printf(out, "%s ", protocol_name(&entry->flow, protocol));
         append_end(out, &entry->flow, entry->flow.source, entry->flow.source_port);
@@ -146,6 +148,8 @@ void verdict_json(struct buffer *out, const struct verdict_log_entry *entry)
 
 static int by_number(const struct verdict_log_entry *a, const struct verdict_log_entry *b)
 {
+    if (impair_class(&a->verdict) != impair_class(&b->verdict))
+        return (int)impair_class(&a->verdict) - (int)impair_class(&b->verdict);
     if (a->verdict.number != b->verdict.number)
         return a->verdict.number < b->verdict.number ? -1 : 1;
     return (int)a->verdict.copy - (int)b->verdict.copy;
@@ -209,17 +213,29 @@ static bool is_same(const struct verdict_log_entry *one, const struct verdict_lo
     return !(fields & VERDICT_DELAY) || a->due_ns - a->in_ns == b->due_ns - b->in_ns;
 }
 
+/* How many of the entries count: the first so many. */
+static size_t count_of(const struct verdict_entries *entries, unsigned fields)
+{
+    size_t count = entries->count;
+
+    while (!(fields & VERDICT_UPKEEP) && count > 0 &&
+           impair_class(&entries->items[count - 1].verdict) == IMPAIR_OWN)
+        count--;
+    return count;
+}
+
 size_t verdict_entries_compare(const struct verdict_entries *one,
                                const struct verdict_entries *other, unsigned fields,
                                void (*differs)(void *context, const struct verdict_log_entry *one,
                                                const struct verdict_log_entry *other),
                                void *context)
 {
+    size_t one_count = count_of(one, fields), other_count = count_of(other, fields);
     size_t i = 0, j = 0, count = 0;
 
-    while (i < one->count || j < other->count) {
-        const struct verdict_log_entry *a = i < one->count ? &one->items[i] : NULL;
-        const struct verdict_log_entry *b = j < other->count ? &other->items[j] : NULL;
+    while (i < one_count || j < other_count) {
+        const struct verdict_log_entry *a = i < one_count ? &one->items[i] : NULL;
+        const struct verdict_log_entry *b = j < other_count ? &other->items[j] : NULL;
         int order = !a ? 1 : !b ? -1 : by_number(a, b);
 
         i += order <= 0;

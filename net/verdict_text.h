@@ -5,8 +5,8 @@
 #include "base/buffer.h"
 #include "net/verdict_log.h"
 
-/* Appends one line: number and copy, seconds since the base, how long it took, what became of it
- * and why, length, flow. */
+/* Appends one line: number (of upkeep with a `u`) and copy, seconds since the base, how long it
+ * took, what became of it and why, length, flow. */
 void verdict_text(struct buffer *out, const struct verdict_log_header *header,
                   const struct verdict_log_entry *entry);
 /* Appends one line, a JSON object: docs/impairment.md lists its members. */
@@ -15,8 +15,8 @@ void verdict_json(struct buffer *out, const struct verdict_log_entry *entry);
  * after 25.000 ms: copy 1, corrupted". */
 void verdict_comment(struct buffer *out, const struct impair_verdict *verdict);
 
-/* A whole log, in the order of its packets and, of one, of its copies. Zero-initialised is empty.
- */
+/* A whole log: data, then upkeep, each in the order of its packets and, of one, of its copies.
+ * Zero-initialised is empty. */
 struct verdict_entries {
     struct verdict_log_entry *items; /* freed by verdict_entries_free */
     size_t count;
@@ -30,18 +30,20 @@ int verdict_entries_read(struct verdict_entries *entries, const void *bytes, siz
                          struct error *error);
 void verdict_entries_free(struct verdict_entries *entries);
 
-/* What two verdicts about one packet are compared by. Numbers and copies always are; when things
- * happened never is. */
+/* What two verdicts about one packet are compared by. Classes, numbers and copies always are; when
+ * things happened never is. */
 enum verdict_field {
     VERDICT_WHY = 1 << 0, /* and to whom it goes, and by which rule */
     VERDICT_LENGTH = 1 << 1,
-    VERDICT_FLOW = 1 << 2,  /* two runs differ in the ports that kernels choose */
-    VERDICT_DELAY = 1 << 3, /* what was asked for: the same where no rate, queue or slot is */
+    VERDICT_FLOW = 1 << 2,   /* two runs differ in the ports that kernels choose */
+    VERDICT_DELAY = 1 << 3,  /* what was asked for: the same where no rate, queue or slot is */
+    VERDICT_UPKEEP = 1 << 4, /* that of the link's upkeep, too, which kernels do when they like */
     VERDICT_DEFAULT = VERDICT_WHY | VERDICT_LENGTH,
 };
 
 /* Calls `differs`, unless NULL, for each packet or copy that is in one only (the other is NULL) or
- * is different in one of `fields`. Returns how many there are. */
+ * is different in one of `fields`. Returns how many there are. Upkeep is left out unless `fields`
+ * has it. */
 size_t verdict_entries_compare(const struct verdict_entries *one,
                                const struct verdict_entries *other, unsigned fields,
                                void (*differs)(void *context, const struct verdict_log_entry *one,

@@ -35,7 +35,7 @@ static void check_rule(struct rules *rules, uint64_t n, const struct packet *pac
         if (!impair_rule_matches(&anywhere, &copy))
             abort();
     }
-    rules_apply(rules, n, &copy, &order);
+    rules_apply(rules, packet_is_upkeep(packet) ? IMPAIR_OWN : IMPAIR_DATA, n, &copy, &order);
     if (order.last && !matches)
         abort();
     if (order.mangled) {
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, data + size};
     struct impair_rule rule = input_rule(&input);
     struct impair_settings settings = {.rules = &rule, .rule_count = 1};
-    static const struct draw_owner owner = {1, 2, 0};
+    static const struct draw_owner owner = {.seed = 1, .link = 2};
     struct rules_flow flows[RULES_WAYS];
     struct rules *rules;
     struct pool pool;

@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_again(&entries, &out);
     if (verdict_entries_read(&again, out.data, out.length, &error) < 0 || again.cut ||
         again.missing || again.count != entries.count ||
-        verdict_entries_compare(&entries, &again, VERDICT_DEFAULT | VERDICT_FLOW | VERDICT_DELAY,
+        verdict_entries_compare(&entries, &again,
+                                VERDICT_DEFAULT | VERDICT_FLOW | VERDICT_DELAY | VERDICT_UPKEEP,
                                 NULL, NULL) != 0)
         abort();
     verdict_entries_free(&entries);

@@ -63,21 +63,22 @@ def signed(data, at):
 
 
 def read_verdicts(data):
-    """(number, copy, why, length) of each record of a log: net/verdict_log.h has the format."""
+    """(number, copy, why, length) of each record of data: net/verdict_log.h has the format."""
     assert data.startswith(b"duetvlog"), data[:8]
-    at, number, found = 48, 0, []
+    at, number, found = 48, [0, 0], []
     while at < len(data):
         kind, at = data[at], at + 1
         if kind & 3 == 1:
             at += 3 + 4 + 2 * (16 if data[at + 1] == 3 else 4)
             continue
-        assert kind & 3 == 0, "a record is missing"
+        assert kind & 3 != 2, "a record is missing"
+        upkeep = kind & 3 == 3
         copy = why = 0
         if kind & 4:
             copy, at = varint(data, at)
         if kind & 8:
             difference, at = signed(data, at)
-            number += difference
+            number[upkeep] += difference
         for _ in range(3):
             _, at = signed(data, at)
         length, at = varint(data, at)
@@ -86,8 +87,9 @@ def read_verdicts(data):
         if kind & 32:
             _, at = varint(data, at)
         at += bool(kind & 64)
-        found.append((number, copy, why, length))
-        number += 1
+        if not upkeep:
+            found.append((number[upkeep], copy, why, length))
+        number[upkeep] += 1
     return sorted(found)
 
 

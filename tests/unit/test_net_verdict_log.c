@@ -126,12 +126,14 @@ static void what_is_written_is_read(void **state)
 static void a_log_has_the_bytes_of_the_format(void **state)
 {
     static const uint8_t expected[] = {
-        'd',  'u',  'e',  't',  'v',  'l',  'o',  'g',  1,    0,    48,   0,  1, 0, 0, 0,    0x10,
+        'd',  'u',  'e',  't',  'v',  'l',  'o',  'g',  2,    0,    48,   0,  1, 0, 0, 0,    0x10,
         0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe, 3,    0,    0,    0,    0,  0, 0, 0, 0x00, 0xf2,
         0x05, 0x2a, 1,    0,    0,    0,    0,    0,    0,    0,    0,    0,  0, 0, 1, 0,    2,
         17,   10,   0,    0,    1,    10,   0,    0,    2,    0x40, 0x9c, 53, 0, /* flow 0 */
         0x40, 2,    6,    0,    64,   0,                                         /* packet 0 */
-        0x3c, 1,    1,    0,    0,    6,    64,   0x80, 0x80, 4,    2, /* its copy, by rule 2 */
+        0x3c, 1,    1,    0,    0,    6,    64,   0x80, 0x80, 4,    2,  /* its copy, by rule 2 */
+        0x13, 0,    0,    0,    42,   32,   0x03, 0,    0,    0,    42, /* upkeep 0, lost, and 1 */
+        0x00, 0,    0,    0,    64,                                     /* packet 1 */
     };
     struct impair_verdict verdict = {.in_ns = header.base_ns + 1,
                                      .due_ns = header.base_ns + 4,
@@ -148,6 +150,18 @@ static void a_log_has_the_bytes_of_the_format(void **state)
     verdict.rule = 2;
     verdict.due_ns = verdict.in_ns;
     verdict.out_ns = verdict.in_ns + 3;
+    put(&written, &verdict, NULL);
+    verdict = (struct impair_verdict){.in_ns = verdict.in_ns,
+                                      .due_ns = verdict.in_ns,
+                                      .out_ns = verdict.in_ns,
+                                      .why = IMPAIR_WHY(IMPAIR_UPKEEP) | IMPAIR_WHY(IMPAIR_LOSS),
+                                      .length = 42};
+    put(&written, &verdict, NULL);
+    verdict.number = 1;
+    verdict.why = IMPAIR_WHY(IMPAIR_UPKEEP);
+    put(&written, &verdict, NULL);
+    verdict.why = 0;
+    verdict.length = 64;
     put(&written, &verdict, NULL);
     bytes = (uint8_t *)written.bytes.data;
     /* Which number a flow gets is nobody's business. */
@@ -235,10 +249,11 @@ static void bad_bytes_are_refused(void **state)
         uint8_t bytes[16];
         size_t count;
     } records[] = {
-        {{3}, 1},                            /* no such kind */
-        {{0x40, 0, 0, 0, 0, 5}, 6},          /* a flow nobody told of */
-        {{0x10, 0, 0, 0, 0, 0x80, 0x10}, 7}, /* no such cause */
-        {{0x20, 0, 0, 0, 0, 0x80, 0x02}, 7}, /* rule 256 */
+        {{0x40, 0, 0, 0, 0, 5}, 6},                      /* a flow nobody told of */
+        {{0x10, 0, 0, 0, 0, 0x80, 0x10}, 7},             /* no such cause */
+        {{0x10, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x04}, 9}, /* data that says it is upkeep */
+        {{0x13, 0, 0, 0, 0, 0x80, 0x80, 0x80, 0x04}, 9}, /* upkeep that says so twice */
+        {{0x20, 0, 0, 0, 0, 0x80, 0x02}, 7},             /* rule 256 */
         {{0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2}, 11},    /* 65 bits */
         {{0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81}, 11}, /* no end */
         {{0x00, 0, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10}, 9}, /* a length of 33 bits */
@@ -260,8 +275,8 @@ static void bad_bytes_are_refused(void **state)
     refused(written.bytes.data, written.bytes.length, "a header of 47 bytes");
     written.bytes.data[10] = 49;
     refused(written.bytes.data, written.bytes.length, "expected 48 to 48");
-    written.bytes.data[8] = 2;
-    refused(written.bytes.data, written.bytes.length, "version 2, expected version 1");
+    written.bytes.data[8] = 1;
+    refused(written.bytes.data, written.bytes.length, "version 1, expected version 2");
     written.bytes.data[0] = 'D';
     refused(written.bytes.data, written.bytes.length, "is no verdict log");
     buffer_free(&written.bytes);
@@ -327,6 +342,11 @@ static void a_line_for_people(void **state)
     assert_string_equal(
         out.data,
         "       2       0.000000000     60 bytes  tcp [fd00::]:1 > [fe00::]:2  lost: loss\n");
+    buffer_clear(&out);
+    entry.has_flow = false;
+    entry.verdict.why |= IMPAIR_WHY(IMPAIR_UPKEEP);
+    verdict_text(&out, &header, &entry);
+    assert_string_equal(out.data, "      2u       0.000000000     60 bytes  lost: loss, upkeep\n");
 }
 
 static void a_line_for_programs(void **state)
@@ -419,6 +439,41 @@ static void order_and_times_do_not_count(void **state)
     verdict_entries_free(&other);
 }
 
+/* A kernel asked for its neighbour in one run, and twice in the other. */
+static void upkeep_counts_where_it_is_asked_for(void **state)
+{
+    struct verdict_entries entries[2];
+    (void)state;
+
+    for (uint64_t i = 0; i < 2; i++) {
+        struct impair_verdict data = {.length = 100};
+        struct impair_verdict upkeep = {.why = IMPAIR_WHY(IMPAIR_UPKEEP), .length = 42};
+        struct written written;
+
+        begin(&written);
+        for (; upkeep.number <= i; upkeep.number++)
+            put(&written, &upkeep, NULL);
+        for (; data.number < 3; data.number++)
+            put(&written, &data, &dns);
+        put(&written, &upkeep, NULL);
+        read_all(&written, &entries[i]);
+        assert_int_equal(entries[i].count, 5 + i);
+        for (size_t j = 0; j < entries[i].count; j++) {
+            const struct impair_verdict *verdict = &entries[i].items[j].verdict;
+
+            assert_int_equal(impair_class(verdict), j < 3 ? IMPAIR_DATA : IMPAIR_OWN);
+            assert_int_equal(verdict->number, j < 3 ? j : j - 3);
+        }
+    }
+    assert_int_equal(verdict_entries_compare(&entries[0], &entries[1], VERDICT_DEFAULT, NULL, NULL),
+                     0);
+    assert_int_equal(verdict_entries_compare(&entries[0], &entries[1],
+                                             VERDICT_DEFAULT | VERDICT_UPKEEP, NULL, NULL),
+                     1);
+    verdict_entries_free(&entries[0]);
+    verdict_entries_free(&entries[1]);
+}
+
 static void what_differs_is_found(void **state)
 {
     static const uint64_t order[] = {0, 1, 2, 3, 4, 5};
@@ -461,6 +516,7 @@ int main(void)
         cmocka_unit_test(a_line_for_programs),
         cmocka_unit_test(every_cause_has_a_name_of_its_own),
         cmocka_unit_test(order_and_times_do_not_count),
+        cmocka_unit_test(upkeep_counts_where_it_is_asked_for),
         cmocka_unit_test(what_differs_is_found),
     };
 

@@ -21,6 +21,7 @@ int netlink_open(int protocol, uint32_t groups, int *out, struct error *error)
     if (fd < 0)
         return error_errno(error, "cannot open a netlink socket");
     if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on) < 0 ||
         setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on) < 0) {
         int code = error_errno(error, "cannot set up a netlink socket");
 
@@ -53,15 +54,14 @@ void netlink_add(struct netlink_message *message, uint16_t type, const void *dat
     message->header.nlmsg_len = (uint32_t)(at + RTA_LENGTH(size));
 }
 
-const void *netlink_attribute(const struct nlmsghdr *header, size_t fixed, uint16_t type,
-                              size_t *size)
+const void *netlink_nested(const void *attributes, size_t length, uint16_t type, size_t *size)
 {
-    size_t at = NLMSG_SPACE(fixed);
+    size_t at = 0;
 
-    while (at + sizeof(struct rtattr) <= header->nlmsg_len) {
-        const struct rtattr *attribute = (const void *)((const char *)header + at);
+    while (at + sizeof(struct rtattr) <= length) {
+        const struct rtattr *attribute = (const void *)((const char *)attributes + at);
 
-        if (attribute->rta_len < sizeof *attribute || attribute->rta_len > header->nlmsg_len - at)
+        if (attribute->rta_len < sizeof *attribute || attribute->rta_len > length - at)
             return NULL;
         if ((attribute->rta_type & NLA_TYPE_MASK) == type) {
             *size = RTA_PAYLOAD(attribute);
@@ -72,15 +72,25 @@ const void *netlink_attribute(const struct nlmsghdr *header, size_t fixed, uint1
     return NULL;
 }
 
-static int send_message(int fd, const struct netlink_message *message, struct error *error)
+const void *netlink_attribute(const struct nlmsghdr *header, size_t fixed, uint16_t type,
+                              size_t *size)
 {
-    if (send(fd, message->bytes, message->header.nlmsg_len, 0) < 0)
+    size_t start = NLMSG_SPACE(fixed);
+
+    if (header->nlmsg_len < start)
+        return NULL;
+    return netlink_nested((const char *)header + start, header->nlmsg_len - start, type, size);
+}
+
+static int send_message(int fd, const struct nlmsghdr *header, struct error *error)
+{
+    if (send(fd, header, header->nlmsg_len, 0) < 0)
         return error_errno(error, "cannot send a netlink request");
     return 0;
 }
 
 /* The kernel's own words (NLMSGERR_ATTR_MSG) stand behind the request that the answer repeats, of
- * which only the header comes back when there are any and the errno is 0. */
+ * which a kernel that knows NETLINK_CAP_ACK sends the header only. */
 static int error_of(const struct nlmsghdr *header, struct error *error)
 {
     const struct nlmsgerr *answer = NLMSG_DATA(header);
@@ -136,13 +146,18 @@ static int read_answers(int fd, netlink_fn each, void *context, struct error *er
     return more < 0 ? more : result;
 }
 
-int netlink_request(int fd, struct netlink_message *message, struct error *error)
+int netlink_ask(int fd, struct nlmsghdr *header, struct error *error)
 {
     int code;
 
-    message->header.nlmsg_flags |= NLM_F_ACK;
-    code = send_message(fd, message, error);
+    header->nlmsg_flags |= NLM_F_ACK;
+    code = send_message(fd, header, error);
     return code < 0 ? code : read_answers(fd, NULL, NULL, error);
+}
+
+int netlink_request(int fd, struct netlink_message *message, struct error *error)
+{
+    return netlink_ask(fd, &message->header, error);
 }
 
 int netlink_dump(int fd, struct netlink_message *message, netlink_fn each, void *context,
@@ -151,7 +166,7 @@ int netlink_dump(int fd, struct netlink_message *message, netlink_fn each, void 
     int code;
 
     message->header.nlmsg_flags |= NLM_F_DUMP;
-    code = send_message(fd, message, error);
+    code = send_message(fd, &message->header, error);
     return code < 0 ? code : read_answers(fd, each, context, error);
 }
 

@@ -29,6 +29,8 @@ void netlink_add(struct netlink_message *message, uint16_t type, const void *dat
 /* Sends the request and waits for the kernel's acknowledgement. The error is the kernel's errno
  * with its own words for it where it has any; the caller adds what was tried. */
 int netlink_request(int fd, struct netlink_message *message, struct error *error);
+/* The same of a message of any length. */
+int netlink_ask(int fd, struct nlmsghdr *header, struct error *error);
 
 /* Sends a dump request and calls `each` for every message that answers it, until it returns
  * something else than 0, which becomes the result; the rest is read and dropped. */
@@ -43,5 +45,7 @@ bool netlink_wait(int fd, uint64_t deadline_ns);
 /* The attribute `type` behind a fixed part of `fixed` bytes, or NULL; *size is its length. */
 const void *netlink_attribute(const struct nlmsghdr *header, size_t fixed, uint16_t type,
                               size_t *size);
+/* The same among the attributes that an attribute holds. */
+const void *netlink_nested(const void *attributes, size_t length, uint16_t type, size_t *size);
 
 #endif

@@ -29,7 +29,7 @@ pkg_config = $(or $(if $(shell pkg-config --exists $(PACKAGES) && echo yes),$(sh
     pkg-config $(1) $(PACKAGES)) ),$(error pkg-config does not find all of: $(PACKAGES). \
     `.ci/packages build` installs them on Debian))
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(call pkg_config,--cflags))$(PKG_CFLAGS)
-PKG_LIBS   = $(eval PKG_LIBS := $(call pkg_config,--libs))$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := $(call pkg_config,--libs) -lm)$(PKG_LIBS)
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wvla
@@ -39,11 +39,13 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DDUET_VERSION='"$(
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
               $(if $(FUZZER),-fsanitize=fuzzer-no-link)
 
-MODULES := base net initrd kernel vm results
+MODULES := base net initrd kernel vm results bench runner
 LIBRARY := $(BUILD)/libduet.a
 
-library_sources := $(foreach module,$(MODULES),$(wildcard $(module)/*.c)) \
-                   $(filter-out runner/main.c,$(wildcard runner/*.c))
+# What has a main() of its own, and what measures duet itself.
+programs        := runner/main.c $(wildcard bench/bench_*.c) \
+                   $(addprefix bench/,bench.c guest.c pair.c run.c)
+library_sources := $(filter-out $(programs),$(foreach module,$(MODULES),$(wildcard $(module)/*.c)))
 library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 
 # PID 1 of the guest: static, without the sanitizers of the host.

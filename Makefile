@@ -83,7 +83,7 @@ $(LIBRARY) $(MOCK):
 
 $(INIT): $(init_objects)
 	$(call say,LINK,$@)
-	$(Q)$(CC) -static -Wl,--gc-sections -o $@ $^ -ljansson && strip $@
+	$(Q)$(CC) -static -Wl,--gc-sections -o $@ $^ -ljansson -lm && strip $@
 
 # Init is small, but for what handles packets by the million.
 GUEST_CFLAGS := -Os

@@ -28,84 +28,11 @@ static void note(void *context, const struct impair_verdict *verdict, const stru
         noted->lost++;
 }
 
-static struct impair_spread input_spread(struct input *input)
-{
-    static const int16_t table[] = {INT16_MIN, -1, 0, INT16_MAX};
-
-    return (struct impair_spread){
-        .mean_ns = input_any(input),
-        .jitter_ns = input_any(input),
-        .correlation_ppb = (uint32_t)input_any(input),
-        .distribution = input_number(input, 1) % (IMPAIR_DISTRIBUTIONS + 1),
-        .table = table,
-        .table_count = array_size(table),
-    };
-}
-
-static struct impair_chance input_chance(struct input *input)
-{
-    return (struct impair_chance){(uint32_t)input_any(input), (uint32_t)input_any(input)};
-}
-
-static struct impair_loss input_loss(struct input *input)
-{
-    struct impair_loss loss = {.model = input_number(input, 1) % (IMPAIR_LOSS_MODELS + 1)};
-
-    loss.random = input_chance(input);
-    loss.gemodel.p = loss.state.p13 = (uint32_t)input_any(input);
-    loss.gemodel.r = loss.state.p31 = (uint32_t)input_any(input);
-    loss.gemodel.bad_loss_ppb = loss.state.p32 = (uint32_t)input_any(input);
-    loss.gemodel.good_loss_ppb = loss.state.p23 = (uint32_t)input_any(input);
-    loss.state.p14 = (uint32_t)input_any(input);
-    return loss;
-}
-
-static void input_queue(struct input *input, struct impair_settings *settings)
-{
-    settings->rate = (struct impair_rate){.bps = input_any(input),
-                                          .burst_bytes = (uint32_t)input_any(input),
-                                          .overhead_bytes = (int32_t)input_any(input),
-                                          .cell_bytes = (uint32_t)input_any(input),
-                                          .cell_overhead_bytes = (int32_t)input_any(input)};
-    settings->queue = (struct impair_queue){.limit_packets = (uint32_t)input_any(input),
-                                            .limit_bytes = input_any(input),
-                                            .limit_ns = input_any(input),
-                                            .codel = input_number(input, 1) & 1,
-                                            .target_ns = input_any(input),
-                                            .interval_ns = input_any(input)};
-}
-
-/* Only what the first bytes ask for is not zero. */
 static void set(struct impair *impair, struct input *input, uint64_t now_ns)
 {
-    uint64_t has = input_number(input, 2);
-    struct impair_settings settings = {.down = has >> 8 & 1, .blackhole = has >> 9 & 1};
-    struct impair_rule rules[3];
+    struct impair_rule rules[INPUT_RULES_MAX];
+    struct impair_settings settings = input_settings(input, rules);
 
-    if (has & 1)
-        settings.delay = input_spread(input);
-    if (has & 2)
-        settings.loss = input_loss(input);
-    if (has & 4)
-        settings.duplicate = input_chance(input);
-    if (has & 8)
-        settings.reorder = (struct impair_reorder){input_chance(input), (uint32_t)input_any(input)};
-    if (has & 16)
-        settings.corrupt =
-            (struct impair_corrupt){input_chance(input), (uint32_t)input_any(input),
-                                    (uint32_t)input_any(input), (uint32_t)input_any(input)};
-    if (has & 32)
-        input_queue(input, &settings);
-    if (has & 64)
-        settings.slot =
-            (struct impair_slot){input_spread(input), (uint32_t)input_any(input), input_any(input)};
-    if (has & 128) {
-        settings.rules = rules;
-        settings.rule_count = 1 + (has >> 10) % array_size(rules);
-        memset(rules, 0, sizeof rules);
-        for (size_t i = 0; i < settings.rule_count; i++)
-            rules[i] = input_rule(input);
-    }
     if (impair_check(&settings, MTU, NULL, NULL) == 0)
         impair_set(impair, now_ns, &settings);
 }

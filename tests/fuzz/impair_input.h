@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { INPUT_RULES_MAX = 3 };
+
 struct input {
     const uint8_t *at, *end;
 };
@@ -102,6 +104,90 @@ static inline struct impair_rule input_rule(struct input *input)
         rule.mangle = input_pattern(input);
     rule.keep_checksums = has >> 15;
     return rule;
+}
+
+static inline struct impair_spread input_spread(struct input *input)
+{
+    static const int16_t table[] = {INT16_MIN, -1, 0, INT16_MAX};
+
+    return (struct impair_spread){
+        .mean_ns = input_any(input),
+        .jitter_ns = input_any(input),
+        .correlation_ppb = (uint32_t)input_any(input),
+        .distribution = input_number(input, 1) % (IMPAIR_DISTRIBUTIONS + 1),
+        .table = table,
+        .table_count = sizeof table / sizeof table[0],
+    };
+}
+
+static inline struct impair_chance input_chance(struct input *input)
+{
+    return (struct impair_chance){(uint32_t)input_any(input), (uint32_t)input_any(input)};
+}
+
+static inline struct impair_loss input_loss(struct input *input)
+{
+    struct impair_loss loss = {.model = input_number(input, 1) % (IMPAIR_LOSS_MODELS + 1)};
+
+    loss.random = input_chance(input);
+    loss.gemodel.p = loss.state.p13 = (uint32_t)input_any(input);
+    loss.gemodel.r = loss.state.p31 = (uint32_t)input_any(input);
+    loss.gemodel.bad_loss_ppb = loss.state.p32 = (uint32_t)input_any(input);
+    loss.gemodel.good_loss_ppb = loss.state.p23 = (uint32_t)input_any(input);
+    loss.state.p14 = (uint32_t)input_any(input);
+    return loss;
+}
+
+static inline void input_queue(struct input *input, struct impair_settings *settings)
+{
+    settings->rate = (struct impair_rate){.bps = input_any(input),
+                                          .burst_bytes = (uint32_t)input_any(input),
+                                          .overhead_bytes = (int32_t)input_any(input),
+                                          .cell_bytes = (uint32_t)input_any(input),
+                                          .cell_overhead_bytes = (int32_t)input_any(input)};
+    settings->queue = (struct impair_queue){.limit_packets = (uint32_t)input_any(input),
+                                            .limit_bytes = input_any(input),
+                                            .limit_ns = input_any(input),
+                                            .codel = input_number(input, 1) & 1,
+                                            .target_ns = input_any(input),
+                                            .interval_ns = input_any(input)};
+}
+
+/* Only what the first bytes ask for is not zero. */
+static inline struct impair_settings
+input_settings(struct input *input, struct impair_rule rules[static INPUT_RULES_MAX])
+{
+    uint64_t has = input_number(input, 2);
+    struct impair_settings settings;
+
+    memset(&settings, 0, sizeof settings);
+    settings.down = has >> 8 & 1;
+    settings.blackhole = has >> 9 & 1;
+    if (has & 1)
+        settings.delay = input_spread(input);
+    if (has & 2)
+        settings.loss = input_loss(input);
+    if (has & 4)
+        settings.duplicate = input_chance(input);
+    if (has & 8)
+        settings.reorder = (struct impair_reorder){input_chance(input), (uint32_t)input_any(input)};
+    if (has & 16)
+        settings.corrupt =
+            (struct impair_corrupt){input_chance(input), (uint32_t)input_any(input),
+                                    (uint32_t)input_any(input), (uint32_t)input_any(input)};
+    if (has & 32)
+        input_queue(input, &settings);
+    if (has & 64)
+        settings.slot =
+            (struct impair_slot){input_spread(input), (uint32_t)input_any(input), input_any(input)};
+    if (has & 128) {
+        settings.rules = rules;
+        settings.rule_count = 1 + (has >> 10) % INPUT_RULES_MAX;
+        memset(rules, 0, INPUT_RULES_MAX * sizeof rules[0]);
+        for (size_t i = 0; i < settings.rule_count; i++)
+            rules[i] = input_rule(input);
+    }
+    return settings;
 }
 
 /* A packet of `room` bytes at most, of the bytes that come next. */

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,7 +43,11 @@ struct loop {
     int epoll;
     bool stopped;
     struct watch *dead;
-    struct timer *timers;
+    struct timer *timers; /* the first due first */
+    uint64_t now_ns;      /* up to which they ran, or are running */
+    int clock;            /* a timerfd: epoll's own timeouts have a slack of a thousandth or more */
+    uint64_t armed_ns;    /* when the clock wakes the loop, or did */
+    struct watch *clock_watch;
 
     pthread_mutex_t lock; /* guards the posts */
     struct post *posts, **posts_end;
@@ -89,6 +94,13 @@ static void run_posts(void *context, uint32_t events)
     }
 }
 
+/* That the loop wakes is all that is wanted; watched for edges, nothing has to be read. */
+static void on_clock(void *context, uint32_t events)
+{
+    (void)context;
+    (void)events;
+}
+
 int loop_new(struct loop **out, struct error *error)
 {
     struct loop *loop = xcalloc(1, sizeof *loop);
@@ -100,12 +112,16 @@ int loop_new(struct loop **out, struct error *error)
     sigemptyset(&loop->signal_set);
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->epoll < 0 || loop->wake < 0) {
+    loop->clock = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (loop->epoll < 0 || loop->wake < 0 || loop->clock < 0) {
         code = error_errno(error, "cannot make an event loop");
         loop_free(loop);
         return code;
     }
     code = loop_watch(loop, loop->wake, EPOLLIN, run_posts, loop, &loop->wake_watch, error);
+    if (code == 0)
+        code = loop_watch(loop, loop->clock, EPOLLIN | EPOLLET, on_clock, loop, &loop->clock_watch,
+                          error);
     if (code < 0) {
         loop_free(loop);
         return code;
@@ -129,6 +145,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     watch_free(loop->wake_watch);
+    watch_free(loop->clock_watch);
     watch_free(loop->signal_watch);
     free_dead(loop);
     while (loop->posts) {
@@ -141,6 +158,8 @@ void loop_free(struct loop *loop)
         close(loop->signals);
     if (loop->wake >= 0)
         close(loop->wake);
+    if (loop->clock >= 0)
+        close(loop->clock);
     if (loop->epoll >= 0)
         close(loop->epoll);
     pthread_mutex_destroy(&loop->lock);
@@ -197,13 +216,19 @@ void timer_stop(struct timer *timer)
         timer->next->link = timer->link;
 }
 
-/* A run has some tens of timers: a sorted list is enough. */
 void timer_start(struct timer *timer, uint64_t delay_ns)
+{
+    timer_start_at(timer, clock_ns() + delay_ns);
+}
+
+/* A run has some tens of timers: a sorted list is enough. */
+void timer_start_at(struct timer *timer, uint64_t deadline_ns)
 {
     struct timer **at = &timer->loop->timers;
 
     timer_stop(timer);
-    timer->deadline_ns = clock_ns() + delay_ns;
+    /* One that is due already waits all the same until all that is watched had its turn. */
+    timer->deadline_ns = deadline_ns > timer->loop->now_ns ? deadline_ns : timer->loop->now_ns + 1;
     while (*at && (*at)->deadline_ns <= timer->deadline_ns)
         at = &(*at)->next;
     timer->next = *at;
@@ -268,7 +293,9 @@ void loop_post(struct loop *loop, post_fn call, void *context)
 
 static void run_timers(struct loop *loop)
 {
-    while (!loop->stopped && loop->timers && loop->timers->deadline_ns <= clock_ns()) {
+    if (loop->timers)
+        loop->now_ns = clock_ns();
+    while (!loop->stopped && loop->timers && loop->timers->deadline_ns <= loop->now_ns) {
         struct timer *timer = loop->timers;
 
         timer_stop(timer);
@@ -276,17 +303,26 @@ static void run_timers(struct loop *loop)
     }
 }
 
-static int wait_ms(const struct loop *loop)
+/* Has the clock wake the loop for its first timer. Returns how long epoll may wait: for ever, or
+ * not at all. Where the clock wakes it earlier, for a timer that was stopped, that does no harm. */
+static int arm(struct loop *loop)
 {
-    uint64_t now = clock_ns();
-    uint64_t left_ms;
+    uint64_t deadline_ns, now_ns;
+    struct itimerspec at = {0};
 
     if (!loop->timers)
         return -1;
-    if (loop->timers->deadline_ns <= now)
+    now_ns = clock_ns();
+    deadline_ns = loop->timers->deadline_ns;
+    if (deadline_ns <= now_ns)
         return 0;
-    left_ms = (loop->timers->deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS;
-    return left_ms > 1000000 ? 1000000 : (int)left_ms;
+    if (loop->armed_ns > now_ns && loop->armed_ns <= deadline_ns)
+        return -1;
+    at.it_value.tv_sec = (time_t)(deadline_ns / NS_PER_S);
+    at.it_value.tv_nsec = (long)(deadline_ns % NS_PER_S);
+    timerfd_settime(loop->clock, TFD_TIMER_ABSTIME, &at, NULL);
+    loop->armed_ns = deadline_ns;
+    return -1;
 }
 
 void loop_run(struct loop *loop)
@@ -295,7 +331,7 @@ void loop_run(struct loop *loop)
 
     loop->stopped = false;
     while (!loop->stopped) {
-        int count = epoll_wait(loop->epoll, events, EVENTS_PER_WAIT, wait_ms(loop));
+        int count = epoll_wait(loop->epoll, events, EVENTS_PER_WAIT, arm(loop));
 
         for (int i = 0; i < count && !loop->stopped; i++) {
             struct watch *watch = events[i].data.ptr;

@@ -32,8 +32,11 @@ void watch_free(struct watch *watch);
 
 /* A timer that is not running. */
 struct timer *loop_timer(struct loop *loop, timer_fn call, void *context);
-/* Fires once, `delay_ns` from now; replaces an earlier setting. */
+/* Fires once, `delay_ns` from now, never earlier, and as soon after it as the kernel runs the loop;
+ * replaces an earlier setting. */
 void timer_start(struct timer *timer, uint64_t delay_ns);
+/* The same, when clock_ns() gets there. */
+void timer_start_at(struct timer *timer, uint64_t deadline_ns);
 void timer_stop(struct timer *timer);
 /* NULL is fine. */
 void timer_free(struct timer *timer);

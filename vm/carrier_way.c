@@ -114,14 +114,14 @@ void way_send(struct way *way)
 
 /* -- Through the impairment -------------------------------------------------------------------- */
 
-static void wait_for_next(struct way *way, uint64_t now_ns)
+static void wait_for_next(struct way *way)
 {
     uint64_t next_ns = impair_next_ns(way->impair);
 
     if (next_ns == IMPAIR_NEVER)
         timer_stop(way->timer);
     else
-        timer_start(way->timer, next_ns > now_ns ? next_ns - now_ns : 0);
+        timer_start_at(way->timer, next_ns);
 }
 
 /* What is due, after `count` packets that are there already. */
@@ -133,7 +133,7 @@ static void hand_on(struct way *way, uint64_t now_ns, struct packet *packets[sta
         way_send(way);
         count = impair_due(way->impair, now_ns, packets, WAY_BATCH);
     } while (count > 0);
-    wait_for_next(way, now_ns);
+    wait_for_next(way);
 }
 
 static void on_timer(void *context)

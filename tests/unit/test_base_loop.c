@@ -119,6 +119,51 @@ static void a_timer_that_is_set_again_or_stopped(void **state)
         timer_free(timers[i]);
 }
 
+/* Each is the first, and not the one that the loop went to sleep for before. */
+static void timers_of_less_than_a_millisecond(void **state)
+{
+    struct fixture *fixture = *state;
+    struct letter letters[] = {{fixture, 'a'}, {fixture, 'b'}, {fixture, 'c'}};
+    struct timer *timers[3];
+    uint64_t start = clock_ns();
+
+    for (int i = 0; i < 3; i++)
+        timers[i] = loop_timer(fixture->loop, note_letter, &letters[i]);
+    timer_start_at(timers[0], start + 900000);
+    timer_start_at(timers[1], start + 300000);
+    run_for(fixture, 1);
+    assert_true(clock_ns() >= start + 300000);
+    timer_stop(timers[0]);
+    timer_start_at(timers[2], start + 1200000);
+    run_for(fixture, 1);
+    assert_true(clock_ns() >= start + 1200000);
+    timer_start_at(timers[0], 0); /* long ago */
+    run_for(fixture, 1);
+    assert_string_equal(fixture->log, "bca");
+    for (int i = 0; i < 3; i++)
+        timer_free(timers[i]);
+}
+
+static void post_and_start_again(void *context)
+{
+    struct letter *letter = context;
+
+    loop_post(letter->fixture->loop, note_letter, letter);
+    timer_start_at(letter->fixture->timer, 0);
+}
+
+static void a_timer_that_is_always_due_leaves_the_loop_to_others(void **state)
+{
+    struct fixture *fixture = *state;
+    struct letter letter = {fixture, 'p'};
+
+    fixture->timer = loop_timer(fixture->loop, post_and_start_again, &letter);
+    timer_start_at(fixture->timer, 0);
+    run_for(fixture, 1);
+    assert_string_equal(fixture->log, "p");
+    timer_free(fixture->timer);
+}
+
 static void free_own_timer(void *context)
 {
     struct fixture *fixture = context;
@@ -352,6 +397,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_LOOP(timers_fire_in_the_order_of_their_deadlines),
         WITH_LOOP(a_timer_that_is_set_again_or_stopped),
+        WITH_LOOP(timers_of_less_than_a_millisecond),
+        WITH_LOOP(a_timer_that_is_always_due_leaves_the_loop_to_others),
         WITH_LOOP(a_timer_frees_itself),
         WITH_LOOP(a_watch_sees_data_and_the_end),
         WITH_LOOP(a_watch_that_is_told_to_wait),

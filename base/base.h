@@ -13,5 +13,6 @@
 #include "base/units.h"
 #include "base/unix_socket.h"
 #include "base/wire.h"
+#include "base/writer.h"
 
 #endif

@@ -106,6 +106,18 @@ static uint8_t first_byte(const struct impair_verdict *verdict, uint64_t expecte
                      (has_flow ? HAS_FLOW : 0) | (verdict->back ? GOES_BACK : 0));
 }
 
+size_t verdict_log_end(struct verdict_log *log, uint8_t bytes[static VERDICT_LOG_RECORD_MAX])
+{
+    uint8_t *at = bytes;
+
+    if (!log->missing)
+        return 0;
+    *at++ = KIND_MISSING;
+    at = put_varint(at, log->missing);
+    log->missing = 0;
+    return (size_t)(at - bytes);
+}
+
 size_t verdict_log_write(struct verdict_log *log, const struct impair_verdict *verdict,
                          const struct packet_flow *flow,
                          uint8_t bytes[static VERDICT_LOG_RECORD_MAX])
@@ -114,11 +126,7 @@ size_t verdict_log_write(struct verdict_log *log, const struct impair_verdict *v
     uint8_t *at = bytes, number = 0;
     bool has_flow = flow && flow->network >= PACKET_NETWORK_IPV4;
 
-    if (log->missing) {
-        *at++ = KIND_MISSING;
-        at = put_varint(at, log->missing);
-        log->missing = 0;
-    }
+    at += verdict_log_end(log, at);
     if (has_flow)
         at = put_flow(log, at, flow, &number);
     *at++ = first_byte(verdict, *expected, has_flow);

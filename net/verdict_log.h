@@ -64,6 +64,9 @@ size_t verdict_log_write(struct verdict_log *log, const struct impair_verdict *v
                          uint8_t bytes[static VERDICT_LOG_RECORD_MAX]);
 /* In place of verdict_log_write, where there is no room: the next record tells of it. */
 void verdict_log_skip(struct verdict_log *log);
+/* Behind the last record: tells of those that were skipped since. Returns how many bytes that took;
+ * none, where none were. */
+size_t verdict_log_end(struct verdict_log *log, uint8_t bytes[static VERDICT_LOG_RECORD_MAX]);
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* A capture that is written while packets pass, without ever holding one up.
  *
- * Packets go into a bounded ring, from where a thread of the capture's own writes them. What does
- * not fit is not waited for: it is counted, and the next packet of its interface says how many are
- * missing before it. Whatever goes wrong with the file is remembered and is what closing returns.
- * One thread may call these functions. */
+ * Packets go into a bounded ring, from where a thread of the capture's own writes them
+ * (base/writer.h). What does not fit is not waited for: it is counted, and the next packet of its
+ * interface says how many are missing before it. Whatever goes wrong with the file is remembered
+ * and is what closing returns. One thread may call these functions. */
 #ifndef DUET_RESULTS_CAPTURE_H
 #define DUET_RESULTS_CAPTURE_H
 
@@ -23,12 +23,11 @@ enum capture_format {
 enum {
     CAPTURE_INTERFACES_MAX = 1024,
     CAPTURE_RING_DEFAULT = 4 << 20, /* bytes */
-    CAPTURE_RING_MIN = 1 << 16,
 };
 
 struct capture_options {
     enum capture_format format;
-    size_t ring_bytes; /* 0: the default; less than the least is the least */
+    size_t ring_bytes; /* 0: the default; less than WRITER_RING_MIN is that */
     uint64_t start_ns; /* since 1970: of the capture */
 };
 

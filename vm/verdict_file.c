@@ -1,48 +1,42 @@
 #include "vm/verdict_file.h"
 
-#include "base/fs.h"
 #include "base/memory.h"
+#include "base/writer.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-enum { BUFFER = 1 << 16 };
-
-struct verdict_file {
-    char *path;
-    int fd;
-    struct verdict_log log;
-    struct error error; /* the first; nothing is written after it */
-    size_t length;
-    uint8_t bytes[BUFFER];
+enum {
+    RING = 1 << 20,  /* bytes: some 70,000 verdicts */
+    CHUNK = 1 << 14, /* that are handed to the writer at once */
 };
 
-static void flush(struct verdict_file *file)
-{
-    struct error error;
-
-    if (file->error.code == 0 && fs_write_all(file->fd, file->bytes, file->length, &error) < 0)
-        error_set(&file->error, error.code, "%s: %s", file->path, error.message);
-    file->length = 0;
-}
+struct verdict_file {
+    struct writer *writer;
+    struct verdict_log log;
+    uint8_t *chunk; /* of the writer's ring; NULL: it had no room */
+    size_t length;  /* of the chunk, so far */
+};
 
 int verdict_file_new(const char *path, const struct verdict_log_header *header,
                      struct verdict_file **out, struct error *error)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    struct verdict_file *file;
+    struct verdict_file *file = xcalloc(1, sizeof *file);
+    int code = writer_open(path, RING, &file->writer, error);
 
-    if (fd < 0)
-        return error_errno(error, "cannot make the verdict log %s", path);
-    file = xmalloc(sizeof *file);
-    file->path = xstrdup(path);
-    file->fd = fd;
-    file->error.code = 0;
-    verdict_log_begin(&file->log, header, file->bytes);
+    if (code < 0) {
+        free(file);
+        return code;
+    }
+    file->chunk = writer_reserve(file->writer, CHUNK);
+    verdict_log_begin(&file->log, header, file->chunk);
     file->length = VERDICT_LOG_HEADER;
     *out = file;
     return 0;
+}
+
+static void hand_over(struct verdict_file *file)
+{
+    if (file->length > 0)
+        writer_publish(file->writer, file->length);
+    file->length = 0;
 }
 
 void verdict_file_add(struct verdict_file *file, const struct impair_verdict *verdict,
@@ -50,27 +44,27 @@ void verdict_file_add(struct verdict_file *file, const struct impair_verdict *ve
 {
     struct packet_flow flow;
 
-    if (file->error.code)
+    if (!file->chunk || CHUNK - file->length < VERDICT_LOG_RECORD_MAX) {
+        hand_over(file);
+        file->chunk = writer_reserve(file->writer, CHUNK);
+    }
+    if (!file->chunk) {
+        verdict_log_skip(&file->log);
         return;
-    if (sizeof file->bytes - file->length < VERDICT_LOG_RECORD_MAX)
-        flush(file);
+    }
     packet_flow(packet, &flow);
-    file->length += verdict_log_write(&file->log, verdict, &flow, file->bytes + file->length);
+    file->length += verdict_log_write(&file->log, verdict, &flow, file->chunk + file->length);
 }
 
 int verdict_file_close(struct verdict_file *file, struct error *error)
 {
+    uint8_t last[VERDICT_LOG_RECORD_MAX];
     int code;
 
     if (!file)
         return 0;
-    flush(file);
-    if (close(file->fd) < 0 && file->error.code == 0)
-        error_errno(&file->error, "cannot write the verdict log %s", file->path);
-    code = -file->error.code;
-    if (code < 0 && error)
-        *error = file->error;
-    free(file->path);
+    hand_over(file);
+    code = writer_close(file->writer, last, verdict_log_end(&file->log, last), error);
     free(file);
     return code;
 }

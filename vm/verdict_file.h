@@ -1,4 +1,6 @@
-/* A verdict log (net/verdict_log.h) on its way into a file, behind a buffer of bounded size. */
+/* A verdict log (net/verdict_log.h) on its way into a file, which another thread writes
+ * (base/writer.h): a disk that hangs holds no packet up. What there is no room for meanwhile is
+ * counted in the log. */
 #ifndef DUET_VM_VERDICT_FILE_H
 #define DUET_VM_VERDICT_FILE_H
 

@@ -161,7 +161,7 @@ static void all_that_fits_is_in_the_file(void **state)
 /* Many times round a small ring, with packets of every size. */
 static void every_packet_is_in_the_file_or_counted(void **state)
 {
-    struct capture_options options = {.ring_bytes = CAPTURE_RING_MIN};
+    struct capture_options options = {.ring_bytes = WRITER_RING_MIN};
     int fd = open(*state, O_WRONLY | O_CLOEXEC);
     struct capture *capture = started(fd, *state, &options);
     struct capture_counts counts;
@@ -197,7 +197,7 @@ static void *read_all(void *context)
 /* A pipe that nobody reads stops the thread; the packets go on. */
 static void a_file_that_is_stuck_holds_no_packet_up(void **state)
 {
-    struct capture_options options = {.ring_bytes = CAPTURE_RING_MIN};
+    struct capture_options options = {.ring_bytes = WRITER_RING_MIN};
     struct capture_counts counts;
     struct contents contents;
     struct capture *capture;
@@ -228,7 +228,7 @@ static void a_file_that_is_stuck_holds_no_packet_up(void **state)
 /* What was lost is told of by the next that is not. */
 static void the_next_packet_says_how_many_are_missing(void **state)
 {
-    struct capture_options options = {.ring_bytes = CAPTURE_RING_MIN};
+    struct capture_options options = {.ring_bytes = WRITER_RING_MIN};
     cleanup_free uint8_t *bytes = xmalloc(1 << 20);
     struct pollfd readable = {.events = POLLIN};
     struct contents contents;
@@ -287,7 +287,7 @@ static void a_flush_writes_what_there_is(void **state)
 
 static void a_full_disk_is_told_at_the_end(void **state)
 {
-    struct capture_options options = {.ring_bytes = CAPTURE_RING_MIN};
+    struct capture_options options = {.ring_bytes = WRITER_RING_MIN};
     struct error error = {0};
     struct capture *capture;
     (void)state;

@@ -51,6 +51,8 @@ static const struct impair_field fields[] = {
             .summary = "From good to lost in a burst. Default: 100 %."),
     SETTING("loss.state.p14", loss.state.p14, share, .example = "0.5%",
             .summary = "From good to lost alone. Default: 0 %."),
+    SETTING("loss.limit", loss.limit, count_64, .positive = true, .example = "3",
+            .summary = "After so many losses, of whichever model, no more are lost."),
     SETTING("duplicate", duplicate.ppb, share, .example = "1%",
             .summary = "Packets that arrive twice."),
     SETTING("duplicate.correlation", duplicate.correlation_ppb, share, .head = "duplicate",
@@ -203,6 +205,8 @@ const struct impair_field *impair_field_find(const char *name, size_t *rule)
 
 enum impair_loss_model impair_field_model(const struct impair_field *field)
 {
+    if (!strcmp(field->name, "loss.limit"))
+        return IMPAIR_LOSS_MODELS;
     if (starts_with(field->name, "loss.gemodel."))
         return IMPAIR_LOSS_GEMODEL;
     if (starts_with(field->name, "loss.state."))

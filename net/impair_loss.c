@@ -27,6 +27,9 @@ void loss_set(struct loss *loss, const struct impair_loss *settings)
 
     if (!active || loss->model != settings->model)
         loss->place = LOSS_GOOD;
+    if (loss->limit != settings->limit)
+        loss->lost = 0;
+    loss->limit = settings->limit;
     loss->active = active;
     loss->model = settings->model;
     chance_set(&loss->random, settings->random.ppb, settings->random.correlation_ppb);
@@ -80,7 +83,7 @@ static bool state_next(struct loss *loss, uint64_t n)
     return loss->place == LOSS_BAD || loss->place == LOSS_ALONE;
 }
 
-bool loss_next_active(struct loss *loss, uint64_t n)
+static bool model_next(struct loss *loss, uint64_t n)
 {
     switch (loss->model) {
     case IMPAIR_LOSS_GEMODEL:
@@ -90,4 +93,12 @@ bool loss_next_active(struct loss *loss, uint64_t n)
     default:
         return chance_next(&loss->random, n);
     }
+}
+
+bool loss_next_active(struct loss *loss, uint64_t n)
+{
+    if (!model_next(loss, n) || (loss->limit && loss->lost >= loss->limit))
+        return false;
+    loss->lost++;
+    return true;
 }

@@ -18,13 +18,15 @@ struct loss {
     uint64_t key, state_key;
     uint64_t p, r, bad_loss, good_loss; /* thresholds */
     uint64_t p13, p31, p32, p23, p14;   /* likewise */
+    uint64_t limit, lost;               /* lost since that limit was set */
     bool active;
 };
 
 void loss_init(struct loss *loss, const struct draw_owner *owner);
-/* The place stays, unless the model is another or loses nothing. */
+/* The place stays, unless the model is another or loses nothing; so does how many were lost, unless
+ * the limit is another. */
 void loss_set(struct loss *loss, const struct impair_loss *settings);
-/* Whether packet n is lost, by a model that loses any. */
+/* Whether packet n is lost, by a model that loses any. Past the limit it goes on without a loss. */
 bool loss_next_active(struct loss *loss, uint64_t n);
 
 /* Whether packet n is lost. Call it for each n in turn. */

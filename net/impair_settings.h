@@ -73,6 +73,7 @@ struct impair_loss {
     struct {
         uint32_t p13, p31, p32, p23, p14;
     } state;
+    uint64_t limit; /* so many, of any of these models, and no more; 0: all */
 };
 
 struct impair_reorder {

@@ -360,7 +360,8 @@ static bool only_loses(const struct impair *impair)
 
     return !impair->down && !impair->blackhole && !impair->mtu && !models->reorder.share &&
            !models->corrupt.share && !impair->note &&
-           (!loss->active || (loss->model == IMPAIR_LOSS_RANDOM && !loss->random.draws.keep));
+           (!loss->active ||
+            (loss->model == IMPAIR_LOSS_RANDOM && !loss->random.draws.keep && !loss->limit));
 }
 
 /* As pass_one, of data, where only_loses, but for since_reorder; `share` is that of lost packets.

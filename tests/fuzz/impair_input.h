@@ -135,6 +135,7 @@ static inline struct impair_loss input_loss(struct input *input)
     loss.gemodel.bad_loss_ppb = loss.state.p32 = (uint32_t)input_any(input);
     loss.gemodel.good_loss_ppb = loss.state.p23 = (uint32_t)input_any(input);
     loss.state.p14 = (uint32_t)input_any(input);
+    loss.limit = input_any(input);
     return loss;
 }
 

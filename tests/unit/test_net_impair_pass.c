@@ -58,6 +58,7 @@ static struct impair_settings choose(uint64_t *random)
     static const struct impair_settings choices[] = {
         {.loss.random.ppb = 0},
         {.loss.random.ppb = 300000000},
+        {.loss = {.random.ppb = 300000000, .limit = 200}},
         {.loss.random.ppb = RANDOM_PPB},
         {.loss.random = {.ppb = 300000000, .correlation_ppb = 500000000}},
         {.loss = {.model = IMPAIR_LOSS_GEMODEL,

@@ -264,6 +264,64 @@ static void a_change_takes_effect_on_the_next_packet_and_restarts_nothing(void *
     free(parts.items);
 }
 
+/* The losses of a limit are the first of those without one, whatever the model, and nothing else
+ * changes. */
+static void a_limit_leaves_the_first_losses(void **state)
+{
+    enum { LIMIT = 7 };
+    static const struct impair_loss models[] = {
+        {.random = {.ppb = 100000000}},
+        {.random = {.ppb = 100000000, .correlation_ppb = 300000000}},
+        {.model = IMPAIR_LOSS_GEMODEL,
+         .gemodel = {.p = 20000000, .r = 200000000, .bad_loss_ppb = 700000000}},
+        {.model = IMPAIR_LOSS_STATE, .state = {.p13 = 50000000, .p31 = 400000000}},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < array_size(models); i++) {
+        struct stage whole = {0, everything}, some;
+        struct outcomes all, limited;
+        size_t lost = 0, kept = 0;
+
+        whole.settings.loss = models[i];
+        some = whole;
+        some.settings.loss.limit = LIMIT;
+        run((struct impair_options){.seed = 7}, &plain, &whole, 1, &all);
+        run((struct impair_options){.seed = 7}, &plain, &some, 1, &limited);
+        for (size_t j = 0; j < PACKETS; j++) {
+            const struct outcome *without = &all.items[j * COPIES];
+            const struct outcome *with = &limited.items[j * COPIES];
+            bool is_lost = without->why & IMPAIR_WHY(IMPAIR_LOSS);
+
+            kept += is_lost && ++lost > LIMIT;
+            if (!is_lost || lost <= LIMIT)
+                assert_memory_equal(with, without, sizeof *with);
+            else
+                assert_false(with->why & IMPAIR_WHY(IMPAIR_LOSS));
+        }
+        assert_true(kept > 50);
+        free(all.items);
+        free(limited.items);
+    }
+}
+
+/* Other settings go on counting; another limit begins anew. */
+static void a_limit_that_stays_keeps_its_count(void **state)
+{
+    struct impair_settings three = {.loss = {.random.ppb = RANDOM_PPB, .limit = 3}};
+    struct impair_settings four = {.loss = {.random.ppb = RANDOM_PPB, .limit = 4}};
+    struct impair_settings blackhole = {.blackhole = true, .loss.limit = 3};
+    struct stage stages[] = {{0, three}, {2, blackhole}, {10, three}, {20, four}};
+    struct outcomes outcomes;
+    (void)state;
+
+    run((struct impair_options){.seed = 7}, &plain, stages, array_size(stages), &outcomes);
+    for (size_t i = 0; i < PACKETS; i++)
+        assert_int_equal((outcomes.items[i * COPIES].why & IMPAIR_WHY(IMPAIR_LOSS)) != 0,
+                         i < 2 || i == 10 || (i >= 20 && i < 24));
+    free(outcomes.items);
+}
+
 /* Which packets met a link that was down is a matter of time; what comes after is not. */
 static void models_with_a_memory_go_on_while_the_link_is_down(void **state)
 {
@@ -340,6 +398,8 @@ int main(void)
         cmocka_unit_test(another_seed_link_or_direction_is_another_network),
         cmocka_unit_test(one_impairment_moves_no_others_draws),
         cmocka_unit_test(a_change_takes_effect_on_the_next_packet_and_restarts_nothing),
+        cmocka_unit_test(a_limit_leaves_the_first_losses),
+        cmocka_unit_test(a_limit_that_stays_keeps_its_count),
         cmocka_unit_test(models_with_a_memory_go_on_while_the_link_is_down),
         cmocka_unit_test(zeros_reset_to_nothing),
         cmocka_unit_test(the_verdicts_of_a_seed_are_these),

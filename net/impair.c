@@ -188,6 +188,11 @@ void impair_flush(struct impair *impair, uint64_t now_ns)
     impair->queue_bytes = impair->queue_cost = 0;
 }
 
+uint64_t impair_next_number(const struct impair *impair)
+{
+    return impair->models[IMPAIR_DATA].next;
+}
+
 const struct impair_counters *impair_counters(const struct impair *impair)
 {
     return &impair->counters;

@@ -95,6 +95,9 @@ size_t impair_back(struct impair *impair, uint64_t now_ns, struct packet *packet
  * nothing to hand on yet. */
 uint64_t impair_next_ns(const struct impair *impair);
 
+/* What number the next packet of data gets. */
+uint64_t impair_next_number(const struct impair *impair);
+
 /* Gives back all that is on its way. */
 void impair_flush(struct impair *impair, uint64_t now_ns);
 

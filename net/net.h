@@ -11,6 +11,7 @@
 #include "net/icmp_error.h"
 #include "net/impair.h"
 #include "net/impair_netem.h"
+#include "net/impair_plan.h"
 #include "net/internet.h"
 #include "net/offload.h"
 #include "net/packet.h"

@@ -34,6 +34,9 @@ struct carrier {
     struct loop *loop;
     struct end ends[2];
     struct way ways[2]; /* each from the end of its number to the other */
+    struct impair_plan_run plan;
+    size_t steps_followed;
+    struct timer *plan_timer;
     void (*lied)(void *context, unsigned end, const char *message);
     void *context;
 };
@@ -70,6 +73,34 @@ static void end_lies(struct end *end, uint32_t length)
     carrier->lied(carrier->context, end->number, message);
 }
 
+/* -- Changes of the settings --------------------------------------------------------------------
+ */
+
+/* After whatever may have brought a step of the plan about. */
+static void follow_plan(struct carrier *carrier)
+{
+    uint64_t next_ns = impair_plan_next_ns(&carrier->plan);
+    uint64_t now_ns;
+
+    if (carrier->steps_followed != carrier->plan.done) {
+        carrier->steps_followed = carrier->plan.done;
+        way_settings_changed(&carrier->ways[0]);
+        way_settings_changed(&carrier->ways[1]);
+    }
+    if (next_ns == IMPAIR_NEVER)
+        return;
+    now_ns = clock_ns();
+    timer_start(carrier->plan_timer, next_ns > now_ns ? next_ns - now_ns : 0);
+}
+
+static void on_plan(void *context)
+{
+    struct carrier *carrier = context;
+
+    impair_plan_tick(&carrier->plan, clock_ns());
+    follow_plan(carrier);
+}
+
 /* -- Reading ----------------------------------------------------------------------------------- */
 
 /* Copies up to WAY_BATCH frames out of the input. Returns what it ended with: FRAME_WHOLE where
@@ -96,6 +127,7 @@ static enum frame_kind take_batch(struct end *end, size_t *at, struct frame *fra
         packets[count++]->length = frame->length;
     }
     way_take(way, packets, count);
+    follow_plan(end->carrier);
     return kind == FRAME_TOO_LONG ? FRAME_WHOLE : kind;
 }
 
@@ -202,8 +234,10 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
     carrier->loop = options->loop;
     carrier->lied = options->lied;
     carrier->context = options->context;
+    carrier->plan_timer = loop_timer(options->loop, on_plan, carrier);
     for (unsigned i = 0; i < 2; i++) {
         carrier->ends[i] = (struct end){.carrier = carrier, .number = i, .listener = -1, .fd = -1};
+        carrier->ways[i].plan = &carrier->plan;
         carrier->ways[i].waits = on_waits;
         carrier->ways[i].context = &carrier->ends[1 - i];
     }
@@ -217,6 +251,8 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
         carrier_free(carrier);
         return code;
     }
+    impair_plan_start(&carrier->plan, options->plan, carrier->ways[0].impair,
+                      carrier->ways[1].impair);
     *out = carrier;
     return 0;
 }
@@ -225,6 +261,7 @@ int carrier_close(struct carrier *carrier, struct error *error)
 {
     int code = 0;
 
+    timer_free(steal_pointer(&carrier->plan_timer));
     for (unsigned i = 0; i < 2; i++) {
         struct end *end = &carrier->ends[i];
 

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
-#include "net/impair.h"
+#include "net/impair_plan.h"
 
 struct carrier;
 
@@ -20,6 +20,8 @@ struct carrier_options {
     uint64_t seed, link;    /* of the draws (struct impair_options) */
     unsigned mtu;           /* of the network's packet: frames of longer ones do not get through */
     const struct impair_settings *settings; /* of both directions; passed impair_check */
+    /* What changes then; what it points to stays the caller's until carrier_close. NULL: nothing */
+    const struct impair_plan *plan;
     /* That end sent what is no frame. It is closed; nothing else happens. */
     void (*lied)(void *context, unsigned end, const char *message);
     void *context;
@@ -35,7 +37,8 @@ struct carrier_counters {
         unread; /* lost: the receiver was not there, or did not read while more and more came */
 };
 
-/* Listens for both ends. What `options` points to is copied, but for the loop. */
+/* Listens for both ends. What `options` points to is copied, but for the loop and the plan's steps.
+ */
 int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
 /* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The

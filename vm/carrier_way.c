@@ -136,12 +136,16 @@ static void hand_on(struct way *way, uint64_t now_ns, struct packet *packets[sta
     wait_for_next(way);
 }
 
-static void on_timer(void *context)
+void way_settings_changed(struct way *way)
 {
     struct packet *packets[WAY_BATCH];
-    struct way *way = context;
 
     hand_on(way, clock_ns(), packets, 0);
+}
+
+static void on_timer(void *context)
+{
+    way_settings_changed(context);
 }
 
 void way_room(struct way *way, struct packet *packets[static WAY_BATCH])
@@ -159,7 +163,8 @@ void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t 
         packets[i]->time_ns = now_ns;
     }
     packets_parse(packets, count);
-    hand_on(way, now_ns, packets, impair_pass(way->impair, now_ns, packets, count, WAY_BATCH));
+    hand_on(way, now_ns, packets,
+            impair_plan_pass(way->plan, way->direction, now_ns, packets, count, WAY_BATCH));
 }
 
 /* -- Life -------------------------------------------------------------------------------------- */
@@ -190,6 +195,7 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
     int code = 0;
 
     way->fd = -1;
+    way->direction = direction;
     if (options->logs[direction]) {
         code = verdict_file_new(options->logs[direction], &header, &way->log, error);
         impair.note = note;

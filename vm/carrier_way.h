@@ -11,6 +11,8 @@ enum { WAY_BATCH = 64 }; /* frames that are handled at once */
 
 struct way {
     struct impair *impair;
+    struct impair_plan_run *plan; /* of both ways */
+    unsigned direction;
     struct pool pool;
     struct timer *timer;
     struct verdict_file *log; /* or NULL */
@@ -24,13 +26,15 @@ struct way {
     void *context;
 };
 
-/* `way` is all zero but for `waits` and its context. */
+/* `way` is all zero but for `plan`, which has not started yet, and `waits` with its context. */
 int way_open(struct way *way, const struct carrier_options *options, unsigned direction,
              struct error *error);
 /* Up to WAY_BATCH packets of the pool, for frames to come. There are always so many. */
 void way_room(struct way *way, struct packet *packets[static WAY_BATCH]);
 /* Takes `count` of them, which have their bytes, and the others back. */
 void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t count);
+/* Its settings are others now. */
+void way_settings_changed(struct way *way);
 /* The receiver can be written to. */
 void way_send(struct way *way);
 /* The receiver came, or went (-1): what waits for it is lost then. */

@@ -180,6 +180,49 @@ static void a_delay_is_kept(void **state)
     assert_received(fixture, 1, &expected);
 }
 
+/* Down from a packet on, and up again after a time without one. */
+static void settings_change_as_planned(void **state)
+{
+    static const struct impair_settings down = {.down = true};
+    static const struct impair_settings slow = {.delay.mean_ns = NS_PER_S};
+    static const struct impair_settings up = {.down = false};
+    static const struct impair_step steps[] = {
+        {.by_packet = true, .packet = 2, .settings = {&slow, NULL}},
+        {.by_packet = true, .packet = 3, .settings = {&down, &down}},
+        {.after_ns = 2 * NS_PER_S, .settings = {&up, &up}},
+    };
+    const struct impair_plan plan = {steps, array_size(steps)};
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer stream = {0};
+    struct buffer expected[2] = {{0}, {0}};
+
+    fixture->options.plan = &plan;
+    make_joined(fixture);
+    for (uint32_t i = 0; i < 5; i++)
+        put_frame(&stream, i, 60);
+    for (uint32_t i = 0; i < 2; i++)
+        put_frame(&expected[1], i, 60);
+    send_all(fixture, 0, &stream);
+    assert_received(fixture, 1, &expected[1]);
+    send_frame(fixture, 1, 100, 60);
+    assert_received(fixture, 0, &expected[0]);
+    /* The one that is on its way arrives, though the link is down. */
+    pass(fixture, NS_PER_S);
+    put_frame(&expected[1], 2, 60);
+    assert_received(fixture, 1, &expected[1]);
+    pass(fixture, NS_PER_S);
+    send_frame(fixture, 0, 5, 60);
+    put_frame(&expected[1], 5, 60);
+    send_frame(fixture, 1, 101, 60);
+    put_frame(&expected[0], 101, 60);
+    assert_received(fixture, 1, &expected[1]);
+    assert_received(fixture, 0, &expected[0]);
+    assert_int_equal(carrier_counters(fixture->carrier, 0).causes[IMPAIR_DOWN], 2);
+    assert_int_equal(carrier_counters(fixture->carrier, 1).causes[IMPAIR_DOWN], 1);
+    buffer_free(&expected[1]);
+    buffer_free(&expected[0]);
+}
+
 /* Frames that come one millisecond after another through a bad link, and what was said of them. */
 static void judge(void **state, uint64_t seed, struct verdict_entries entries[static 2])
 {
@@ -303,6 +346,7 @@ int main(void)
         TEST(what_is_for_an_end_that_is_not_there_is_lost),
         TEST(what_waits_for_an_end_that_goes_is_lost),
         TEST(a_delay_is_kept),
+        TEST(settings_change_as_planned),
         cmocka_unit_test(the_seed_decides_what_becomes_of_each),
         TEST(what_is_on_its_way_at_the_end_is_lost_and_said_so),
         TEST(a_log_that_cannot_be_written_is_told_at_the_end),

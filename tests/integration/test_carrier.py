@@ -62,8 +62,8 @@ def signed(data, at):
     return value >> 1 ^ -(value & 1), at
 
 
-def read_verdicts(data):
-    """(number, copy, why, length) of each record of data: net/verdict_log.h has the format."""
+def read_verdicts(data, upkeep=False):
+    """(number, copy, why, length) of each record of data, or upkeep: net/verdict_log.h."""
     assert data.startswith(b"duetvlog"), data[:8]
     at, number, found = 48, [0, 0], []
     while at < len(data):
@@ -72,13 +72,13 @@ def read_verdicts(data):
             at += 3 + 4 + 2 * (16 if data[at + 1] == 3 else 4)
             continue
         assert kind & 3 != 2, "a record is missing"
-        upkeep = kind & 3 == 3
+        own = kind & 3 == 3
         copy = why = 0
         if kind & 4:
             copy, at = varint(data, at)
         if kind & 8:
             difference, at = signed(data, at)
-            number[upkeep] += difference
+            number[own] += difference
         for _ in range(3):
             _, at = signed(data, at)
         length, at = varint(data, at)
@@ -87,9 +87,9 @@ def read_verdicts(data):
         if kind & 32:
             _, at = varint(data, at)
         at += bool(kind & 64)
-        if not upkeep:
-            found.append((number[upkeep], copy, why, length))
-        number[upkeep] += 1
+        if own == upkeep:
+            found.append((number[own], copy, why, length))
+        number[own] += 1
     return sorted(found)
 
 
@@ -169,7 +169,8 @@ class Unharmed(duet.SuiteTest):
                          [("a", "b"), ("b", "a")])
         for way in link["directions"]:
             self.assertGreater(way["bytes_in"], BYTES)
-            self.assertEqual(len(read_verdicts(self.result.read(way["verdicts"]))),
+            log = self.result.read(way["verdicts"])
+            self.assertEqual(len(read_verdicts(log)) + len(read_verdicts(log, upkeep=True)),
                              way["packets_in"])
 
 

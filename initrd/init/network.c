@@ -3,6 +3,7 @@
 #include "base/loop.h"
 #include "base/memory.h"
 #include "initrd/init/files.h"
+#include "initrd/init/netem.h"
 #include "initrd/init/netlink.h"
 
 #include <arpa/inet.h>
@@ -226,12 +227,24 @@ static int add_address(int netlink, int index, const char *name, const struct ad
     return 0;
 }
 
+/* Before the link is up: the first that goes out is impaired, too. */
+static int set_netem(int netlink, int index, const struct pod_interface *link, struct error *error)
+{
+    const struct pod_netem *netem = link->netem;
+
+    return netem
+               ? netem_set(netlink, index, link->name, &netem->config.settings, netem->seed, error)
+               : 0;
+}
+
 static int start_link(int netlink, const struct pod_interface *link, int index, struct error *error)
 {
     int code = change_mac(netlink, index, link, error);
 
     if (code == 0)
         code = quieten_ipv6(link->name, error);
+    if (code == 0)
+        code = set_netem(netlink, index, link, error);
     return code < 0 ? code : raise_link(netlink, index, link->name, link->mtu, error);
 }
 

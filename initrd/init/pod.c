@@ -10,11 +10,17 @@
 
 enum { MTU_LEAST = 68, MTU_MOST = 65535, TIME_DIGITS_MOST = 19 };
 
+static void free_interface(struct pod_interface *interface)
+{
+    free(interface->addresses.items);
+    pod_netem_free(interface->netem);
+}
+
 void pod_free(struct pod *pod)
 {
     explicit_bzero(pod->entropy, sizeof pod->entropy);
     for (size_t i = 0; i < pod->interface_count; i++)
-        free(pod->interfaces[i].addresses.items);
+        free_interface(&pod->interfaces[i]);
     for (size_t i = 0; i < pod->host_count; i++) {
         free(pod->hosts[i].addresses.items);
         free(pod->hosts[i].name);
@@ -172,6 +178,13 @@ static int check_new_interface(const struct pod *pod, const struct pod_interface
     return 0;
 }
 
+static int parse_netem(const json_t *json, struct pod_interface *interface, struct error *error)
+{
+    json_t *netem = json_object_get(json, "netem");
+
+    return netem ? pod_netem_parse(netem, &interface->netem, error) : 0;
+}
+
 static int parse_interface(const json_t *json, struct pod_interface *interface, struct error *error)
 {
     struct address_reading reading = {&interface->addresses, address_parse};
@@ -186,6 +199,8 @@ static int parse_interface(const json_t *json, struct pod_interface *interface, 
         code = parse_link_name(name, interface->name, error);
     if (code == 0)
         code = parse_mtu(json, interface, error);
+    if (code == 0)
+        code = parse_netem(json, interface, error);
     return code < 0 ? code : field_each(json, "addresses", add_address, &reading, error);
 }
 
@@ -197,7 +212,7 @@ static int take_interface(struct pod *pod, const json_t *json, struct error *err
     if (code == 0)
         code = check_new_interface(pod, &interface, error);
     if (code < 0) {
-        free(interface.addresses.items);
+        free_interface(&interface);
         return code;
     }
     pod->interfaces =
@@ -208,7 +223,7 @@ static int take_interface(struct pod *pod, const json_t *json, struct error *err
 
 static int add_interface(void *context, json_t *item, struct error *error)
 {
-    static const char *const known[] = {"device", "mac", "name", "mtu", "addresses", NULL};
+    static const char *const known[] = {"device", "mac", "name", "mtu", "addresses", "netem", NULL};
     int code = field_check_known(item, known, error);
 
     return code < 0 ? code : take_interface(context, item, error);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "initrd/init/address.h"
+#include "initrd/init/pod_netem.h"
 
 #include <jansson.h>
 #include <net/if.h>
@@ -25,6 +26,7 @@ struct pod_interface {
     char name[IFNAMSIZ];
     uint32_t mtu; /* bytes; 0: the device's own */
     struct pod_addresses addresses;
+    struct pod_netem *netem; /* NULL: none */
 };
 
 struct pod_route {

@@ -2,6 +2,7 @@
  * behind and gives a reason. */
 #include "base/wire.h"
 #include "initrd/init/request.h"
+#include "net/impair_netem.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -24,6 +25,15 @@ static void check_addresses(const struct pod_addresses *addresses)
         check_address(&addresses->items[i]);
 }
 
+static void check_netem(const struct pod_netem *netem)
+{
+    const struct impair_settings *settings = &netem->config.settings;
+
+    if (impair_check(settings, UINT16_MAX, NULL, NULL) < 0 ||
+        impair_netem_check(settings, NULL, NULL) < 0)
+        abort();
+}
+
 static void check(const struct pod *pod)
 {
     if (pod->entropy_size < POD_ENTROPY_LEAST || pod->entropy_size > POD_ENTROPY_MOST)
@@ -34,6 +44,8 @@ static void check(const struct pod *pod)
         if (!pod->interfaces[i].name[0] || !memchr(pod->interfaces[i].name, '\0', IFNAMSIZ))
             abort();
         check_addresses(&pod->interfaces[i].addresses);
+        if (pod->interfaces[i].netem)
+            check_netem(pod->interfaces[i].netem);
     }
     for (size_t i = 0; i < pod->route_count; i++)
         check_address(&pod->routes[i].to);

@@ -170,6 +170,55 @@ static void an_interface_has_its_device_mac_name_mtu_and_addresses(void **state)
     request_free(request);
 }
 
+static void an_interface_may_have_netem(void **state)
+{
+    struct request *request =
+        accepts("\"interfaces\":[{" DEVICE "," MAC ",\"name\":\"eth0\",\"netem\":{"
+                "\"seed\":\"18446744073709551615\",\"impair\":{\"delay\":\"25ms\","
+                "\"jitter\":\"5ms\",\"distribution\":\"normal\",\"loss\":\"2%\"}}},"
+                "{\"device\":\"00:00:00:00:00:02\",\"mac\":\"00:00:00:00:00:02\",\"name\":\"b\"}]");
+    const struct pod_interface *interface = &request->pod.interfaces[0];
+    const struct impair_settings *settings = &interface->netem->config.settings;
+
+    (void)state;
+    assert_true(interface->netem->seed == UINT64_MAX);
+    assert_int_equal(settings->delay.mean_ns, 25000000);
+    assert_int_equal(settings->delay.jitter_ns, 5000000);
+    assert_int_equal(settings->delay.distribution, IMPAIR_NORMAL);
+    assert_int_equal(settings->loss.random.ppb, 20000000);
+    assert_null(interface[1].netem);
+    request_free(request);
+}
+
+static void netem_that_cannot_be_is_refused(void **state)
+{
+    static const struct {
+        const char *netem, *message;
+    } wrong[] = {
+        {"7", "\"netem\": it is an integer; expected an object"},
+        {"{\"impair\":{}}", "\"netem\": \"seed\" is missing"},
+        {"{\"seed\":1,\"impair\":{}}", "\"seed\" is an integer"},
+        {"{\"seed\":\"-1\",\"impair\":{}}", "\"seed\" is \"-1\"; expected a decimal number"},
+        {"{\"seed\":\"18446744073709551616\",\"impair\":{}}", "below 2^64"},
+        {"{\"seed\":\"1\"}", "\"impair\" is missing"},
+        {"{\"seed\":\"1\",\"impair\":[]}", "\"impair\" is an array"},
+        {"{\"seed\":\"1\",\"impair\":{},\"link\":1}", "unknown field \"link\""},
+        {"{\"seed\":\"1\",\"impair\":{\"delay\":5}}", "\"delay\" is an integer"},
+        {"{\"seed\":\"1\",\"impair\":{\"speed\":\"5ms\"}}", "speed"},
+        {"{\"seed\":\"1\",\"impair\":{\"loss\":\"120%\"}}", "120%"},
+        {"{\"seed\":\"1\",\"impair\":{\"jitter\":\"5ms\"}}", "expected at most delay"},
+        {"{\"seed\":\"1\",\"impair\":{\"mtu\":\"1400\"}}", "\"netem\": mtu: tc netem has nothing"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_size(wrong); i++) {
+        cleanup_free char *fields = xasprintf(
+            "\"interfaces\":[{" DEVICE "," MAC ",\"name\":\"a\",\"netem\":%s}]", wrong[i].netem);
+
+        refuses(fields, wrong[i].message);
+    }
+}
+
 static void interfaces_that_cannot_be_are_refused(void **state)
 {
     static const struct {
@@ -301,6 +350,8 @@ int main(void)
         cmocka_unit_test(entropy_is_enough_and_not_too_much),
         cmocka_unit_test(a_machine_id_is_32_digits),
         cmocka_unit_test(an_interface_has_its_device_mac_name_mtu_and_addresses),
+        cmocka_unit_test(an_interface_may_have_netem),
+        cmocka_unit_test(netem_that_cannot_be_is_refused),
         cmocka_unit_test(interfaces_that_cannot_be_are_refused),
         cmocka_unit_test(routes_are_of_either_family_and_may_be_the_default),
         cmocka_unit_test(hosts_have_one_name_and_some_addresses),

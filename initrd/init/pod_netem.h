@@ -1,0 +1,26 @@
+/* `netem` of an interface in STARTPOD: what tc netem is to do to what the node sends there. Pure.
+ */
+#ifndef DUET_INIT_POD_NETEM_H
+#define DUET_INIT_POD_NETEM_H
+
+#include "base/error.h"
+#include "net/impair_config.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct pod_netem {
+    uint64_t seed;
+    struct impair_config config; /* its settings have passed impair_netem_check */
+};
+
+/* The object `{"seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller frees *netem with
+ * pod_netem_free. EINVAL as pod_parse. */
+int pod_netem_parse(json_t *json, struct pod_netem **netem, struct error *error);
+/* NULL is fine. */
+void pod_netem_free(struct pod_netem *netem);
+
+/* The settings that a flat object of texts says, in place of what is in `config`. */
+int pod_netem_settings(json_t *json, struct impair_config *config, struct error *error);
+
+#endif

@@ -47,18 +47,16 @@ static int carry(struct case_link *link, size_t index, struct error *error)
     const struct case_links_options *of_case = &link->links->options;
     cleanup_free char *there = log_path(link, 0);
     cleanup_free char *back = log_path(link, 1);
-    struct impair_settings settings;
     struct carrier_options options = {.loop = of_case->loop,
                                       .seed = of_case->seed,
                                       .link = index,
                                       .logs = {there, back},
                                       .mtu = link->spec->mtu,
-                                      .settings = &settings,
+                                      .settings = {&link->spec->impair[0], &link->spec->impair[1]},
                                       .lied = on_lied,
                                       .context = link};
     int code;
 
-    suite_impair_settings(&link->spec->impair, &settings);
     for (unsigned i = 0; i < 2; i++)
         options.sockets[i] = of_case->plan->links[index].sockets[i];
     code = carrier_new(&options, &link->carrier, error);
@@ -78,7 +76,7 @@ int case_links_new(const struct case_links_options *options, struct case_links *
     for (size_t i = 0; i < links->count && code == 0; i++) {
         links->items[i].links = links;
         links->items[i].spec = &suite_case->links[i];
-        if (suite_case->links[i].carried)
+        if (suite_case->links[i].carrier == SUITE_CARRIER_HOST)
             code = carry(&links->items[i], i, error);
     }
     if (code < 0) {

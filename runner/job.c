@@ -32,17 +32,29 @@ static void stage_done(struct job *job, int code, const struct error *error);
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
-static int refuse_impairments(const struct suite_case *suite_case, struct error *error)
+/* What a case may ask of its links, and nobody does. */
+static int refuse_links(const struct suite_case *suite_case, struct error *error)
 {
     for (size_t i = 0; i < suite_case->link_count; i++) {
         const struct suite_link *link = &suite_case->links[i];
 
-        if (!link->carried && !suite_impair_is_none(&link->impair))
+        if (link->carrier == SUITE_CARRIER_GUEST || link->carrier == SUITE_CARRIER_NETEM)
             return error_set(error, ENOTSUP,
-                             "link %s asks for an impairment, and its machines are joined "
-                             "directly: write `carrier: host` on the link",
+                             "link %s has carrier: %s, and an impairment is made on the host only: "
+                             "write `carrier: host` on the link",
+                             link->name, suite_carrier_name(link->carrier));
+        if (link->changes.count > 0)
+            return error_set(error, ENOTSUP,
+                             "link %s has `changes`, and stays as it begins: leave them out",
                              link->name);
     }
+    for (size_t i = 0; i < suite_case->node_count; i++)
+        for (size_t j = 0; j < suite_case->nodes[i].step_count; j++)
+            if (suite_case->nodes[i].steps[j].impair_count > 0)
+                return error_set(error, ENOTSUP,
+                                 "step %s of %s has `impair`, and links stay as they begin: leave "
+                                 "it out",
+                                 suite_case->nodes[i].steps[j].name, suite_case->nodes[i].name);
     return 0;
 }
 
@@ -60,7 +72,7 @@ static void make_plan(struct job *job)
                                    .forked = job->options.templates != NULL,
                                    .tsc_khz = session->tsc_khz};
     struct error error;
-    int code = refuse_impairments(job->options.suite_case, &error);
+    int code = refuse_links(job->options.suite_case, &error);
 
     if (code == 0)
         code = plan_make(&options, &job->plan, &error);

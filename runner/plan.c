@@ -139,7 +139,8 @@ void plan_device_mac(size_t index, char text[static POD_MAC_SIZE])
     pod_format_mac(mac, text);
 }
 
-/* Each end of a link that duet carries has a socket of its own, on which duet listens. */
+/* Each end of a link that duet carries on the host has a socket of its own, on which duet listens.
+ */
 static void join_nic(const struct plan_options *options, struct plan *plan, size_t index,
                      size_t link_index, struct vm_nic *nic)
 {
@@ -147,7 +148,7 @@ static void join_nic(const struct plan_options *options, struct plan *plan, size
     unsigned side = link->ends[1].node == index;
     size_t peer = link->ends[1 - side].node;
 
-    if (link->carried) {
+    if (link->carrier == SUITE_CARRIER_HOST) {
         nic->socket_path = xasprintf("%s/%zu.l%zu.%u", options->runtime_dir, options->case_index,
                                      link_index, side);
         plan->links[link_index].sockets[side] = nic->socket_path;

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-#include "net/impair_settings.h"
+#include "net/impair_plan.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -99,12 +99,22 @@ struct suite_expect {
     char *output_has;    /* somewhere in standard output */
 };
 
+/* What a step changes on a link when it starts. */
+struct suite_step_impair {
+    size_t link; /* index */
+    /* Of each direction, what is named: impair_field_set takes it, in one round. None: it stays. */
+    struct suite_pairs named[2];
+    struct suite_position at;
+};
+
 struct suite_step {
     char *name; /* unique in its node */
     char *run;  /* shell script */
     struct suite_pairs env;
     uint64_t timeout_ns; /* 0: the case's alone */
     struct suite_expect expect;
+    struct suite_step_impair *impairs; /* one for a link */
+    size_t impair_count;
     struct suite_position at;
 };
 
@@ -147,17 +157,6 @@ struct suite_node {
     struct suite_position at;
 };
 
-/* As tc-netem(8); 0 is none. Shares are in parts per thousand million. */
-struct suite_impair {
-    uint64_t delay_ns;
-    uint64_t jitter_ns; /* at most delay_ns */
-    uint32_t loss_ppb;
-    uint32_t duplicate_ppb;
-    uint32_t reorder_ppb;
-    uint32_t corrupt_ppb;
-    uint64_t rate_bps; /* bits per second; 0: no limit */
-};
-
 enum { SUITE_ADDRESSES_MAX = 8 }; /* of one end */
 
 struct suite_end {
@@ -168,12 +167,22 @@ struct suite_end {
     size_t address_count;
 };
 
+/* Who has a link's packets in hand between its NICs. */
+enum suite_carrier {
+    SUITE_CARRIER_DIRECT, /* nobody: no impairment */
+    SUITE_CARRIER_GUEST,  /* the init of one end, for both directions */
+    SUITE_CARRIER_HOST,   /* duet's own process */
+    SUITE_CARRIER_NETEM,  /* each sender's kernel, for its own direction */
+};
+
 struct suite_link {
     char *name; /* unique in its case */
     struct suite_end ends[2];
     unsigned mtu;
-    bool carried; /* by duet, on the host: only then can it be impaired */
-    struct suite_impair impair;
+    enum suite_carrier carrier;
+    unsigned carrier_end;             /* of SUITE_CARRIER_GUEST: whose init it is */
+    struct impair_settings impair[2]; /* direction 0 is from the first end, 1 from the second */
+    struct impair_plan changes;
     struct suite_position at;
     struct suite_position impair_at; /* line 0 where the file gives none */
 };
@@ -221,10 +230,8 @@ int suite_load(const char *path, const char *kernels, struct suite **suite, stru
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
                     struct suite **suite, struct error *error);
 
-/* The same for the packet core. They pass impair_check. */
-void suite_impair_settings(const struct suite_impair *impair, struct impair_settings *settings);
-/* Whether it asks for nothing. */
-bool suite_impair_is_none(const struct suite_impair *impair);
+/* "direct", "guest", "host" or "netem". */
+const char *suite_carrier_name(enum suite_carrier carrier);
 
 /* NULL is fine. */
 void suite_free(struct suite *suite);

@@ -132,6 +132,10 @@ static const struct suite_key keys[] = {
         .example = "{LC_ALL: C}", .summary = "Environment, over the node's."),
     KEY("expect", IN_STEP, suite_step, expect, .type = "expectation", .read = read_expect,
         .example = "{status: 1}", .summary = "What makes the step pass."),
+    PART("impair", IN_STEP, .type = "mapping of links to impairments", .read = read_step_impair,
+         .example = "{entry-exit: {loss: 5%}}",
+         .summary = "What changes on links of the case when the step starts, in force until "
+                    "something else changes it."),
 
     KEY("status", IN_EXPECT, suite_expect, status, COUNT, .fallback = "0", .least = "0",
         .most = "255", .example = "1",
@@ -209,33 +213,37 @@ static const struct suite_key keys[] = {
     KEY("mtu", IN_LINK, link_build, out.mtu, COUNT, .unit = "bytes", .fallback = "1500",
         .least = "68", .most = "65535", .example = "9000",
         .summary = "Of both interfaces. With IPv6 at least 1280."),
-    KEY("carrier", IN_LINK, link_build, out.carried, .type = "direct or host", .read = read_carrier,
-        .fallback = "direct", .example = "host",
-        .summary = "What takes frames from one end to the other: the two machines themselves "
-                   "(`direct`), or duet on the host, which counts them, records what becomes of "
-                   "each, and can impair the link (`host`)."),
-    PART("impair", IN_LINK, .type = "impairment", .read = read_impair,
-         .example = "{loss: 0.5%, delay: 5ms}",
-         .summary = "How bad the link is, in each direction. Default: not at all. Needs "
-                    "`carrier: host`: without it, a case that asks for it is an error."),
+    PART("carrier", IN_LINK, .type = "carrier", .unit = "direct guest host netem",
+         .read = read_carrier, .example = "host",
+         .summary =
+             "Who takes packets from one end to the other: the two machines themselves "
+             "(`direct`); duet's init in one of the guests (`guest`); duet on the host "
+             "(`host`); or the guests' own tc netem (`netem`). Default: `guest` where "
+             "`impair` is given, here or in a step (`host` where both nodes have an `init`), "
+             "else `direct`."),
+    KEY("impair", IN_LINK, link_build, impair, .type = "impairment", .read = read_keep,
+        .example = "{loss: 0.5%, delay: 5ms}",
+        .summary = "How bad the link is, in each direction. Default: not at all."),
 
-    KEY("delay", IN_IMPAIR, suite_impair, delay_ns, DURATION, .fallback = "0s", .least = "0s",
-        .most = "1h", .example = "25ms", .summary = "Added to every packet."),
-    KEY("jitter", IN_IMPAIR, suite_impair, jitter_ns, DURATION, .fallback = "0s", .least = "0s",
-        .most = "1h", .example = "5ms",
-        .summary = "How far the delay of one packet may be from `delay`. At most `delay`."),
-    KEY("loss", IN_IMPAIR, suite_impair, loss_ppb, PERCENT, .example = "0.5%",
-        .summary = "Packets that never arrive."),
-    KEY("duplicate", IN_IMPAIR, suite_impair, duplicate_ppb, PERCENT, .example = "1%",
-        .summary = "Packets that arrive twice."),
-    KEY("reorder", IN_IMPAIR, suite_impair, reorder_ppb, PERCENT, .example = "2%",
-        .summary = "Packets that go without the delay, and so overtake others. Needs `delay`."),
-    KEY("corrupt", IN_IMPAIR, suite_impair, corrupt_ppb, PERCENT, .example = "0.1%",
-        .summary = "Packets that arrive with a wrong bit."),
-    KEY("rate", IN_IMPAIR, suite_impair, rate_bps, .type = "rate", .unit = UNITS_RATE,
-        .read = read_rate, .least = "1bit", .example = "10mbit",
-        .summary = "Bits per second that get through. 1000 packets wait at most; others are lost. "
-                   "Default: no limit."),
+    PART("rules", IN_IMPAIR, .type = "list of rules", .read = read_keep,
+         .example = "[{action: drop, protocol: udp, nth: 3}]",
+         .summary = "Which packets are picked, and what happens to them; up to 64, in this order."),
+    PART("from", IN_IMPAIR | IN_CHANGE | IN_STEP_IMPAIR, .type = "mapping of nodes to impairments",
+         .read = read_keep, .example = "{entry: {loss: 5%}}",
+         .summary = "For what this node sends, over what is said of both directions."),
+    PART("changes", IN_IMPAIR, .type = "list of changes", .read = read_keep,
+         .example = "[{at: 200, down: true}, {after: 2s, down: false}]",
+         .summary = "How the link changes while it runs, one after the other."),
+
+    KEY("at", IN_CHANGE, change_build, packet, .type = "whole number", .read = read_number,
+        .example = "200",
+        .summary = "On this packet of data, from 0; at once where it has come already."),
+    KEY("of", IN_CHANGE, change_build, of, .type = "node", .read = read_keep, .example = "exit",
+        .summary = "Whose packets `at` counts. Default: the link's first node's."),
+    KEY("after", IN_CHANGE, change_build, after_ns, DURATION, .least = "0s", .most = "24h",
+        .example = "2s",
+        .summary = "So long after the change before it, the first: after the link's first packet. "
+                   "In place of `at`."),
 
     KEY("directory", IN_INIT, suite_init, directory, .type = "path", .read = read_line,
         .required = IN_INIT, .example = "guest",

@@ -34,20 +34,6 @@ int reader_node(struct reader *reader, const struct yaml_node *value, const char
                        suggest_text(name, names, count, suggestion, sizeof(suggestion)));
 }
 
-int read_carrier(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
-                 void *field)
-{
-    const char *text;
-    int status = reader_text(reader, value, key->name, &text);
-
-    if (status)
-        return status;
-    if (strcmp(text, "direct") && strcmp(text, "host"))
-        return reader_expected(reader, key, value, "direct or host");
-    *(bool *)field = text[0] == 'h';
-    return 0;
-}
-
 static int read_ends(struct reader *reader, const struct yaml_node *value, struct suite_link *link)
 {
     int status = reader_list(reader, value, "nodes", "two nodes");
@@ -263,7 +249,8 @@ static bool has_ipv6(const struct suite_link *link)
 }
 
 /* `link` is the element after the built case's last, so that is_taken sees its addresses too. */
-static int read_link(struct reader *reader, const struct yaml_node *value, struct suite_link *link)
+static int read_link(struct reader *reader, const struct yaml_node *value, struct suite_link *link,
+                     struct link_notes *notes)
 {
     struct link_build build = {0};
     bool explicit[2] = {false, false};
@@ -288,6 +275,9 @@ static int read_link(struct reader *reader, const struct yaml_node *value, struc
     if (!status && link->mtu < IPV6_MTU_MIN && has_ipv6(link))
         return reader_fail(reader, value, "mtu: %u with IPv6, which needs at least %d", link->mtu,
                            IPV6_MTU_MIN);
+    *notes = (struct link_notes){.carrier = build.carrier, .impair = build.impair};
+    if (!status && build.impair)
+        status = suite_read_impair(reader, build.impair, link);
     return status;
 }
 
@@ -301,13 +291,14 @@ int suite_read_links(struct reader *reader, const struct yaml_node *links, struc
         return reader_fail(reader, links, "links: found %zu, expected at most %d", links->count,
                            SUITE_LINKS_MAX);
     out->links = arena_array(reader->memory, links->count, sizeof(*out->links));
+    reader->link_notes = arena_array(reader->scratch, links->count, sizeof(*reader->link_notes));
     reader->built = out;
     for (size_t i = 0; i < links->count; i++) {
         const struct yaml_node *item;
 
         status = reader_resolve(reader, links->items[i], &item);
         if (!status)
-            status = read_link(reader, item, &out->links[i]);
+            status = read_link(reader, item, &out->links[i], &reader->link_notes[i]);
         if (status)
             return status;
         for (unsigned j = 0; j < 2; j++)

@@ -157,6 +157,8 @@ static int read_on_kernel(struct load *load, const struct suite_pairs *variables
     if (!status)
         status = read_nodes(load, &build, changes, &build.out);
     if (!status)
+        status = suite_choose_carriers(reader, &build.out);
+    if (!status)
         status = suite_check_case(reader, &build.out);
     if (!status)
         *add_case(load) = build.out;

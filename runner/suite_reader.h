@@ -7,6 +7,7 @@
 #ifndef DUET_RUNNER_SUITE_READER_H
 #define DUET_RUNNER_SUITE_READER_H
 
+#include "net/impair_config.h"
 #include "runner/arena.h"
 #include "runner/suite.h"
 #include "runner/yaml.h"
@@ -26,6 +27,9 @@ enum section {
     IN_IMPAIR = 1 << 11,
     IN_INIT = 1 << 12,
     IN_TOKENS = 1 << 13,
+    IN_CHANGE = 1 << 15,
+    IN_RULE = 1 << 16,
+    IN_STEP_IMPAIR = 1 << 17,
 };
 
 struct binding {
@@ -56,6 +60,13 @@ struct reader {
     const struct yaml_node *nodes;  /* the case's nodes by name, in order */
     const struct suite_case *built; /* the case being read: its links are complete */
     size_t node;                    /* the index of the node being read */
+    struct link_notes *link_notes;  /* of the built case's links */
+};
+
+/* What decides who carries a link, once all nodes are read. */
+struct link_notes {
+    const struct yaml_node *carrier; /* its value; NULL where the file gives none */
+    const struct yaml_node *impair;  /* likewise */
 };
 
 struct suite_key;
@@ -89,7 +100,12 @@ struct case_build {
 
 struct link_build {
     struct suite_link out;
-    const struct yaml_node *nodes, *subnet, *addresses;
+    const struct yaml_node *nodes, *subnet, *addresses, *carrier, *impair;
+};
+
+struct change_build {
+    uint64_t packet, after_ns;
+    const struct yaml_node *of;
 };
 
 struct file_build {
@@ -125,9 +141,9 @@ int read_line(struct reader *, const struct suite_key *, const struct yaml_node 
 int read_name(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_duration(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_size(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
-int read_rate(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_percent(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_count(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_number(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_bool(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_names_adding(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_env(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
@@ -163,8 +179,6 @@ int read_ready(struct reader *, const struct suite_key *, const struct yaml_node
 int read_files(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_after(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_routes(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
-int read_carrier(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
-int read_impair(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 
 /* suite_values.c: helpers */
 __attribute__((format(printf, 3, 4))) int
@@ -222,6 +236,44 @@ int suite_read_node(struct reader *reader, const struct yaml_node *name,
                     struct suite_node *node);
 /* Circles, unreachable nodes, cases that test nothing. */
 int suite_check_case(struct reader *reader, const struct suite_case *built);
+
+/* suite_settings.c: mappings of an impairment's settings */
+struct setting {
+    const char *name; /* flat: "loss.gemodel.p" */
+    const char *text;
+    const struct yaml_node *key, *value;
+};
+
+/* What a mapping names, of each direction of a link. */
+struct settings {
+    const struct yaml_node *at;
+    struct setting *items[2];
+    size_t counts[2];
+};
+
+/* Reads `map`, which may have keys of `where` beside the settings: these are left alone, but for
+ * `from`. */
+int settings_read(struct reader *reader, enum section where, const struct suite_link *link,
+                  const struct yaml_node *map, struct settings *settings);
+/* One round of changes in a direction; what cannot be is an error at its value. */
+int settings_apply(struct reader *reader, const struct settings *settings,
+                   const struct suite_link *link, unsigned direction, struct impair_config *config);
+/* A copy whose rules and tables are the suite's. */
+struct impair_settings settings_keep(struct reader *reader, const struct impair_settings *settings);
+/* Appends the rows of the reference: of IN_IMPAIR, or of IN_RULE. */
+void settings_describe(enum section where, struct buffer *out);
+
+/* suite_impair.c */
+/* `impair` of a link, whose ends, carrier and MTU are known. */
+int suite_read_impair(struct reader *reader, const struct yaml_node *value,
+                      struct suite_link *link);
+/* `impair` of a step; the case's links are known. */
+int read_step_impair(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+
+/* suite_carrier.c */
+int read_carrier(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+/* Who carries each link, when all links and nodes are known. */
+int suite_choose_carriers(struct reader *reader, struct suite_case *built);
 
 /* suite_address.c */
 /* "10.0.0.5/24"; without "/…" the prefix is the whole address. EINVAL says what is wrong. */

@@ -25,6 +25,8 @@ static const struct section_title titles[] = {
     {IN_ROUTE, "A route: an item of `routes`", "a route"},
     {IN_LINK, "A link: an item of `links`", "a link"},
     {IN_IMPAIR, "An impairment: `impair`", "an impairment"},
+    {IN_RULE, "A rule: an item of `rules`", "a rule"},
+    {IN_CHANGE, "A change: an item of `changes`, beside the settings of an impairment", "a change"},
     {IN_INIT, "An init: `init`", "an init"},
     {IN_TOKENS, "Tokens: `tokens`", "tokens"},
 };
@@ -166,6 +168,8 @@ void suite_describe_keys(struct buffer *out)
                       "| Key | Type | Unit | Default | Example | Meaning |\n"
                       "| --- | --- | --- | --- | --- | --- |\n",
                       i ? "\n" : "", titles[i].title);
+        if (titles[i].section == IN_IMPAIR || titles[i].section == IN_RULE)
+            settings_describe(titles[i].section, out);
         for (size_t j = 0; j < count; j++)
             if (keys[j].where & titles[i].section)
                 describe_key(&keys[j], titles[i].section, out);

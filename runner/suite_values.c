@@ -232,12 +232,6 @@ int read_size(struct reader *reader, const struct suite_key *key, const struct y
     return read_unit(reader, key, value, units_size, field);
 }
 
-int read_rate(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
-              void *field)
-{
-    return read_unit(reader, key, value, units_rate, field);
-}
-
 int read_count(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
                void *field)
 {
@@ -247,6 +241,12 @@ int read_count(struct reader *reader, const struct suite_key *key, const struct 
     if (!status)
         *(unsigned *)field = (unsigned)number;
     return status;
+}
+
+int read_number(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
+                void *field)
+{
+    return read_unit(reader, key, value, units_count, field);
 }
 
 int read_percent(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,

@@ -19,8 +19,8 @@ struct carrier_options {
     const char *logs[2];    /* files for the verdicts on frames from that end; NULL: nowhere */
     uint64_t seed, link;    /* of the draws (struct impair_options) */
     unsigned mtu;           /* of the network's packet: frames of longer ones do not get through */
-    const struct impair_settings *settings; /* of both directions; passed impair_check */
-    /* What changes then; what it points to stays the caller's until carrier_close. NULL: nothing */
+    const struct impair_settings *settings[2]; /* of frames from that end; passed impair_check */
+    /* What changes then; what it points to stays the caller\'s until carrier_close. NULL: nothing */
     const struct impair_plan *plan;
     /* That end sent what is no frame. It is closed; nothing else happens. */
     void (*lied)(void *context, unsigned end, const char *message);

@@ -185,7 +185,6 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
                                     .link = options->link,
                                     .direction = direction,
                                     .flight = flight_for(room),
-                                    .flows = 1, /* no rules */
                                     .pool = &way->pool,
                                     .context = way};
     struct verdict_log_header header = {.seed = options->seed,
@@ -206,7 +205,7 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
     way->queue = xcalloc(way->room, sizeof(struct packet *));
     pool_init(&way->pool, impair.flight + way->room + WAY_BATCH + IMPAIR_COPIES_MAX, room);
     way->impair = impair_init(xmalloc(impair_size(&impair)), &impair);
-    impair_set(way->impair, header.base_ns, options->settings);
+    impair_set(way->impair, header.base_ns, options->settings[direction]);
     way->timer = loop_timer(options->loop, on_timer, way);
     return 0;
 }

@@ -258,12 +258,23 @@ class Refused(unittest.TestCase):
         self.work = duet.Workplace()
         self.addCleanup(self.work.close)
 
-    def test_an_impairment_needs_the_carrier(self):
+    def test_an_impairment_is_made_on_the_host(self):
         run = self.work.run("nodes: {a: {run: 'true'}, b: }\n"
                             "links: [{nodes: [a, b], impair: {loss: 1%}}]\n")
         self.assertEqual(run.status, duet.TROUBLE, run)
-        self.assertIn("link a-b asks for an impairment", run.cases["suite"]["reason"])
+        self.assertIn("link a-b has carrier: guest", run.cases["suite"]["reason"])
         self.assertIn("write `carrier: host` on the link", run.cases["suite"]["reason"])
+
+    def test_a_link_stays_as_it_begins(self):
+        link = "links: [{nodes: [a, b], carrier: host, impair: {%s}}]\n"
+        run = self.work.run("nodes: {a: {run: 'true'}, b: }\n"
+                            + link % "changes: [{at: 5, down: true}]")
+        self.assertEqual(run.status, duet.TROUBLE, run)
+        self.assertIn("link a-b has `changes`", run.cases["suite"]["reason"])
+        run = self.work.run("nodes: {a: {steps: [{run: x, impair: {a-b: {down: true}}}]}, b: }\n"
+                            + link % "")
+        self.assertEqual(run.status, duet.TROUBLE, run)
+        self.assertIn("step step-1 of a has `impair`", run.cases["suite"]["reason"])
 
 
 class Up(kept.Kept):

@@ -48,13 +48,14 @@ static inline int set_up(void **state)
 
     fixture->directory = directory_make();
     assert_int_equal(loop_new(&fixture->loop, NULL), 0);
-    fixture->options = (struct carrier_options){.loop = fixture->loop,
-                                                .seed = 7,
-                                                .link = 3,
-                                                .mtu = 1500,
-                                                .settings = &fixture->settings,
-                                                .lied = on_lied,
-                                                .context = fixture};
+    fixture->options =
+        (struct carrier_options){.loop = fixture->loop,
+                                 .seed = 7,
+                                 .link = 3,
+                                 .mtu = 1500,
+                                 .settings = {&fixture->settings, &fixture->settings},
+                                 .lied = on_lied,
+                                 .context = fixture};
     for (unsigned i = 0; i < 2; i++) {
         fixture->peers[i].fd = -1;
         fixture->peers[i].path = xasprintf("%s/end%u", fixture->directory, i);

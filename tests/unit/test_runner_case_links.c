@@ -52,6 +52,31 @@ static void what_went_through_is_in_the_result(void **state)
     assert_int_equal(fixture->result.links[0].ways[0].packets_in, 0);
 }
 
+static void a_direction_has_its_own_impairment(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    struct fixture *fixture = *state;
+    cleanup_fd int a = -1, b = -1;
+    const struct way_result *ways;
+
+    make(fixture, "name: s\n"
+                  "nodes:\n"
+                  "  a: {steps: [{name: work, run: work}]}\n"
+                  "  b: {steps: [{name: work, run: work}]}\n"
+                  "links:\n"
+                  "- {nodes: [a, b], carrier: host, impair: {from: {b: {blackhole: true}}}}\n");
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[0], 0, &a, NULL), 0);
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &b, NULL), 0);
+    assert_int_equal(write(a, frame, 4 + 18), 4 + 18);
+    assert_int_equal(write(b, frame, 4 + 18), 4 + 18);
+    run(fixture, VERDICT_PASSED, NULL);
+    ways = fixture->result.links[0].ways;
+    assert_int_equal(ways[0].packets_out, 1);
+    assert_int_equal(ways[1].packets_out, 0);
+    assert_int_equal(ways[1].cause_count, 1);
+    assert_string_equal(ways[1].causes[0].name, "blackhole");
+}
+
 static void what_is_no_frame_is_its_node_s_fault(void **state)
 {
     struct fixture *fixture = *state;
@@ -89,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_carried_link_is_there_while_its_case_is),
         TEST(what_went_through_is_in_the_result),
+        TEST(a_direction_has_its_own_impairment),
         TEST(what_is_no_frame_is_its_node_s_fault),
         TEST(a_log_that_cannot_be_written_is_duet_s_fault),
     };

@@ -141,54 +141,14 @@ static void links_have_ends_addresses_and_impairments(void **state)
     }
     assert_string_equal(link->ends[0].addresses[0].text, "10.0.0.1/24");
     assert_string_equal(link->ends[1].addresses[0].text, "10.0.0.2/24");
-    assert_int_equal(link->impair.loss_ppb, 20000000);
-    assert_int_equal(link->impair.delay_ns, 25000000);
-    assert_int_equal(link->impair.jitter_ns, 5000000);
-    assert_int_equal(link->impair.rate_bps, 0);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(link->impair[i].loss.random.ppb, 20000000);
+        assert_int_equal(link->impair[i].delay.mean_ns, 25000000);
+        assert_int_equal(link->impair[i].delay.jitter_ns, 5000000);
+        assert_int_equal(link->impair[i].rate.bps, 0);
+        assert_int_equal(suite->cases[2].links[0].impair[i].loss.random.ppb, 0);
+    }
     assert_int_equal(link->impair_at.line, 7);
-    assert_int_equal(suite->cases[2].links[0].impair.loss_ppb, 0);
-}
-
-static void a_link_is_carried_where_that_is_asked_for(void **state)
-{
-    cleanup_suite struct suite *suite = load("/", "nodes: {a: {run: x}, b: }\n"
-                                                  "links:\n"
-                                                  "  - {nodes: [a, b]}\n"
-                                                  "  - {nodes: [a, b], carrier: direct}\n"
-                                                  "  - {nodes: [a, b], carrier: host}\n");
-
-    (void)state;
-    assert_false(suite->cases[0].links[0].carried);
-    assert_false(suite->cases[0].links[1].carried);
-    assert_true(suite->cases[0].links[2].carried);
-}
-
-static void an_impairment_is_what_the_packet_core_is_asked_for(void **state)
-{
-    cleanup_suite struct suite *suite =
-        load("/", "nodes: {a: {run: x}, b: }\n"
-                  "links:\n"
-                  "  - {nodes: [a, b]}\n"
-                  "  - nodes: [a, b]\n"
-                  "    impair: {delay: 5ms, jitter: 2ms, loss: 1%, duplicate: 2%, reorder: 3%,\n"
-                  "             corrupt: 4%, rate: 5mbit}\n");
-    struct impair_settings settings;
-
-    (void)state;
-    suite_impair_settings(&suite->cases[0].links[0].impair, &settings);
-    assert_true(impair_is_none(&settings));
-    assert_true(suite_impair_is_none(&suite->cases[0].links[0].impair));
-    suite_impair_settings(&suite->cases[0].links[1].impair, &settings);
-    assert_false(suite_impair_is_none(&suite->cases[0].links[1].impair));
-    assert_int_equal(settings.delay.mean_ns, 5000000);
-    assert_int_equal(settings.delay.jitter_ns, 2000000);
-    assert_int_equal(settings.loss.model, IMPAIR_LOSS_RANDOM);
-    assert_int_equal(settings.loss.random.ppb, 10000000);
-    assert_int_equal(settings.duplicate.ppb, 20000000);
-    assert_int_equal(settings.reorder.chance.ppb, 30000000);
-    assert_int_equal(settings.corrupt.chance.ppb, 40000000);
-    assert_int_equal(settings.rate.bps, 5000000);
-    assert_int_equal(settings.queue.limit_packets, 1000);
 }
 
 static void a_link_without_impairment_says_so(void **state)
@@ -407,8 +367,6 @@ int main(void)
         cmocka_unit_test(the_example_of_the_design_loads),
         cmocka_unit_test(nodes_do_what_the_example_says),
         cmocka_unit_test(links_have_ends_addresses_and_impairments),
-        cmocka_unit_test(a_link_is_carried_where_that_is_asked_for),
-        cmocka_unit_test(an_impairment_is_what_the_packet_core_is_asked_for),
         cmocka_unit_test(a_link_without_impairment_says_so),
         cmocka_unit_test(both_families_and_addresses_of_ones_own),
         cmocka_unit_test(steps_say_what_they_expect),

@@ -8,8 +8,10 @@
 
 enum { NOT_FOUND = MEASURE_STRETCHES };
 
-/* Rates are believed when they are right to that share, and to what the ends of periods hide. */
+/* Rates are believed when they are right to that share, and to what a jitter hides at the ends of
+ * periods; where that may be more, there is none to tell. */
 #define RATE_SLACK 0.05
+#define RATE_ENDS  0.1
 
 static const double delay_shares[MEASURE_DELAYS] = {0.25, 0.5, 0.99};
 
@@ -221,11 +223,13 @@ static bool never_came_to_loss(const struct impair_verdict *verdict)
             IMPAIR_WHY(IMPAIR_RULE) | IMPAIR_WHY(IMPAIR_RESET));
 }
 
+/* A model that may lose so many and no more is not judged: what it would have lost of packets that
+ * something else lost counts, too, and is not seen. */
 static void count_loss(struct measure_stretch *stretch, const struct impair_verdict *verdict)
 {
     bool skipped = never_came_to_loss(verdict);
 
-    if (lets_nothing_through(&stretch->settings))
+    if (lets_nothing_through(&stretch->settings) || stretch->settings.loss.limit)
         return;
     if (!skipped) {
         count(stretch, MEASURE_LOSS, was(verdict, IMPAIR_LOSS));
@@ -301,8 +305,8 @@ static double time_at_rate(const struct impair_rate *rate, uint32_t bytes)
 }
 
 /* Where a packet was there before the one ahead of it had left, the sender was busy from the one to
- * the other, and what came out in between is the rate. A jitter shows at the ends of such a period
- * alone, as do a burst and a lateness. */
+ * the other, and what was due in between is the rate. A jitter shows at the ends of such a period
+ * alone. */
 static void add_to_rate(struct measure_rate *rate, const struct measure_stretch *stretch,
                         const struct impair_verdict *verdict)
 {
@@ -325,23 +329,25 @@ static void add_to_rate(struct measure_rate *rate, const struct measure_stretch 
     if (was(verdict, IMPAIR_REORDERED))
         return;
     if (goes_on)
-        rate->taken_ns += (double)verdict->out_ns - (double)rate->out_ns;
+        rate->taken_ns += (double)verdict->due_ns - (double)rate->due_ns;
     else
         rate->periods++;
     rate->jitter_ns = fmax(rate->jitter_ns, (double)settings->delay.jitter_ns);
     rate->waits = true;
     rate->from = stretch->from;
     rate->due_ns = verdict->due_ns;
-    rate->out_ns = verdict->out_ns;
 }
 
 /* -- All of it --------------------------------------------------------------------------------- */
 
 void impair_measure_add(struct impair_measure *measure, const struct impair_verdict *verdict)
 {
-    struct measure_stretch *stretch = stretch_of(measure, verdict->number);
+    struct measure_stretch *stretch;
     bool itself = verdict->copy == 0;
 
+    if (impair_class(verdict) != IMPAIR_DATA)
+        return;
+    stretch = stretch_of(measure, verdict->number);
     measure->packets += itself;
     measure->unasked += was(verdict, IMPAIR_FULL) || was(verdict, IMPAIR_UNMADE);
     if (!stretch) {
@@ -374,16 +380,14 @@ void impair_measure_say(const struct impair_measure *measure, enum measure what,
 void impair_measure_say_rate(const struct impair_measure *measure, struct measured_rate *out)
 {
     const struct measure_rate *rate = &measure->rate;
-    double ends_ns = (4 * rate->jitter_ns + 2 * (double)measure->late_ns) * (double)rate->periods;
-    double slack;
+    double ends_ns = 4 * rate->jitter_ns * (double)rate->periods;
 
     *out = (struct measured_rate){.believed = true};
-    if (rate->asked_ns <= 0 || rate->taken_ns <= 0)
+    if (rate->taken_ns <= 0 || ends_ns > RATE_ENDS * rate->asked_ns)
         return;
-    slack = RATE_SLACK + ends_ns / rate->asked_ns;
     out->asked_bps = rate->bits * 1e9 / rate->asked_ns;
     out->bps = rate->bits * 1e9 / rate->taken_ns;
-    out->least_bps = out->asked_bps / (1 + slack);
-    out->most_bps = slack < 1 ? out->asked_bps / (1 - slack) : INFINITY;
+    out->least_bps = out->asked_bps / (1 + RATE_SLACK + RATE_ENDS);
+    out->most_bps = out->asked_bps / (1 - RATE_SLACK - RATE_ENDS);
     out->believed = out->bps >= out->least_bps && out->bps <= out->most_bps;
 }

@@ -43,8 +43,8 @@ struct measure_stretch {
 };
 
 struct measure_rate {
-    bool waits; /* `due_ns`, `out_ns` are those of the last packet */
-    uint64_t from, due_ns, out_ns;
+    bool waits; /* `due_ns` is that of the last packet */
+    uint64_t from, due_ns;
     uint64_t periods;          /* in which packets waited all the time */
     double asked_ns, taken_ns; /* what their packets take at the rate, and took */
     double bits;               /* of these */
@@ -69,7 +69,7 @@ struct impair_measure {
 /* `late_ns`: later than that is late, unless half of the delay is more. No settings are in force.
  */
 void impair_measure_init(struct impair_measure *measure, uint64_t late_ns);
-/* From packet `number` on; as impair_set, in order. */
+/* From packet of data `number` on; as impair_set, in order. */
 void impair_measure_set(struct impair_measure *measure, uint64_t number,
                         const struct impair_settings *settings);
 void impair_measure_add(struct impair_measure *measure, const struct impair_verdict *verdict);
@@ -88,7 +88,7 @@ void impair_measure_say(const struct impair_measure *measure, enum measure what,
                         struct measured *out);
 
 struct measured_rate {
-    double asked_bps, bps; /* of the packets that waited; 0: too few did to tell */
+    double asked_bps, bps; /* as packets that waited were due; 0: too few did to tell */
     double least_bps, most_bps;
     bool believed;
 };

@@ -36,9 +36,13 @@ static void do_step(struct impair_plan_run *run, uint64_t due_ns, uint64_t now_n
 {
     const struct impair_step *step = next_step(run);
 
-    for (unsigned i = 0; i < 2; i++)
-        if (step->settings[i])
-            impair_set(run->impairs[i], now_ns, step->settings[i]);
+    for (unsigned i = 0; i < 2; i++) {
+        if (!step->settings[i])
+            continue;
+        impair_set(run->impairs[i], now_ns, step->settings[i]);
+        if (run->changed)
+            run->changed(run->context, i, impair_next_number(run->impairs[i]), step->settings[i]);
+    }
     if (due_ns > run->since_ns)
         run->since_ns = due_ns;
     run->done++;

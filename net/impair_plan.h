@@ -36,6 +36,11 @@ struct impair_plan_run {
     size_t done;       /* steps that have happened; after each, impair_next_ns is another */
     bool has_started;  /* there was a packet of data */
     uint64_t since_ns; /* when the step before was due, or the first packet came */
+    /* Tells of settings that a step puts into force, from the packet of data of that number on.
+     * Set behind impair_plan_start; NULL: nobody is told. */
+    void (*changed)(void *context, unsigned direction, uint64_t number,
+                    const struct impair_settings *settings);
+    void *context;
 };
 
 /* `plan`, whose steps stay the caller's; NULL: none. */

@@ -32,6 +32,18 @@ struct link_result *case_result_add_link(struct case_result *result)
     return &result->links[result->link_count - 1];
 }
 
+struct stall_result *case_result_add_stall(struct case_result *result)
+{
+    result->stalls = grow(result->stalls, &result->stall_count, sizeof *result->stalls);
+    return &result->stalls[result->stall_count - 1];
+}
+
+struct share_result *measured_result_add_share(struct measured_result *measured)
+{
+    measured->shares = grow(measured->shares, &measured->share_count, sizeof *measured->shares);
+    return &measured->shares[measured->share_count - 1];
+}
+
 struct step_result *node_result_add_step(struct node_result *node)
 {
     node->steps = grow(node->steps, &node->step_count, sizeof *node->steps);
@@ -87,6 +99,8 @@ static void way_result_free(struct way_result *way)
         free(way->causes[i].name);
     free(way->causes);
     free(way->verdicts);
+    free(way->measured.fault);
+    free(way->measured.shares);
 }
 
 static void link_result_free(struct link_result *link)
@@ -114,6 +128,9 @@ void case_result_free(struct case_result *result)
         node_result_free(&result->nodes[i]);
     for (size_t i = 0; i < result->link_count; i++)
         link_result_free(&result->links[i]);
+    for (size_t i = 0; i < result->stall_count; i++)
+        free(result->stalls[i].node);
+    free(result->stalls);
     free(result->nodes);
     free(result->links);
     free(result->name);

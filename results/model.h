@@ -92,6 +92,34 @@ struct cause_result {
     uint64_t packets;
 };
 
+/* How often something left to chance happened on one direction of a link, beside what was asked. */
+struct share_result {
+    const char *name;      /* a constant: "loss" */
+    uint64_t trials, hits; /* packets that it could happen to; that it happened to */
+    double expected;       /* hits */
+    uint64_t least, most;  /* hits that are believed of a network that does as it was asked */
+    bool believed;
+};
+
+/* Quantiles of times, to one per cent. */
+struct times_result {
+    uint64_t median_ns, p99_ns, max_ns;
+};
+
+/* What one direction of a link did, against what it was asked. */
+struct measured_result {
+    bool known;  /* each packet's verdict was seen */
+    char *fault; /* how it did not do as asked; NULL where it did */
+    struct share_result *shares;
+    size_t share_count;
+    uint64_t packets; /* with a time: `asked` and `late` are theirs */
+    struct times_result asked, late;
+    uint64_t timed, too_late;   /* packets that were to be delayed; those later than is fine */
+    uint64_t unasked;           /* packets lost, or not duplicated, for want of room */
+    double asked_bps, bps;      /* while packets waited; 0 where they did not long enough */
+    double least_bps, most_bps; /* believed */
+};
+
 /* What duet saw of one direction of a link. */
 struct way_result {
     uint64_t packets_in, bytes_in;   /* from the sender */
@@ -99,6 +127,7 @@ struct way_result {
     struct cause_result *causes;     /* what was said of packets, lost or not */
     size_t cause_count;
     char *verdicts; /* the path of the log of verdicts */
+    struct measured_result measured;
 };
 
 struct link_result {
@@ -108,6 +137,14 @@ struct link_result {
     unsigned int mtu;
     bool carried;              /* by duet, which then has seen … */
     struct way_result ways[2]; /* … what the node of that index sent */
+};
+
+/* A time in which duet, or a guest, stood still. */
+struct stall_result {
+    char *node;               /* whose guest; NULL: duet itself */
+    double start_s, length_s; /* from the start of the case */
+    /* duet's only. As struct stall has them; below 0: not known. */
+    double cpu_s, stolen_s, pressure_s;
 };
 
 struct case_result {
@@ -122,6 +159,8 @@ struct case_result {
     size_t node_count;
     struct link_result *links;
     size_t link_count;
+    struct stall_result *stalls;
+    size_t stall_count;
 };
 
 struct run_result {
@@ -137,6 +176,8 @@ struct run_result {
 struct case_result *run_result_add_case(struct run_result *run);
 struct node_result *case_result_add_node(struct case_result *result);
 struct link_result *case_result_add_link(struct case_result *result);
+struct stall_result *case_result_add_stall(struct case_result *result);
+struct share_result *measured_result_add_share(struct measured_result *measured);
 /* Where `packets` is not 0. */
 void way_result_add_cause(struct way_result *way, const char *name, uint64_t packets);
 struct step_result *node_result_add_step(struct node_result *node);

@@ -177,6 +177,70 @@ static void fill_node(cJSON *object, const struct node_result *node)
         fill_token(append_object(tokens), &node->tokens[i]);
 }
 
+/* Milliseconds, to the microsecond. */
+static void put_ms(cJSON *object, const char *key, uint64_t ns)
+{
+    put(object, key, cJSON_CreateNumber((double)((ns + 500) / 1000) / 1e3));
+}
+
+static void put_times(cJSON *object, const char *key, const struct times_result *times)
+{
+    cJSON *made = put_object(object, key);
+
+    put_ms(made, "median", times->median_ns);
+    put_ms(made, "p99", times->p99_ns);
+    put_ms(made, "max", times->max_ns);
+}
+
+static void fill_share(cJSON *object, const struct share_result *share)
+{
+    put_text(object, "name", share->name);
+    put_count(object, "trials", share->trials);
+    put_count(object, "hits", share->hits);
+    put(object, "expected", cJSON_CreateNumber((double)(int64_t)(share->expected * 10 + 0.5) / 10));
+    put_count(object, "least", share->least);
+    put_count(object, "most", share->most);
+    put_bool(object, "believed", share->believed);
+}
+
+static void put_rate(cJSON *object, const struct measured_result *measured)
+{
+    cJSON *rate;
+
+    if (measured->bps <= 0) {
+        put_text(object, "rate", NULL);
+        return;
+    }
+    rate = put_object(object, "rate");
+    put_count(rate, "asked_bps", (uint64_t)measured->asked_bps);
+    put_count(rate, "bps", (uint64_t)measured->bps);
+    put_count(rate, "least_bps", (uint64_t)measured->least_bps);
+    put_count(rate, "most_bps", (uint64_t)measured->most_bps);
+}
+
+static void put_measured(cJSON *object, const struct measured_result *measured)
+{
+    cJSON *made, *shares;
+
+    if (!measured->known) {
+        put_text(object, "measured", NULL);
+        return;
+    }
+    made = put_object(object, "measured");
+    put_bool(made, "as_asked", !measured->fault);
+    put_text(made, "fault", measured->fault);
+    shares = put_array(made, "shares");
+    for (size_t i = 0; i < measured->share_count; i++)
+        fill_share(append_object(shares), &measured->shares[i]);
+    put_count(made, "packets", measured->packets);
+    put_times(made, "delay_ms", &measured->asked);
+    put_times(made, "late_ms", &measured->late);
+    put_count(made, "timed", measured->timed);
+    put_count(made, "too_late", measured->too_late);
+    put_count(made, "unasked", measured->unasked);
+    put_rate(made, measured);
+}
+
 static void fill_way(cJSON *object, const struct link_result *link, size_t from)
 {
     const struct way_result *way = &link->ways[from];
@@ -196,6 +260,7 @@ static void fill_way(cJSON *object, const struct link_result *link, size_t from)
         put_count(cause, "packets", way->causes[i].packets);
     }
     put_text(object, "verdicts", way->verdicts);
+    put_measured(object, &way->measured);
 }
 
 static void fill_link(cJSON *object, const struct link_result *link)
@@ -215,9 +280,27 @@ static void fill_link(cJSON *object, const struct link_result *link)
         fill_way(append_object(directions), link, i);
 }
 
+static void put_known_seconds(cJSON *object, const char *key, double seconds)
+{
+    if (seconds < 0)
+        put_text(object, key, NULL);
+    else
+        put_seconds(object, key, seconds);
+}
+
+static void fill_stall(cJSON *object, const struct stall_result *stall)
+{
+    put_text(object, "node", stall->node);
+    put_seconds(object, "start_s", stall->start_s);
+    put_seconds(object, "length_s", stall->length_s);
+    put_known_seconds(object, "cpu_s", stall->cpu_s);
+    put_known_seconds(object, "stolen_s", stall->stolen_s);
+    put_known_seconds(object, "pressure_s", stall->pressure_s);
+}
+
 static void fill_case(cJSON *object, const struct case_result *result)
 {
-    cJSON *nodes, *links;
+    cJSON *nodes, *links, *stalls;
 
     put_text(object, "name", result->name);
     put_text(object, "slug", result->slug);
@@ -231,6 +314,9 @@ static void fill_case(cJSON *object, const struct case_result *result)
     links = put_array(object, "links");
     for (size_t i = 0; i < result->link_count; i++)
         fill_link(append_object(links), &result->links[i]);
+    stalls = put_array(object, "stalls");
+    for (size_t i = 0; i < result->stall_count; i++)
+        fill_stall(append_object(stalls), &result->stalls[i]);
 }
 
 int results_write_json(const struct run_result *run, const char *path, struct error *error)

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "results/model.h"
 
-enum { RESULTS_SCHEMA = 5 }; /* version of results.json: docs/results.schema.json */
+enum { RESULTS_SCHEMA = 6 }; /* version of results.json: docs/results.schema.json */
 
 /* results.json, as docs/results.schema.json says. */
 int results_write_json(const struct run_result *run, const char *path, struct error *error);

@@ -1,6 +1,7 @@
 #include "runner/case_links.h"
 
 #include "base/memory.h"
+#include "runner/link_measure.h"
 #include "vm/carrier.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@ struct case_link {
     const struct suite_link *spec;
     struct carrier *carrier; /* NULL: its machines are joined directly */
     char *logs[2];           /* as struct way_result's */
+    struct impair_measure *measures[2];
 };
 
 struct case_links {
@@ -57,8 +59,11 @@ static int carry(struct case_link *link, size_t index, struct error *error)
                                       .context = link};
     int code;
 
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < 2; i++) {
         options.sockets[i] = of_case->plan->links[index].sockets[i];
+        link->measures[i] = options.measures[i] = xmalloc(sizeof(struct impair_measure));
+        impair_measure_init(link->measures[i], of_case->suite_case->network.late_ns);
+    }
     code = carrier_new(&options, &link->carrier, error);
     return code < 0 ? error_context(error, "link %s", link->spec->name) : 0;
 }
@@ -87,18 +92,34 @@ int case_links_new(const struct case_links_options *options, struct case_links *
     return 0;
 }
 
+static int close_link(struct case_link *link, struct error *error)
+{
+    int code = carrier_close(link->carrier, error);
+
+    for (unsigned end = 0; end < 2; end++)
+        impair_measure_end(link->measures[end]);
+    return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
+}
+
 int case_links_close(struct case_links *links, struct error *error)
 {
     int code = 0;
 
     for (size_t i = 0; i < links->count; i++) {
         struct case_link *link = &links->items[i];
+        int closed = link->carrier ? close_link(link, code == 0 ? error : NULL) : 0;
 
-        if (link->carrier && carrier_close(link->carrier, code == 0 ? error : NULL) < 0 &&
-            code == 0)
-            code = error_context(error, "link %s", link->spec->name);
+        code = code == 0 ? closed : code;
     }
     return code;
+}
+
+bool case_links_need_host(const struct case_links *links)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (links->items[i].carrier)
+            return true;
+    return false;
 }
 
 /* -- The result -------------------------------------------------------------------------------- */
@@ -116,6 +137,8 @@ static void fill_way(const struct case_link *link, unsigned end, struct way_resu
         way_result_add_cause(way, impair_cause_name(i), counters.causes[i]);
     way_result_add_cause(way, "too_long", counters.too_long);
     way_result_add_cause(way, "unread", counters.unread);
+    link_measure_result(link->measures[end], &link->links->options.suite_case->network,
+                        &way->measured);
 }
 
 void case_links_result(const struct case_links *links, struct case_result *result)
@@ -143,8 +166,10 @@ void case_links_free(struct case_links *links)
         return;
     for (size_t i = 0; i < links->count; i++) {
         carrier_free(links->items[i].carrier);
-        free(links->items[i].logs[0]);
-        free(links->items[i].logs[1]);
+        for (unsigned end = 0; end < 2; end++) {
+            free(links->items[i].logs[end]);
+            free(links->items[i].measures[end]);
+        }
     }
     free(links->items);
     free(links);

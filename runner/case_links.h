@@ -27,6 +27,8 @@ int case_links_new(const struct case_links_options *options, struct case_links *
 int case_links_close(struct case_links *links, struct error *error);
 /* Adds each link of the case, carried or not. */
 void case_links_result(const struct case_links *links, struct case_result *result);
+/* Whether duet's own process carries any: they stand still where it does. */
+bool case_links_need_host(const struct case_links *links);
 /* NULL is fine. */
 void case_links_free(struct case_links *links);
 

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/case_links.h"
+#include "runner/case_network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct case_run {
     bool at_once;                  /* guests are not asked to end */
     uint64_t started_ns, ended_ns; /* held is ended, too */
     struct error trouble;          /* of its links' logs, at the end */
+    struct case_network *network;  /* since its time began; NULL before */
 };
 
 /* -- Progress ---------------------------------------------------------------------------------- */
@@ -140,10 +142,17 @@ static void end_case(struct case_run *run)
         node_stop(run->nodes[i], run->at_once);
 }
 
+static void stop_watching(struct case_run *run)
+{
+    run->ended_ns = clock_ns();
+    if (run->network)
+        case_network_stop(run->network);
+}
+
 static void hold(struct case_run *run)
 {
     run->held = true;
-    run->ended_ns = clock_ns();
+    stop_watching(run);
     timer_stop(run->timeout);
     for (size_t i = 0; i < run->node_count; i++)
         node_freeze(run->nodes[i]);
@@ -194,7 +203,7 @@ static void advance(void *context)
     run->done = true;
     case_links_close(run->links, &run->trouble);
     if (!run->held)
-        run->ended_ns = clock_ns();
+        stop_watching(run);
     run->options.ended(run->options.context);
 }
 
@@ -264,6 +273,14 @@ static int make_links(struct case_run *run, struct error *error)
     return case_links_new(&options, &run->links, error);
 }
 
+static void on_stalled(void *context, const char *name, uint64_t since_ns, uint64_t length_ns)
+{
+    const struct case_run *run = context;
+
+    if (run->network && !run->held)
+        case_network_stalled(run->network, name, since_ns, length_ns);
+}
+
 /* -- Life -------------------------------------------------------------------------------------- */
 
 static int add_node(struct case_run *run, size_t index, struct error *error)
@@ -282,6 +299,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .directory = directory,
         .relative = relative,
         .changed = on_changed,
+        .stalled = on_stalled,
         .context = run,
     };
     int code = fs_mkdirs(directory, 0755, error);
@@ -341,6 +359,7 @@ void case_run_start(struct case_run *run)
 {
     run->started = true;
     run->started_ns = clock_ns();
+    run->network = case_network_new(run->options.loop, run->options.suite_case);
     if (!run->ending)
         timer_start(run->timeout, run->options.suite_case->timeout_ns);
     timer_start(run->advance, 0);
@@ -375,6 +394,7 @@ void case_run_free(struct case_run *run)
         node_free(run->nodes[i]);
     free(run->nodes);
     case_links_free(run->links);
+    case_network_free(run->network);
     timer_free(run->timeout);
     timer_free(run->advance);
     free(run);
@@ -423,6 +443,8 @@ void case_run_result(struct case_run *run, struct case_result *result)
     } else if (decides->verdict != VERDICT_PASSED) {
         result->reason = xasprintf("%s: %s", decides->name, decides->reason);
     }
+    if (run->network)
+        case_network_result(run->network, case_links_need_host(run->links), result);
 }
 
 /* What the others met came of the first fault. */

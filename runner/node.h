@@ -49,6 +49,8 @@ struct node_options {
     const char *directory;         /* of the node's files: absolute, exists */
     const char *relative;          /* the same, from the run's directory */
     void (*changed)(void *context);
+    /* Its guest stood still for so long, by its clock or by its silence; NULL: nobody asks. */
+    void (*stalled)(void *context, const char *name, uint64_t since_ns, uint64_t length_ns);
     void *context;
 };
 

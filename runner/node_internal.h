@@ -9,6 +9,7 @@
 
 #define CONFIGURE_NS     (30 * NS_PER_S) /* from STARTPOD to its ACK */
 #define PING_NS          (2 * NS_PER_S)
+#define HUSH_NS          NS_PER_S        /* one that is answered only then: the guest stood still */
 #define SILENCE_NS       (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
 #define NODE_BACKSTOP_NS (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
 #define STOP_NS          (2 * NS_PER_S)  /* background processes with a stop signal of their own */
@@ -47,7 +48,10 @@ struct node {
     struct timer *ping;
     uint64_t ping_sent_ns; /* 0: answered */
     uint64_t answered_ns, cpu_at_answer_ms;
-    char *refusal; /* why it is not saved, or not forked */
+    bool clock_known;
+    uint64_t clock_ahead_ns; /* the guest's clock of the host's, at the last answer … */
+    uint64_t clock_doubt_ns; /* … which may be wrong by that: half of the way there and back */
+    char *refusal;           /* why it is not saved, or not forked */
 
     struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
     struct suite_pairs env;

@@ -171,12 +171,39 @@ void node_on_io(void *context, const struct wire_io *frame)
 
 /* -- Time -------------------------------------------------------------------------------------- */
 
+/* A guest that is not run while the host goes on answers late, and where its clock stands as well,
+ * that has fallen behind. */
+static void check_clock(struct node *node, uint64_t sent_ns, uint64_t guest_ns)
+{
+    uint64_t now_ns = clock_ns(), doubt_ns = (now_ns - sent_ns) / 2;
+    uint64_t ahead_ns = guest_ns - (sent_ns + doubt_ns); /* modulo 2^64: it may be behind */
+    bool is_known = guest_ns != 0;                       /* an agent may not tell it */
+    int64_t lost_ns = 0;
+    uint64_t length_ns = 0;
+
+    if (node->clock_known && is_known)
+        lost_ns = (int64_t)(node->clock_ahead_ns - ahead_ns);
+    if (lost_ns > (int64_t)(doubt_ns + node->clock_doubt_ns + HUSH_NS))
+        length_ns = (uint64_t)lost_ns;
+    else if (now_ns - sent_ns > HUSH_NS)
+        length_ns = now_ns - sent_ns;
+    if (length_ns > now_ns - node->answered_ns)
+        length_ns = now_ns - node->answered_ns; /* whatever the guest says */
+    if (length_ns && node->options.stalled && node->state < NODE_STOPPING)
+        node->options.stalled(node->options.context, node_name(node), now_ns - length_ns,
+                              length_ns);
+    node->clock_known = is_known;
+    node->clock_ahead_ns = ahead_ns;
+    node->clock_doubt_ns = doubt_ns;
+}
+
 static void on_pong(void *context, const struct control_answer *answer)
 {
     struct node *node = context;
 
     if (answer->code < 0)
         return;
+    check_clock(node, node->ping_sent_ns, answer->clock_ns);
     node->ping_sent_ns = 0;
     node->answered_ns = clock_ns();
     node->cpu_at_answer_ms = vm_cpu_ms(node->vm);

@@ -187,6 +187,13 @@ struct suite_link {
     struct suite_position impair_at; /* line 0 where the file gives none */
 };
 
+/* What a case bears of a host that is too slow for it, before its network counts as wrong. */
+struct suite_network {
+    uint64_t late_ns;  /* later than that is late; 0: nothing is */
+    uint32_t late_ppb; /* that share of a direction's packets may be */
+    uint64_t stall_ns; /* for so long nobody may stand still who carries a link; 0: for ever */
+};
+
 struct suite_tokens {
     char *result; /* prefix of a result token's line */
     char *ready;  /* prefix of a ready token's line */
@@ -199,6 +206,7 @@ struct suite_case {
     char *skip;              /* the reason, or NULL */
     uint64_t timeout_ns;
     char *kernel; /* what kernel_get takes */
+    struct suite_network network;
     struct suite_tokens tokens;
     struct suite_pairs variables; /* the matrix's choice, as texts */
     struct suite_node *nodes;     /* in the file's order */

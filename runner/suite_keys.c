@@ -18,11 +18,12 @@
     }
 
 #define DURATION .type = "duration", .unit = UNITS_DURATION, .read = read_duration
-#define PERCENT                                                                                    \
-    .type = "percentage", .unit = UNITS_PERCENT, .read = read_percent, .fallback = "0%",           \
+#define PERCENT_OF(default_share)                                                                  \
+    .type = "percentage", .unit = UNITS_PERCENT, .read = read_percent, .fallback = default_share,  \
     .least = "0%", .most = "100%"
-#define COUNT .type = "whole number", .read = read_count
-#define PORT  COUNT, .least = "1", .most = "65535"
+#define PERCENT PERCENT_OF("0%")
+#define COUNT   .type = "whole number", .read = read_count
+#define PORT    COUNT, .least = "1", .most = "65535"
 
 static const struct suite_key keys[] = {
     KEY("name", IN_SUITE, case_build, name, .type = "name", .read = read_name,
@@ -80,6 +81,10 @@ static const struct suite_key keys[] = {
     KEY("tokens", IN_SUITE | IN_CASE, case_build, out.tokens, .type = "tokens", .read = read_tokens,
         .example = "{result: \"MY_RESULT: \"}",
         .summary = "What the lines of the console that carry results begin with."),
+    KEY("network", IN_SUITE | IN_CASE, case_build, out.network, .type = "limits",
+        .read = read_network, .example = "{late: 200ms}",
+        .summary = "How late a network may be, for want of CPU, before a case says nothing: "
+                   "`invalid`."),
 
     PART("exclude", IN_MATRIX, .type = "list of mappings of variables to values",
          .example = "[{transport: udp}]",
@@ -263,6 +268,16 @@ static const struct suite_key keys[] = {
     KEY("ready", IN_TOKENS, suite_tokens, ready, .type = "line", .read = read_line,
         .fallback = "DUET_READY: ", .example = "\"MY_READY: \"",
         .summary = "Before what says that a node is ready."),
+
+    KEY("late", IN_NETWORK, suite_network, late_ns, DURATION, .fallback = "50ms", .least = "0ms",
+        .most = "1h", .example = "200ms",
+        .summary = "A packet that leaves a link by so much later than it should, and by more than "
+                   "half of its delay, is late. 0: none is."),
+    KEY("late_share", IN_NETWORK, suite_network, late_ppb, PERCENT_OF("20%"), .example = "40%",
+        .summary = "How many of the packets of a direction that is to take time may be late."),
+    KEY("stall", IN_NETWORK, suite_network, stall_ns, DURATION, .fallback = "1s", .least = "0ms",
+        .most = "1h", .example = "5s",
+        .summary = "How long duet, or a guest that carries a link, may stand still. 0: for ever."),
 };
 
 const struct suite_key *suite_keys(size_t *count)

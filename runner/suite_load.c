@@ -123,6 +123,8 @@ static int read_case_keys(struct load *load, struct case_build *build,
     if (!status)
         status = section_defaults(reader, IN_TOKENS, &build->out.tokens);
     if (!status)
+        status = section_defaults(reader, IN_NETWORK, &build->out.network);
+    if (!status)
         status = section_read(reader, IN_SUITE, load->root, build);
     if (status)
         return status;

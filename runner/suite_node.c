@@ -23,6 +23,13 @@ int read_tokens(struct reader *reader, const struct suite_key *key, const struct
     return 0;
 }
 
+int read_network(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
+                 void *field)
+{
+    (void)key;
+    return section_read(reader, IN_NETWORK, value, field);
+}
+
 /* A unique name among those of the `count` earlier elements of `size` bytes at `items`, each of
  * which begins with its name. */
 static int check_unique(struct reader *reader, const struct yaml_node *at, const char *what,

@@ -27,6 +27,7 @@ enum section {
     IN_IMPAIR = 1 << 11,
     IN_INIT = 1 << 12,
     IN_TOKENS = 1 << 13,
+    IN_NETWORK = 1 << 14,
     IN_CHANGE = 1 << 15,
     IN_RULE = 1 << 16,
     IN_STEP_IMPAIR = 1 << 17,
@@ -171,6 +172,7 @@ struct suite_texts kernels_labels(struct arena *memory, const struct suite_texts
 /* suite_node.c and suite_link.c: those of structures; their field is the whole target */
 int read_init(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_tokens(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_network(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_run(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_steps(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_expect(struct reader *, const struct suite_key *, const struct yaml_node *, void *);

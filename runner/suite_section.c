@@ -29,6 +29,7 @@ static const struct section_title titles[] = {
     {IN_CHANGE, "A change: an item of `changes`, beside the settings of an impairment", "a change"},
     {IN_INIT, "An init: `init`", "an init"},
     {IN_TOKENS, "Tokens: `tokens`", "tokens"},
+    {IN_NETWORK, "What a network may be late: `network`", "a network's limits"},
 };
 
 static const char *section_what(enum section where)

@@ -76,6 +76,15 @@ static void end_lies(struct end *end, uint32_t length)
 /* -- Changes of the settings --------------------------------------------------------------------
  */
 
+static void on_changed(void *context, unsigned direction, uint64_t number,
+                       const struct impair_settings *settings)
+{
+    const struct carrier *carrier = context;
+
+    if (carrier->ways[direction].measure)
+        impair_measure_set(carrier->ways[direction].measure, number, settings);
+}
+
 /* After whatever may have brought a step of the plan about. */
 static void follow_plan(struct carrier *carrier)
 {
@@ -253,6 +262,8 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
     }
     impair_plan_start(&carrier->plan, options->plan, carrier->ways[0].impair,
                       carrier->ways[1].impair);
+    carrier->plan.changed = on_changed;
+    carrier->plan.context = carrier;
     *out = carrier;
     return 0;
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "net/impair_measure.h"
 #include "net/impair_plan.h"
 
 struct carrier;
@@ -17,10 +18,11 @@ struct carrier_options {
     struct loop *loop;
     const char *sockets[2]; /* the ends' paths, which must not be there yet */
     const char *logs[2];    /* files for the verdicts on frames from that end; NULL: nowhere */
-    uint64_t seed, link;    /* of the draws (struct impair_options) */
-    unsigned mtu;           /* of the network's packet: frames of longer ones do not get through */
+    struct impair_measure *measures[2]; /* likewise, until carrier_close; NULL: nobody measures */
+    uint64_t seed, link;                /* of the draws (struct impair_options) */
+    unsigned mtu; /* of the network's packet: frames of longer ones do not get through */
     const struct impair_settings *settings[2]; /* of frames from that end; passed impair_check */
-    /* What changes then; what it points to stays the caller\'s until carrier_close. NULL: nothing */
+    /* What changes then; what it points to stays the caller's until carrier_close. NULL: nothing */
     const struct impair_plan *plan;
     /* That end sent what is no frame. It is closed; nothing else happens. */
     void (*lied)(void *context, unsigned end, const char *message);

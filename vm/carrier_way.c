@@ -20,7 +20,12 @@ _Static_assert((int)POOL_HEADROOM >= (int)FRAME_HEADER,
 
 static void note(void *context, const struct impair_verdict *verdict, const struct packet *packet)
 {
-    verdict_file_add(((struct way *)context)->log, verdict, packet);
+    const struct way *way = context;
+
+    if (way->log)
+        verdict_file_add(way->log, verdict, packet);
+    if (way->measure)
+        impair_measure_add(way->measure, verdict);
 }
 
 /* -- To the receiver --------------------------------------------------------------------------- */
@@ -195,17 +200,20 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
 
     way->fd = -1;
     way->direction = direction;
-    if (options->logs[direction]) {
+    way->measure = options->measures[direction];
+    if (options->logs[direction])
         code = verdict_file_new(options->logs[direction], &header, &way->log, error);
-        impair.note = note;
-    }
     if (code < 0)
         return code;
+    if (way->log || way->measure)
+        impair.note = note;
     way->room = impair.flight / 2;
     way->queue = xcalloc(way->room, sizeof(struct packet *));
     pool_init(&way->pool, impair.flight + way->room + WAY_BATCH + IMPAIR_COPIES_MAX, room);
     way->impair = impair_init(xmalloc(impair_size(&impair)), &impair);
     impair_set(way->impair, header.base_ns, options->settings[direction]);
+    if (way->measure)
+        impair_measure_set(way->measure, 0, options->settings[direction]);
     way->timer = loop_timer(options->loop, on_timer, way);
     return 0;
 }

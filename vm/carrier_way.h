@@ -15,7 +15,8 @@ struct way {
     unsigned direction;
     struct pool pool;
     struct timer *timer;
-    struct verdict_file *log; /* or NULL */
+    struct verdict_file *log;       /* or NULL */
+    struct impair_measure *measure; /* likewise */
     struct carrier_counters counters;
     struct packet **queue; /* a ring: what is due and was not sent */
     size_t room, head, count;

@@ -232,8 +232,8 @@ static inline void guest_is_ready(struct vm *vm)
 static inline void guest_acks(struct vm *vm, enum wire_code request, uint64_t id)
 {
     if (request == WIRE_PING)
-        guest_says(vm, WIRE_ACK, "{\"code\":12,\"id\":%llu,\"clock_ns\":5}",
-                   (unsigned long long)id);
+        guest_says(vm, WIRE_ACK, "{\"code\":12,\"id\":%llu,\"clock_ns\":%llu}",
+                   (unsigned long long)id, (unsigned long long)clock_ns());
     else
         guest_says(vm, WIRE_ACK, "{\"code\":%u,\"id\":%llu}", (unsigned)request,
                    (unsigned long long)id);

@@ -138,6 +138,8 @@ static const char *frame(enum section section, const char *key)
                    : "nodes: {exit: , entry: {init: {directory: guest, %s}}}\n" LINKS;
     case IN_TOKENS:
         return NODES LINKS "tokens: {%s}\n";
+    case IN_NETWORK:
+        return NODES LINKS "network: {%s}\n";
     }
 #undef NODES
 #undef LINKS

@@ -195,7 +195,11 @@ static void settings_change_as_planned(void **state)
     struct fixture *fixture = *state;
     cleanup_buffer struct buffer stream = {0};
     struct buffer expected[2] = {{0}, {0}};
+    struct impair_measure *measure = xmalloc(sizeof *measure);
+    struct measured delay;
 
+    impair_measure_init(measure, NS_PER_S);
+    fixture->options.measures[0] = measure;
     fixture->options.plan = &plan;
     make_joined(fixture);
     for (uint32_t i = 0; i < 5; i++)
@@ -219,6 +223,14 @@ static void settings_change_as_planned(void **state)
     assert_received(fixture, 0, &expected[0]);
     assert_int_equal(carrier_counters(fixture->carrier, 0).causes[IMPAIR_DOWN], 2);
     assert_int_equal(carrier_counters(fixture->carrier, 1).causes[IMPAIR_DOWN], 1);
+    /* Each packet is measured against the settings that it met. */
+    carrier_close(fixture->carrier, NULL);
+    impair_measure_end(measure);
+    assert_int_equal(measure->packets, 6);
+    impair_measure_say(measure, MEASURE_DELAY_HALF, &delay);
+    assert_int_equal(delay.trials, 1);
+    assert_int_equal(delay.hits, 1);
+    free(measure);
     buffer_free(&expected[1]);
     buffer_free(&expected[0]);
 }

@@ -95,17 +95,18 @@ _duet()
             version --help --usage'
         ;;
     run)
-        words='--accel --break-on-fail --cold --color --connect --debug --help --jobs --json --junit
-            --keep --kernel --only --pause-on-fail --results --reuse-templates --seed --tap --usage
-            --verbose'
+        words='--accel --break-on-fail --capture --cold --color --connect --debug --help --jobs --json
+            --junit --keep --kernel --only --pause-on-fail --results --reuse-templates --seed --tap
+            --usage --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
     shell)
-        words='--accel --case --cold --color --connect --debug --help --kernel --node --usage --verbose'
+        words='--accel --capture --case --cold --color --connect --debug --help --kernel --node --usage
+            --verbose'
         ;;
     up)
-        words='--accel --case --cold --color --connect --debug --detach --help --kernel --usage
-            --verbose'
+        words='--accel --capture --case --cold --color --connect --debug --detach --help --kernel
+            --usage --verbose'
         ;;
     exec) words='--container --env --help --no-tty --tty --usage --workdir' ;;
     cp) words='--help --recursive --usage' ;;

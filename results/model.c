@@ -111,6 +111,7 @@ static void link_result_free(struct link_result *link)
     free(link->nodes[0]);
     free(link->nodes[1]);
     free(link->subnet);
+    free(link->capture);
 }
 
 static void kernel_info_free(struct kernel_info *kernel)

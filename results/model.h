@@ -135,6 +135,7 @@ struct link_result {
     char *nodes[2];
     char *subnet; /* "10.0.0.0/24" */
     unsigned int mtu;
+    char *capture;             /* the path of the capture of both directions; NULL: there is none */
     bool carried;              /* by duet, which then has seen … */
     struct way_result ways[2]; /* … what the node of that index sent */
 };

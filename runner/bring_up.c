@@ -8,16 +8,14 @@
 
 #include <string.h>
 
-/* Its evidence lives as long as the machines do. */
-#define CASE_DIRECTORY "case"
-
 struct bring_up {
     const struct bring_up_options *options;
     const struct kernel *kernel;
-    struct templates *templates; /* NULL: nodes are booted */
-    struct job *job;             /* NULL: it is over */
-    struct keep *keep;           /* NULL until the case is up */
-    char *directory;
+    struct templates *templates;                /* NULL: nodes are booted */
+    struct job *job;                            /* NULL: it is over */
+    struct keep *keep;                          /* NULL until the case is up */
+    const char *run_directory, *case_directory; /* as in struct job_options */
+    char *directory;                            /* both */
     char *activity;
     int status;
     int code; /* of what kept it from being kept */
@@ -101,8 +99,8 @@ static void report(const struct bring_up *up)
     job_result(up->job, &result);
     node = job_console_tail(up->job, REPORT_CONSOLE_LINES, &console);
     report_case(&beside, &result, 0);
-    report_failure(&beside, &result, up->options->session->rundir.path, node,
-                   console.data ? console.data : "", console.length);
+    report_failure(&beside, &result, up->run_directory, node, console.data ? console.data : "",
+                   console.length);
     case_result_free(&result);
 }
 
@@ -156,8 +154,8 @@ static void run(struct bring_up *up)
                                             .suite_case = options->suite_case,
                                             .kernel = up->kernel,
                                             .templates = up->templates,
-                                            .run_directory = session->rundir.path,
-                                            .case_directory = CASE_DIRECTORY,
+                                            .run_directory = up->run_directory,
+                                            .case_directory = up->case_directory,
                                             .seed = options->seed,
                                             .activity = on_activity,
                                             .hold = CASE_HOLD_UP,
@@ -177,10 +175,13 @@ static void run(struct bring_up *up)
 int bring_up(const struct bring_up_options *options, int *status, struct error *error)
 {
     struct bring_up up = {.options = options,
-                          .directory =
-                              xasprintf("%s/" CASE_DIRECTORY, options->session->rundir.path)};
-    int code = prepare(&up, error);
+                          .run_directory =
+                              options->kept_in ? options->kept_in : options->session->rundir.path,
+                          .case_directory = options->kept_in ? options->suite_case->slug : "case"};
+    int code;
 
+    up.directory = xasprintf("%s/%s", up.run_directory, up.case_directory);
+    code = prepare(&up, error);
     if (code == 0) {
         run(&up);
         code = up.code;

@@ -15,6 +15,9 @@ struct bring_up_options {
     bool background;   /* as in struct keep_options */
     bool cold;         /* its machines are booted, not forked from templates that are kept */
     uint64_t seed;
+    /* Absolute: what is known of the case stays there, in a directory of its name. NULL: it goes
+     * with its machines. */
+    const char *kept_in;
     void (*up)(void *context); /* it is; or NULL */
     void *context;
 };

@@ -1,10 +1,14 @@
 #include "runner/case_links.h"
 
+#include "base/buffer.h"
 #include "base/memory.h"
+#include "net/verdict_text.h"
+#include "results/capture.h"
 #include "runner/link_measure.h"
 #include "vm/carrier.h"
 
 #include <string.h>
+#include <time.h>
 
 struct case_link {
     struct case_links *links;
@@ -12,12 +16,18 @@ struct case_link {
     struct carrier *carrier; /* NULL: its machines are joined directly */
     char *logs[2];           /* as struct way_result's */
     struct impair_measure *measures[2];
+    char *capture_path; /* as struct link_result's; NULL: nothing is captured */
+    struct capture *capture;
+    struct buffer comment; /* of a packet in it */
 };
 
 struct case_links {
     struct case_links_options options;
     struct case_link *items; /* as the case's */
     size_t count;
+    uint64_t epoch_ns;   /* clock_ns() and this are the time since 1970 */
+    struct timer *flush; /* of the captures, for who reads along */
+    bool flushing;       /* it runs */
 };
 
 static const char *node_name(const struct case_link *link, unsigned end)
@@ -44,6 +54,73 @@ static char *log_path(struct case_link *link, unsigned end)
     return xasprintf("%s/%s", options->run_directory, link->logs[end]);
 }
 
+/* -- Captures ---------------------------------------------------------------------------------- */
+
+enum { CAPTURE_FLUSH_MS = 500 };
+
+static void on_flush(void *context)
+{
+    struct case_links *links = context;
+
+    for (size_t i = 0; i < links->count; i++)
+        if (links->items[i].capture)
+            capture_flush(links->items[i].capture);
+    links->flushing = false;
+}
+
+/* A packet has the time at which it left the link, one way or the other: so those of a file are in
+ * order, and the comment says how much earlier it came. */
+static void on_note(void *context, unsigned end, const struct impair_verdict *verdict,
+                    const struct packet *packet)
+{
+    struct case_link *link = context;
+    struct case_links *links = link->links;
+
+    link->comment.length = 0;
+    verdict_comment(&link->comment, verdict);
+    capture_packet(link->capture,
+                   &(struct capture_packet){.interface = end,
+                                            .time_ns = links->epoch_ns + verdict->out_ns,
+                                            .bytes = packet->bytes,
+                                            .length = packet->length,
+                                            .comment = link->comment.data});
+    if (!links->flushing)
+        timer_start(links->flush, CAPTURE_FLUSH_MS * NS_PER_MS);
+    links->flushing = true;
+}
+
+static int start_capture(struct case_link *link, struct error *error)
+{
+    const struct case_links *links = link->links;
+    const struct case_links_options *options = &links->options;
+    cleanup_free char *path = NULL;
+    int code;
+
+    link->capture_path = xasprintf("%s/%s.pcapng", options->case_directory, link->spec->name);
+    path = xasprintf("%s/%s", options->run_directory, link->capture_path);
+    code = capture_open(path, &(struct capture_options){.start_ns = links->epoch_ns + clock_ns()},
+                        &link->capture, error);
+    for (unsigned end = 0; end < 2 && code >= 0; end++) {
+        cleanup_free char *name =
+            xasprintf("%s-to-%s", node_name(link, end), node_name(link, 1 - end));
+        cleanup_free char *description = xasprintf("link %s", link->spec->name);
+
+        code = capture_add_interface(link->capture,
+                                     &(struct capture_interface){.name = name,
+                                                                 .description = description,
+                                                                 .link = CAPTURE_ETHERNET},
+                                     error);
+    }
+    return code < 0 ? code : 0;
+}
+
+static int end_capture(struct case_link *link, struct error *error)
+{
+    return capture_close(steal_pointer(&link->capture), link->links->epoch_ns + clock_ns(), error);
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
 static int carry(struct case_link *link, size_t index, struct error *error)
 {
     const struct case_links_options *of_case = &link->links->options;
@@ -57,15 +134,30 @@ static int carry(struct case_link *link, size_t index, struct error *error)
                                       .settings = {&link->spec->impair[0], &link->spec->impair[1]},
                                       .lied = on_lied,
                                       .context = link};
-    int code;
+    int code = 0;
 
+    if (link->spec->captured) {
+        code = start_capture(link, error);
+        options.note = on_note;
+    }
     for (unsigned i = 0; i < 2; i++) {
         options.sockets[i] = of_case->plan->links[index].sockets[i];
         link->measures[i] = options.measures[i] = xmalloc(sizeof(struct impair_measure));
         impair_measure_init(link->measures[i], of_case->suite_case->network.late_ns);
     }
-    code = carrier_new(&options, &link->carrier, error);
+    if (code == 0)
+        code = carrier_new(&options, &link->carrier, error);
     return code < 0 ? error_context(error, "link %s", link->spec->name) : 0;
+}
+
+/* What clock_ns() has to be added to for the time since 1970. A clock that is set while a case runs
+ * moves nothing in its captures. */
+static uint64_t epoch_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec - clock_ns();
 }
 
 int case_links_new(const struct case_links_options *options, struct case_links **out,
@@ -76,6 +168,8 @@ int case_links_new(const struct case_links_options *options, struct case_links *
     int code = 0;
 
     links->options = *options;
+    links->epoch_ns = epoch_ns();
+    links->flush = loop_timer(options->loop, on_flush, links);
     links->count = suite_case->link_count;
     links->items = xcalloc(links->count, sizeof *links->items);
     for (size_t i = 0; i < links->count && code == 0; i++) {
@@ -110,6 +204,8 @@ int case_links_close(struct case_links *links, struct error *error)
         int closed = link->carrier ? close_link(link, code == 0 ? error : NULL) : 0;
 
         code = code == 0 ? closed : code;
+        if (end_capture(link, code == 0 ? error : NULL) < 0 && code == 0)
+            code = error_context(error, "link %s", link->spec->name);
     }
     return code;
 }
@@ -150,6 +246,8 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         added->name = xstrdup(link->spec->name);
         added->mtu = link->spec->mtu;
         added->carried = link->carrier != NULL;
+        if (link->capture_path)
+            added->capture = xstrdup(link->capture_path);
         for (unsigned end = 0; end < 2; end++) {
             added->nodes[end] = xstrdup(node_name(link, end));
             if (link->carrier)
@@ -170,7 +268,11 @@ void case_links_free(struct case_links *links)
             free(links->items[i].logs[end]);
             free(links->items[i].measures[end]);
         }
+        end_capture(&links->items[i], NULL);
+        free(links->items[i].capture_path);
+        buffer_free(&links->items[i].comment);
     }
+    timer_free(links->flush);
     free(links->items);
     free(links);
 }

@@ -1,4 +1,5 @@
 /* duet run */
+#include "runner/captures.h"
 #include "runner/commands.h"
 #include "runner/find.h"
 #include "runner/run.h"
@@ -23,6 +24,7 @@ enum {
     KEY_TAP,
     KEY_JSON,
     KEY_KEEP,
+    KEY_CAPTURE,
     KEY_COLD,
     KEY_REUSE_TEMPLATES,
     KEY_BREAK_ON_FAIL,
@@ -36,6 +38,8 @@ struct run_arguments {
     const char *kernels;
     struct session_arguments common;
     bool seed_given;
+    bool capture;         /* links are captured: */
+    const char *captured; /* their names; NULL: all */
     struct suite **suites;
     size_t suite_count;
 };
@@ -57,6 +61,10 @@ static const struct argp_option options[] = {
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
     {"tap", KEY_TAP, "FILE", 0, "Write TAP version 14 too", 0},
     {"json", KEY_JSON, NULL, 0, "Print results.json on standard output instead of lines", 0},
+    {"capture", KEY_CAPTURE, "LINK,...", OPTION_ARG_OPTIONAL,
+     "Leave LINK.pcapng of these links, or of all, with the results: every packet, lost ones "
+     "included, and what became of it",
+     0},
     {"keep", KEY_KEEP, NULL, 0,
      "Keep each node's initrd, and libvirt's log, with the results (--debug does so, too)", 0},
     {"break-on-fail", KEY_BREAK_ON_FAIL, NULL, 0,
@@ -123,6 +131,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_KEEP:
         arguments->run.keep = true;
+        return 0;
+    case KEY_CAPTURE:
+        arguments->capture = true;
+        arguments->captured = argument;
         return 0;
     case KEY_BREAK_ON_FAIL:
         set_on_fail(state, ON_FAIL_BREAK);
@@ -221,6 +233,9 @@ static int check_outputs(const struct run_arguments *arguments, struct error *er
 {
     int code = check_writable(arguments->run.junit, error);
 
+    if (code == 0 && arguments->capture)
+        code =
+            captures_choose(arguments->suites, arguments->suite_count, arguments->captured, error);
     if (code == 0)
         code = check_writable(arguments->run.tap, error);
     if (code < 0)

@@ -183,6 +183,7 @@ struct suite_link {
     unsigned carrier_end;             /* of SUITE_CARRIER_GUEST: whose init it is */
     struct impair_settings impair[2]; /* direction 0 is from the first end, 1 from the second */
     struct impair_plan changes;
+    bool captured; /* all that goes through it; set by captures_choose */
     struct suite_position at;
     struct suite_position impair_at; /* line 0 where the file gives none */
 };

@@ -2,13 +2,17 @@
 
 #include "base/memory.h"
 #include "runner/bring_up.h"
+#include "runner/captures.h"
 #include "runner/commands.h"
 #include "runner/detach.h"
+#include "runner/rundata.h"
 
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { KEY_CASE = 768, KEY_KERNEL, KEY_COLD };
+enum { KEY_CASE = 768, KEY_KERNEL, KEY_COLD, KEY_CAPTURE };
+
+#define RESULTS "duet-results"
 
 static const struct argp_option options[] = {
     {"case", KEY_CASE, "GLOB", 0,
@@ -17,6 +21,11 @@ static const struct argp_option options[] = {
      0},
     {"kernel", KEY_KERNEL, "KERNEL", 0, "Guest kernel, as for `duet run`", 0},
     {"cold", KEY_COLD, NULL, 0, "Boot the machines, instead of forking them from kept templates",
+     0},
+    {"capture", KEY_CAPTURE, "LINK,...", OPTION_ARG_OPTIONAL,
+     "Leave LINK.pcapng of these links, or of all, in a directory of duet-results, with the rest "
+     "of "
+     "what is known of the case",
      0},
     {0},
 };
@@ -37,6 +46,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_COLD:
         arguments->cold = true;
+        return 0;
+    case KEY_CAPTURE:
+        arguments->capture = true;
+        arguments->captured = argument;
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->choice.name)
@@ -59,6 +72,18 @@ static void on_up(void *context)
         detach_done(detach);
 }
 
+/* Where a capture stays when the machines have ended. The caller frees *path. */
+static int make_directory(const struct chosen *chosen, struct terminal *terminal, char **path,
+                          struct error *error)
+{
+    cleanup_free char *started = NULL, *shown = NULL;
+    int code = rundata_make_directory(RESULTS, chosen->suite->name, &started, path, &shown, error);
+
+    if (code == 0)
+        terminal_say(terminal, "captures in %s/%s", shown, chosen->suite_case->slug);
+    return code;
+}
+
 static int in_session(struct up_arguments *arguments, const struct chosen *chosen,
                       struct detach *detach)
 {
@@ -70,9 +95,17 @@ static int in_session(struct up_arguments *arguments, const struct chosen *chose
                                      .background = arguments->detach,
                                      .up = on_up,
                                      .context = detach};
+    cleanup_free char *kept_in = NULL;
     int status = EXIT_TROUBLE, signal_number;
     struct session session;
     struct error error;
+
+    if (arguments->capture &&
+        make_directory(chosen, arguments->common.session.terminal, &kept_in, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        return EXIT_TROUBLE;
+    }
+    bring.kept_in = kept_in;
 
     if (session_open(&session, &arguments->common.session, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
@@ -116,6 +149,11 @@ int up_main(struct up_arguments *arguments)
     session_arguments_apply(&arguments->common, &terminal);
     if (choose_case(&arguments->choice, &chosen, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
+        return EXIT_USAGE;
+    }
+    if (arguments->capture && captures_choose(&chosen.suite, 1, arguments->captured, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        suite_free(chosen.suite);
         return EXIT_USAGE;
     }
     if (chosen.others > 0)

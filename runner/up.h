@@ -11,10 +11,12 @@ struct up_arguments {
     struct session_arguments common;
     enum keep_how how;
     bool cold, detach;
+    bool capture;         /* links are captured: */
+    const char *captured; /* their names; NULL: all */
 };
 
-/* --case, --kernel, --cold, those of session_argp, and the one argument, which is a case: an argp
- * child whose input is a struct up_arguments. */
+/* --case, --kernel, --cold, --capture, those of session_argp, and the one argument, which is a
+ * case: an argp child whose input is a struct up_arguments. */
 extern const struct argp up_argp;
 
 int up_main(struct up_arguments *arguments);

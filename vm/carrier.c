@@ -37,6 +37,8 @@ struct carrier {
     struct impair_plan_run plan;
     size_t steps_followed;
     struct timer *plan_timer;
+    void (*note)(void *context, unsigned end, const struct impair_verdict *verdict,
+                 const struct packet *packet); /* or NULL */
     void (*lied)(void *context, unsigned end, const char *message);
     void *context;
 };
@@ -49,6 +51,14 @@ static struct way *way_from(const struct end *end)
 static struct way *way_to(const struct end *end)
 {
     return &end->carrier->ways[1 - end->number];
+}
+
+static void on_note(void *context, const struct impair_verdict *verdict,
+                    const struct packet *packet)
+{
+    const struct end *end = context;
+
+    end->carrier->note(end->carrier->context, end->number, verdict, packet);
 }
 
 static void end_close(struct end *end)
@@ -241,6 +251,7 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
     int code = 0;
 
     carrier->loop = options->loop;
+    carrier->note = options->note;
     carrier->lied = options->lied;
     carrier->context = options->context;
     carrier->plan_timer = loop_timer(options->loop, on_plan, carrier);
@@ -249,6 +260,8 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
         carrier->ways[i].plan = &carrier->plan;
         carrier->ways[i].waits = on_waits;
         carrier->ways[i].context = &carrier->ends[1 - i];
+        carrier->ways[i].note = options->note ? on_note : NULL;
+        carrier->ways[i].note_context = &carrier->ends[i];
     }
     for (unsigned i = 0; i < 2 && code == 0; i++) {
         code = way_open(&carrier->ways[i], options, i, error);
@@ -288,6 +301,11 @@ int carrier_close(struct carrier *carrier, struct error *error)
         code = code == 0 ? closed : code;
     }
     return code;
+}
+
+uint64_t carrier_set(struct carrier *carrier, unsigned end, const struct impair_settings *settings)
+{
+    return way_set(&carrier->ways[end], settings);
 }
 
 struct carrier_counters carrier_counters(const struct carrier *carrier, unsigned end)

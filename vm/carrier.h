@@ -19,8 +19,12 @@ struct carrier_options {
     const char *sockets[2]; /* the ends' paths, which must not be there yet */
     const char *logs[2];    /* files for the verdicts on frames from that end; NULL: nowhere */
     struct impair_measure *measures[2]; /* likewise, until carrier_close; NULL: nobody measures */
-    uint64_t seed, link;                /* of the draws (struct impair_options) */
-    unsigned mtu; /* of the network's packet: frames of longer ones do not get through */
+    /* Called with each verdict on a frame from that end when it is final, as `note` of struct
+     * impair_options is. It may not call back into the carrier. NULL: nobody asks. */
+    void (*note)(void *context, unsigned end, const struct impair_verdict *verdict,
+                 const struct packet *packet);
+    uint64_t seed, link; /* of the draws (struct impair_options) */
+    unsigned mtu;        /* of the network's packet: frames of longer ones do not get through */
     const struct impair_settings *settings[2]; /* of frames from that end; passed impair_check */
     /* What changes then; what it points to stays the caller's until carrier_close. NULL: nothing */
     const struct impair_plan *plan;
@@ -43,6 +47,9 @@ struct carrier_counters {
  */
 int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
+/* All settings of what comes from `end`, from the next frame on: those that were left out are none.
+ * They have passed impair_check. Returns the number of that frame. Not after carrier_close. */
+uint64_t carrier_set(struct carrier *carrier, unsigned end, const struct impair_settings *settings);
 /* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The
  * first error of a log; once. */
 int carrier_close(struct carrier *carrier, struct error *error);

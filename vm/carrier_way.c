@@ -20,12 +20,14 @@ _Static_assert((int)POOL_HEADROOM >= (int)FRAME_HEADER,
 
 static void note(void *context, const struct impair_verdict *verdict, const struct packet *packet)
 {
-    const struct way *way = context;
+    struct way *way = context;
 
     if (way->log)
         verdict_file_add(way->log, verdict, packet);
     if (way->measure)
         impair_measure_add(way->measure, verdict);
+    if (way->note)
+        way->note(way->note_context, verdict, packet);
 }
 
 /* -- To the receiver --------------------------------------------------------------------------- */
@@ -172,6 +174,16 @@ void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t 
             impair_plan_pass(way->plan, way->direction, now_ns, packets, count, WAY_BATCH));
 }
 
+uint64_t way_set(struct way *way, const struct impair_settings *settings)
+{
+    struct packet *packets[WAY_BATCH];
+    uint64_t now_ns = clock_ns();
+
+    impair_set(way->impair, now_ns, settings);
+    hand_on(way, now_ns, packets, 0);
+    return impair_counters(way->impair)->packets_in;
+}
+
 /* -- Life -------------------------------------------------------------------------------------- */
 
 static uint32_t flight_for(size_t room)
@@ -205,7 +217,7 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
         code = verdict_file_new(options->logs[direction], &header, &way->log, error);
     if (code < 0)
         return code;
-    if (way->log || way->measure)
+    if (way->log || way->measure || way->note)
         impair.note = note;
     way->room = impair.flight / 2;
     way->queue = xcalloc(way->room, sizeof(struct packet *));

@@ -25,9 +25,14 @@ struct way {
     /* Whether frames wait until the receiver reads may have changed. */
     void (*waits)(void *context);
     void *context;
+    /* As struct impair_options'; NULL: nobody asks. */
+    void (*note)(void *context, const struct impair_verdict *verdict, const struct packet *packet);
+    void *note_context;
 };
 
-/* `way` is all zero but for `plan`, which has not started yet, and `waits` with its context. */
+/* `way` is all zero but for `plan`, which has not started yet, and the two calls with their
+ * contexts.
+ */
 int way_open(struct way *way, const struct carrier_options *options, unsigned direction,
              struct error *error);
 /* Up to WAY_BATCH packets of the pool, for frames to come. There are always so many. */
@@ -36,6 +41,8 @@ void way_room(struct way *way, struct packet *packets[static WAY_BATCH]);
 void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t count);
 /* Its settings are others now. */
 void way_settings_changed(struct way *way);
+/* As carrier_set. */
+uint64_t way_set(struct way *way, const struct impair_settings *settings);
 /* The receiver can be written to. */
 void way_send(struct way *way);
 /* The receiver came, or went (-1): what waits for it is lost then. */

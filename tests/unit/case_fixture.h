@@ -3,6 +3,7 @@
 #ifndef DUET_TESTS_CASE_FIXTURE_H
 #define DUET_TESTS_CASE_FIXTURE_H
 
+#include "runner/captures.h"
 #include "runner/case_run.h"
 
 #include "directory.h"
@@ -51,7 +52,8 @@ struct fixture {
     struct actor actors[NODES_MAX];   /* likewise */
     struct buffer log;                /* what happened */
     struct timer *cancel;
-    size_t ended; /* how often, as the next */
+    bool captures; /* of all links */
+    size_t ended;  /* how often, as the next */
     size_t held;
 };
 
@@ -266,6 +268,8 @@ static inline void make_held(struct fixture *fixture, const char *yaml, enum cas
     assert_int_equal(fs_mkdirs(guest, 0755, NULL), 0);
     directory_write(guest, "run.sh", "#!/bin/sh\n", 0755);
     if (suite_load_text("s.yaml", fixture->directory, yaml, strlen(yaml), &fixture->suite, &error))
+        fail_msg("%s", error.message);
+    if (fixture->captures && captures_choose(&fixture->suite, 1, NULL, &error))
         fail_msg("%s", error.message);
     plan.suite_case = options.suite_case = &fixture->suite->cases[0];
     assert_int_equal(plan_make(&plan, &fixture->plan, &error), 0);

@@ -11,6 +11,13 @@
     "  b: {steps: [{name: work, run: work}]}\n"                                                    \
     "links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host}]\n"
 
+#define DIRECT                                                                                     \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
+    "  b: \n"                                                                                      \
+    "links: [{nodes: [a, b], subnet: 10.0.0.0/24}]\n"
+
 static void a_carried_link_is_there_while_its_case_is(void **state)
 {
     struct fixture *fixture = *state;
@@ -108,6 +115,28 @@ static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
     assert_non_null(strstr(fixture->result.reason, "No space left on device"));
 }
 
+static void a_capture_is_there_and_in_the_result(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    static const char comment[] = "delivered after 0.000 ms";
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer bytes = {0};
+    cleanup_free char *path = xasprintf("%s/case/a-b.pcapng", fixture->directory);
+    cleanup_fd int peer = -1;
+
+    fixture->captures = true;
+    make(fixture, DIRECT);
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
+    assert_int_equal(write(peer, frame, 4 + 18), 4 + 18);
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_string_equal(fixture->result.links[0].capture, "case/a-b.pcapng");
+    assert_int_equal(fs_read(path, 1 << 20, &bytes, NULL), 0);
+    assert_non_null(memmem(bytes.data, bytes.length, "a-to-b", 6));
+    assert_non_null(memmem(bytes.data, bytes.length, "b-to-a", 6));
+    assert_non_null(memmem(bytes.data, bytes.length, frame + 4, 18));
+    assert_non_null(memmem(bytes.data, bytes.length, comment, sizeof comment - 1));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -116,6 +145,7 @@ int main(void)
         TEST(what_went_through_is_in_the_result),
         TEST(a_direction_has_its_own_impairment),
         TEST(what_is_no_frame_is_its_node_s_fault),
+        TEST(a_capture_is_there_and_in_the_result),
         TEST(a_log_that_cannot_be_written_is_duet_s_fault),
     };
 

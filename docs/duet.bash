@@ -48,8 +48,8 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | shell | up | exec | cp | logs | ps | down | console | debug-kernel | doctor | \
-            kernel | mock-agent | version)
+        run | list | shell | up | exec | cp | logs | ps | down | console | debug-kernel | verdicts | \
+            doctor | kernel | mock-agent | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -91,8 +91,8 @@ _duet()
     esac
     case $command in
     '')
-        words='run list shell up exec cp logs ps down console debug-kernel doctor kernel mock-agent
-            version --help --usage'
+        words='run list shell up exec cp logs ps down console debug-kernel verdicts doctor kernel
+            mock-agent version --help --usage'
         ;;
     run)
         words='--accel --break-on-fail --capture --cold --color --connect --debug --help --jobs --json
@@ -115,6 +115,7 @@ _duet()
     down) words='--all --help --usage' ;;
     console) words='--help --usage' ;;
     debug-kernel) words='--halt --help --json --usage' ;;
+    verdicts) words='--all --diff --help --json --lost --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     mock-agent) words='--ctl --help --io --stay --usage' ;;
@@ -136,6 +137,8 @@ _duet()
         done)
         compopt -o nospace 2>/dev/null
         mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
+    elif [[ $command == verdicts ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
     elif [[ $command == @(run|list|shell|up) ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')

@@ -24,6 +24,7 @@ int cmd_ps(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_debug_kernel(int argc, char **argv);
+int cmd_verdicts(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_kernel(int argc, char **argv);
 int cmd_mock_agent(int argc, char **argv);

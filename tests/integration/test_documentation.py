@@ -9,7 +9,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
 COMMANDS = ("run", "list", "shell", "up", "exec", "cp", "logs", "ps", "down", "console",
-            "debug-kernel", "doctor", "kernel", "mock-agent", "version")
+            "debug-kernel", "verdicts", "doctor", "kernel", "mock-agent", "version")
 EVERYWHERE = {"help", "usage"}
 
 

@@ -63,7 +63,7 @@ static enum compare_verdict judge(const struct comparison *comparison, const str
     if (!has_enough(comparison))
         return COMPARE_TOO_FEW;
     if (side != 0 && same_side && comparison->p <= COMPARE_FAMILY_ERROR)
-        return (side > 0) == (comparison->better == BETTER_HIGHER) ? COMPARE_FASTER
+        return (side > 0) == (comparison->better == METRIC_HIGHER) ? COMPARE_FASTER
                                                                    : COMPARE_SLOWER;
     if (comparison->a.count == comparison->b.count &&
         memcmp(comparison->a.values, comparison->b.values,
@@ -117,9 +117,4 @@ const char *compare_verdict_name(enum compare_verdict verdict)
     };
 
     return names[verdict];
-}
-
-const char *better_name(enum better better)
-{
-    return better == BETTER_HIGHER ? "higher" : "lower";
 }

@@ -15,6 +15,7 @@
 #define DUET_BENCH_COMPARE_H
 
 #include "bench/statistics.h"
+#include "results/metric.h"
 
 #define COMPARE_FAMILY_ERROR 0.01
 #define COMPARE_THRESHOLD    0.05 /* unless the user gives another */
@@ -28,11 +29,9 @@ enum compare_verdict {
     COMPARE_SLOWER,
 };
 
-enum better { BETTER_HIGHER, BETTER_LOWER };
-
 struct comparison {
     struct sample a, b;
-    enum better better;
+    enum metric_better better;
     double threshold; /* a share: 0.05 */
 
     /* What compare_all fills in. */
@@ -49,6 +48,5 @@ void compare_all(struct comparison *comparisons, size_t count);
 struct interval compare_interval(const struct comparison *comparison, uint64_t seed);
 /* "slower", for people and for files. */
 const char *compare_verdict_name(enum compare_verdict verdict);
-const char *better_name(enum better better);
 
 #endif

@@ -87,6 +87,7 @@ void node_result_free(struct node_result *node)
         result_token_free(&node->tokens[i]);
     free(node->steps);
     free(node->tokens);
+    metrics_free(&node->metrics);
     free(node->name);
     free(node->reason);
     free(node->console.path);
@@ -132,6 +133,7 @@ void case_result_free(struct case_result *result)
     for (size_t i = 0; i < result->stall_count; i++)
         free(result->stalls[i].node);
     free(result->stalls);
+    metrics_free(&result->metrics);
     free(result->nodes);
     free(result->links);
     free(result->name);

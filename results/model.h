@@ -8,6 +8,7 @@
 #ifndef DUET_RESULTS_MODEL_H
 #define DUET_RESULTS_MODEL_H
 
+#include "results/metric.h"
 #include "results/token.h"
 #include "results/verdict.h"
 
@@ -85,6 +86,7 @@ struct node_result {
     size_t step_count;
     struct result_token *tokens;
     size_t token_count;
+    struct metrics metrics;
 };
 
 struct cause_result {
@@ -156,6 +158,7 @@ struct case_result {
     char *reason;
     double duration_s;
     char *directory;
+    struct metrics metrics; /* of all its nodes */
     struct node_result *nodes;
     size_t node_count;
     struct link_result *links;

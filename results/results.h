@@ -8,6 +8,7 @@
 
 #include "results/capture.h"
 #include "results/hexdump.h"
+#include "results/metric.h"
 #include "results/model.h"
 #include "results/scanner.h"
 #include "results/text.h"

@@ -12,6 +12,7 @@
 enum scanner_kind {
     SCANNER_RESULT,    /* text: what follows the prefix of a result token */
     SCANNER_READY,     /* text: what follows the prefix of a ready token */
+    SCANNER_METRIC,    /* text: what follows the prefix of a metric token */
     SCANNER_MALFORMED, /* text: why a token cannot be read (too long, cut by the stream's end) */
     SCANNER_PANIC,     /* text: the kernel's message, without its time stamp, … */
     SCANNER_OOPS,      /* … cut at SCANNER_LINE_MAX bytes of its line; likewise below */
@@ -29,6 +30,7 @@ enum {
 
 #define SCANNER_RESULT_PREFIX "DUET_RESULT: "
 #define SCANNER_READY_PREFIX  "DUET_READY: "
+#define SCANNER_METRIC_PREFIX "DUET_METRIC: "
 
 struct scanner_prefix {
     const char *text;       /* any bytes but newline, carriage return and NUL */

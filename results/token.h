@@ -3,13 +3,12 @@
 #define DUET_RESULTS_TOKEN_H
 
 #include "base/error.h"
+#include "results/token_json.h"
 #include "results/verdict.h"
 
 #include <stddef.h>
 
 struct cJSON;
-
-enum { TOKEN_DEPTH_MAX = 32 }; /* objects and arrays inside one another */
 
 /* Zero-initialised is empty and may be freed. All texts are valid UTF-8. */
 struct result_token {

@@ -299,9 +299,33 @@ static void fill_stall(cJSON *object, const struct stall_result *stall)
     put_known_seconds(object, "pressure_s", stall->pressure_s);
 }
 
+static void put_bound(cJSON *object, const char *key, const struct metric_bound *bound)
+{
+    cJSON *made;
+
+    if (!bound->given) {
+        put(object, key, cJSON_CreateNull());
+        return;
+    }
+    made = put_object(object, key);
+    put(made, "value", cJSON_CreateNumber(bound->value));
+    put_bool(made, "relative", bound->relative);
+}
+
+static void fill_metric(cJSON *object, const struct metric *metric)
+{
+    put_text(object, "name", metric->name);
+    put_text(object, "unit", metric->unit);
+    put_text(object, "better", metric_better_name(metric->better));
+    put(object, "median", cJSON_CreateNumber(metric_median(metric)));
+    put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
+    put_bound(object, "fail_below", &metric->bounds.below);
+    put_bound(object, "fail_above", &metric->bounds.above);
+}
+
 static void fill_case(cJSON *object, const struct case_result *result)
 {
-    cJSON *nodes, *links, *stalls;
+    cJSON *metrics, *nodes, *links, *stalls;
 
     put_text(object, "name", result->name);
     put_text(object, "slug", result->slug);
@@ -309,6 +333,9 @@ static void fill_case(cJSON *object, const struct case_result *result)
     put_verdict(object, result->verdict, result->reason);
     put_seconds(object, "duration_s", result->duration_s);
     put_text(object, "directory", result->directory);
+    metrics = put_array(object, "metrics");
+    for (size_t i = 0; i < result->metrics.count; i++)
+        fill_metric(append_object(metrics), &result->metrics.items[i]);
     nodes = put_array(object, "nodes");
     for (size_t i = 0; i < result->node_count; i++)
         fill_node(append_object(nodes), &result->nodes[i]);

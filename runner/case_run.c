@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/case_links.h"
+#include "runner/case_metrics.h"
 #include "runner/case_network.h"
 
 #include <stdio.h>
@@ -443,6 +444,7 @@ void case_run_result(struct case_run *run, struct case_result *result)
     } else if (decides->verdict != VERDICT_PASSED) {
         result->reason = xasprintf("%s: %s", decides->name, decides->reason);
     }
+    case_metrics_judge(run->options.suite_case, result);
     if (run->network)
         case_network_result(run->network, case_links_need_host(run->links), result);
 }

@@ -114,10 +114,13 @@ static void on_scanned(void *context, const struct scanner_event *event)
     case SCANNER_READY:
         take_ready(node);
         break;
+    case SCANNER_METRIC:
+        node_take_metric(node, NULL, event);
+        break;
     case SCANNER_MALFORMED:
         if (node->cut_short && node->said_passed)
             break;
-        node_fault(node, VERDICT_FAILED, true, "a result token cannot be read: %s", event->text);
+        node_fault(node, VERDICT_FAILED, true, "a token cannot be read: %s", event->text);
         break;
     case SCANNER_PANIC:
         if (!is_expected_end(node, event))
@@ -189,6 +192,7 @@ int node_new(const struct node_options *options, struct node **out, struct error
     const struct scanner_prefix prefixes[] = {
         {options->suite_case->tokens.result, SCANNER_RESULT},
         {options->suite_case->tokens.ready, SCANNER_READY},
+        {SCANNER_METRIC_PREFIX, SCANNER_METRIC},
     };
     struct node *node = xcalloc(1, sizeof *node);
     int code;
@@ -221,12 +225,15 @@ void node_free(struct node *node)
     scanner_free(node->scanner);
     timer_free(node->deadline);
     timer_free(node->ping);
-    for (size_t i = 0; i < node->command_count && node->commands; i++)
+    for (size_t i = 0; i < node->command_count && node->commands; i++) {
         command_free(node->commands[i].command);
+        scanner_free(node->commands[i].scanner);
+    }
     free(node->commands);
     for (size_t i = 0; i < node->token_count; i++)
         result_token_free(&node->tokens[i]);
     free(node->tokens);
+    metrics_free(&node->metrics);
     free(node->fault_reason);
     free(node->refusal);
     free(node->directory);

@@ -125,6 +125,8 @@ static void on_output(void *context, enum control_output output, const char *byt
     const struct suite_background *background = background_at(command->node, index_of(command));
 
     command_output(command->command, output == CONTROL_STDERR, bytes, count);
+    if (output != CONTROL_STDERR)
+        node_scan_output(command->node, index_of(command), bytes, count);
     if (background)
         node_tell_output(command->node, background->name, bytes, count);
     control_taken(command->running, output, count);

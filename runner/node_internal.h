@@ -1,6 +1,6 @@
 /* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps),
- * node_listen.c (what is printed), node_end.c (the machine's end) and node_result.c (findings)
- * share. */
+ * node_listen.c (what is printed), node_metrics.c (what it measures), node_end.c (the machine's
+ * end) and node_result.c (findings) share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
 
@@ -22,6 +22,7 @@ struct node_command {
     struct node *node;
     struct command *command; /* NULL: it was not */
     struct control_command *running;
+    struct scanner *scanner; /* of its standard output; NULL before there is any */
 };
 
 struct node {
@@ -69,6 +70,7 @@ struct node {
     bool cut_short;     /* duet itself ended the machine: its last line may be half of one */
     struct result_token *tokens;
     size_t token_count;
+    struct metrics metrics;
     struct vm_gone gone;
 };
 
@@ -111,6 +113,12 @@ void node_tell_console(const struct node *node, const char *bytes, size_t count)
 void node_tell_fate(const struct node *node, const char *what);
 void node_tell_output(const struct node *node, const char *process, const char *bytes,
                       size_t count);
+
+/* node_metrics.c */
+/* A metric token that was found on the console or, in `step`, on standard output. */
+void node_take_metric(struct node *node, const char *step, const struct scanner_event *event);
+/* Looks for metric tokens in what command `index` printed; `count` 0 is its end. */
+void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count);
 
 /* node_end.c */
 void node_on_gone(void *context, const struct vm_gone *gone);

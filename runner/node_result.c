@@ -84,4 +84,6 @@ void node_result(struct node *node, struct node_result *result)
     add_steps(node, result);
     for (size_t i = 0; i < node->token_count; i++)
         node_result_add_token(result, &node->tokens[i]);
+    result->metrics = node->metrics;
+    node->metrics = (struct metrics){0};
 }

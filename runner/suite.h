@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #include "net/impair_plan.h"
+#include "results/metric.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -195,6 +196,12 @@ struct suite_network {
     uint64_t stall_ns; /* for so long nobody may stand still who carries a link; 0: for ever */
 };
 
+/* What a metric may not come to. */
+struct suite_metric {
+    char *name; /* unique in its case */
+    struct metric_bounds bounds;
+};
+
 struct suite_tokens {
     char *result; /* prefix of a result token's line */
     char *ready;  /* prefix of a ready token's line */
@@ -209,6 +216,8 @@ struct suite_case {
     char *kernel; /* what kernel_get takes */
     struct suite_network network;
     struct suite_tokens tokens;
+    struct suite_metric *metrics;
+    size_t metric_count;
     struct suite_pairs variables; /* the matrix's choice, as texts */
     struct suite_node *nodes;     /* in the file's order */
     size_t node_count;

@@ -85,6 +85,10 @@ static const struct suite_key keys[] = {
         .read = read_network, .example = "{late: 200ms}",
         .summary = "How late a network may be, for want of CPU, before a case says nothing: "
                    "`invalid`."),
+    PART("metrics", IN_SUITE | IN_CASE, .type = "mapping of names to limits", .read = read_metrics,
+         .example = "{throughput: {fail_below: 90%}}",
+         .summary = "Limits of metrics that the guests print (docs/results.md). A case adds to "
+                    "the suite's, and replaces those of one name."),
 
     PART("exclude", IN_MATRIX, .type = "list of mappings of variables to values",
          .example = "[{transport: udp}]",
@@ -278,6 +282,13 @@ static const struct suite_key keys[] = {
     KEY("stall", IN_NETWORK, suite_network, stall_ns, DURATION, .fallback = "1s", .least = "0ms",
         .most = "1h", .example = "5s",
         .summary = "How long duet, or a guest that carries a link, may stand still. 0: for ever."),
+
+    KEY("fail_below", IN_METRIC, metric_bounds, below, .type = "number or percentage",
+        .read = read_bound, .example = "90%",
+        .summary = "The case fails where the metric's median is below: in its own unit, or, as a "
+                   "percentage, of the baseline's median where there is a baseline."),
+    KEY("fail_above", IN_METRIC, metric_bounds, above, .type = "number or percentage",
+        .read = read_bound, .example = "25", .summary = "Likewise above."),
 };
 
 const struct suite_key *suite_keys(size_t *count)

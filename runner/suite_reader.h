@@ -31,6 +31,7 @@ enum section {
     IN_CHANGE = 1 << 15,
     IN_RULE = 1 << 16,
     IN_STEP_IMPAIR = 1 << 17,
+    IN_METRIC = 1 << 18,
 };
 
 struct binding {
@@ -181,6 +182,10 @@ int read_ready(struct reader *, const struct suite_key *, const struct yaml_node
 int read_files(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_after(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_routes(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+
+/* suite_metric.c; the field of read_metrics is the whole target */
+int read_metrics(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_bound(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 
 /* suite_values.c: helpers */
 __attribute__((format(printf, 3, 4))) int

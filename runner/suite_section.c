@@ -30,6 +30,7 @@ static const struct section_title titles[] = {
     {IN_INIT, "An init: `init`", "an init"},
     {IN_TOKENS, "Tokens: `tokens`", "tokens"},
     {IN_NETWORK, "What a network may be late: `network`", "a network's limits"},
+    {IN_METRIC, "The limits of a metric: `metrics.NAME`", "a metric's limits"},
 };
 
 static const char *section_what(enum section where)

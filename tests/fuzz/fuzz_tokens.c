@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "results/results.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static void record(void *context, const struct scanner_event *event)
 {
     struct buffer *log = context;
     struct result_token token;
+    struct metric_token metric;
 
     if (event->text[event->length] != '\0')
         abort();
@@ -24,6 +26,9 @@ static void record(void *context, const struct scanner_event *event)
             abort();
         result_token_free(&token);
     }
+    if (metric_parse(event->text, event->length, &metric, NULL) == 0 &&
+        (!isfinite(metric.value) || !metric_is_name(metric.name) || !metric.unit[0]))
+        abort();
 }
 
 static void scan(const uint8_t *data, size_t size, int cut, struct buffer *log)
@@ -31,6 +36,7 @@ static void scan(const uint8_t *data, size_t size, int cut, struct buffer *log)
     static const struct scanner_prefix prefixes[] = {
         {SCANNER_RESULT_PREFIX, SCANNER_RESULT},
         {SCANNER_READY_PREFIX, SCANNER_READY},
+        {SCANNER_METRIC_PREFIX, SCANNER_METRIC},
         {"R: ", SCANNER_READY},
     };
     struct scanner *scanner;

@@ -171,7 +171,7 @@ static void holms_correction_is_as_computed_by_hand(void **state)
 
 /* -- Comparisons ------------------------------------------------------------------------------- */
 
-static struct comparison compare(struct sample a, struct sample b, enum better better)
+static struct comparison compare(struct sample a, struct sample b, enum metric_better better)
 {
     struct comparison comparison = {
         .a = a, .b = b, .better = better, .threshold = COMPARE_THRESHOLD};
@@ -183,7 +183,7 @@ static struct comparison compare(struct sample a, struct sample b, enum better b
 static void a_run_against_itself_shows_no_difference(void **state)
 {
     const struct sample wild = SAMPLE(10, 90, 35, 60, 20);
-    struct comparison comparison = compare(wild, wild, BETTER_HIGHER);
+    struct comparison comparison = compare(wild, wild, METRIC_HIGHER);
     (void)state;
 
     assert_int_equal(comparison.verdict, COMPARE_SAME);
@@ -195,16 +195,16 @@ static void half_the_rate_is_slower(void **state)
 {
     const struct sample a = SAMPLE(100, 102, 98, 101, 99);
     const struct sample b = SAMPLE(50, 51, 49, 50.5, 49.5);
-    struct comparison comparison = compare(a, b, BETTER_HIGHER);
+    struct comparison comparison = compare(a, b, METRIC_HIGHER);
     (void)state;
 
     assert_int_equal(comparison.verdict, COMPARE_SLOWER);
     assert_near(comparison.ratio, 0.5, 1e-12);
     assert_true(compare_interval(&comparison, 1).low < 0.5);
     assert_true(compare_interval(&comparison, 1).high > 0.5);
-    assert_int_equal(compare(b, a, BETTER_HIGHER).verdict, COMPARE_FASTER);
-    assert_int_equal(compare(a, b, BETTER_LOWER).verdict, COMPARE_FASTER);
-    assert_int_equal(compare(b, a, BETTER_LOWER).verdict, COMPARE_SLOWER);
+    assert_int_equal(compare(b, a, METRIC_HIGHER).verdict, COMPARE_FASTER);
+    assert_int_equal(compare(a, b, METRIC_LOWER).verdict, COMPARE_FASTER);
+    assert_int_equal(compare(b, a, METRIC_LOWER).verdict, COMPARE_SLOWER);
 }
 
 static void what_is_below_the_threshold_is_no_difference(void **state)
@@ -213,15 +213,15 @@ static void what_is_below_the_threshold_is_no_difference(void **state)
     const struct sample b = SAMPLE(96, 96.1, 95.9, 96, 96.1);
     (void)state;
 
-    assert_true(compare(a, b, BETTER_HIGHER).p < 1e-6);
-    assert_int_equal(compare(a, b, BETTER_HIGHER).verdict, COMPARE_SAME);
+    assert_true(compare(a, b, METRIC_HIGHER).p < 1e-6);
+    assert_int_equal(compare(a, b, METRIC_HIGHER).verdict, COMPARE_SAME);
 }
 
 static void two_runs_are_too_few_to_say(void **state)
 {
     const struct sample a = SAMPLE(100, 101);
     const struct sample b = SAMPLE(50, 51);
-    struct comparison comparison = compare(a, b, BETTER_HIGHER);
+    struct comparison comparison = compare(a, b, METRIC_HIGHER);
     (void)state;
 
     assert_int_equal(comparison.verdict, COMPARE_TOO_FEW);
@@ -235,7 +235,7 @@ static void runs_that_scatter_are_too_noisy_to_say(void **state)
     const struct sample b = SAMPLE(95, 70, 150, 90, 110);
     (void)state;
 
-    assert_int_equal(compare(a, b, BETTER_HIGHER).verdict, COMPARE_TOO_NOISY);
+    assert_int_equal(compare(a, b, METRIC_HIGHER).verdict, COMPARE_TOO_NOISY);
 }
 
 /* A loss of 0 has no ratio and no logarithm. */
@@ -243,15 +243,15 @@ static void values_of_zero_are_compared_as_they_are(void **state)
 {
     const struct sample none = SAMPLE(0, 0, 0, 0, 0);
     const struct sample some = SAMPLE(2, 2.1, 1.9, 2, 2.05);
-    struct comparison comparison = compare(none, some, BETTER_LOWER);
+    struct comparison comparison = compare(none, some, METRIC_LOWER);
     (void)state;
 
     assert_int_equal(comparison.verdict, COMPARE_SLOWER);
     assert_true(isnan(comparison.ratio) && isnan(compare_interval(&comparison, 1).low));
-    comparison = compare(some, none, BETTER_LOWER);
+    comparison = compare(some, none, METRIC_LOWER);
     assert_int_equal(comparison.verdict, COMPARE_FASTER);
     assert_near(comparison.ratio, 0, 0);
-    assert_int_equal(compare(none, none, BETTER_LOWER).verdict, COMPARE_SAME);
+    assert_int_equal(compare(none, none, METRIC_LOWER).verdict, COMPARE_SAME);
 }
 
 /* -- How often it is wrong --------------------------------------------------------------------- */

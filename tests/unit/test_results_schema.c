@@ -274,6 +274,16 @@ static void fill_measured(struct measured_result *measured)
         .name = "loss", .trials = 1830, .hits = 260, .expected = 36.6, .least = 10, .most = 70};
 }
 
+static void fill_metric(struct metrics *metrics)
+{
+    const struct metric_token token = {
+        .name = "latency", .unit = "ms", .better = METRIC_LOWER, .value = 1.5};
+
+    assert_int_equal(metrics_add(metrics, &token, NULL), 0);
+    metrics->items[0].bounds.above =
+        (struct metric_bound){.given = true, .relative = true, .value = 1.2};
+}
+
 static void fill_run(struct run_result *run)
 {
     struct case_result *result;
@@ -293,6 +303,7 @@ static void fill_run(struct run_result *run)
     result->kernel.release = xstrdup("6.1.150");
     result->verdict = VERDICT_FAILED;
     result->directory = xstrdup("tcp");
+    fill_metric(&result->metrics);
     fill_node(case_result_add_node(result));
     link = case_result_add_link(result);
     link->name = xstrdup("entry-exit");

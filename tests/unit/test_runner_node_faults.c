@@ -544,7 +544,7 @@ static void half_a_token_at_the_end_fails(void **state)
     machine_ends(fixture->vm, VM_END_POWEROFF, 0, 0);
     node_result(fixture->node, &fixture->result);
     assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
-    assert_non_null(strstr(fixture->result.reason, "a result token cannot be read: "));
+    assert_non_null(strstr(fixture->result.reason, "a token cannot be read: "));
 }
 
 static void half_a_token_that_duet_did_not_cut_fails(void **state)

@@ -1,0 +1,64 @@
+/* What a node measures: metric tokens on its console and on what its commands print. */
+#include "base/memory.h"
+#include "runner/node_internal.h"
+
+static const char *name_of(const struct node *node, size_t index)
+{
+    const struct suite_node *spec = node->options.spec;
+
+    if (index < spec->background_count)
+        return spec->background[index].name;
+    return spec->steps[index - spec->background_count].name;
+}
+
+/* A value that cannot be believed is no value: the node goes on, and fails. */
+static void refuse(struct node *node, const char *step, const char *why)
+{
+    if (step)
+        node_fault(node, VERDICT_FAILED, false,
+                   "a metric token on the standard output of \"%s\" cannot be used: %s", step, why);
+    else
+        node_fault(node, VERDICT_FAILED, false, "a metric token cannot be used: %s", why);
+}
+
+void node_take_metric(struct node *node, const char *step, const struct scanner_event *event)
+{
+    struct metric_token token;
+    struct error error;
+    int code = metric_parse(event->text, event->length, &token, &error);
+
+    if (code == 0)
+        code = metrics_add(&node->metrics, &token, &error);
+    if (code < 0)
+        refuse(node, step, error.message);
+}
+
+/* What looks like the kernel's trouble is a program's words here. */
+static void on_scanned(void *context, const struct scanner_event *event)
+{
+    const struct node_command *command = context;
+    struct node *node = command->node;
+    const char *step = name_of(node, (size_t)(command - node->commands));
+
+    if (event->kind == SCANNER_METRIC)
+        node_take_metric(node, step, event);
+    else if (event->kind == SCANNER_MALFORMED)
+        refuse(node, step, event->text);
+}
+
+void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count)
+{
+    static const struct scanner_prefix prefix = {SCANNER_METRIC_PREFIX, SCANNER_METRIC};
+    struct node_command *command = &node->commands[index];
+    struct error error;
+
+    if (!command->scanner && count > 0 &&
+        scanner_new(&command->scanner, &prefix, 1, on_scanned, command, &error) < 0) {
+        node_fault(node, VERDICT_ERROR, true, "%s", error.message);
+        return;
+    }
+    if (count > 0)
+        scanner_feed(command->scanner, bytes, count);
+    else if (command->scanner)
+        scanner_finish(command->scanner);
+}

@@ -49,6 +49,7 @@ static int check_absent(const struct check *check, const struct impair_settings 
     } absent[] = {
         {"mtu", settings->mtu},
         {"rules", settings->rule_count},
+        {"loss.limit", settings->loss.limit},
         {"corrupt.bits", settings->corrupt.flips > 1},
         {"corrupt.range", settings->corrupt.first_bit || settings->corrupt.bit_count},
         {"burst", settings->rate.burst_bytes},

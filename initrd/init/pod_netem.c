@@ -55,10 +55,14 @@ int pod_netem_settings(json_t *json, struct impair_config *config, struct error 
 
 int pod_netem_parse(json_t *json, struct pod_netem **out, struct error *error)
 {
-    static const char *const known[] = {"seed", "impair", NULL};
+    static const char *const known[] = {"end", "seed", "impair", NULL};
     struct pod_netem *netem = xcalloc(1, sizeof *netem);
+    int64_t end = 0;
     int code = field_check_known(json, known, error);
 
+    if (code == 0)
+        code = field_integer(json, "end", 0, 1, &end, error);
+    netem->end = (unsigned)end;
     if (code == 0)
         code = parse_seed(json, &netem->seed, error);
     if (code == 0)

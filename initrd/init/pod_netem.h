@@ -10,11 +10,12 @@
 #include <stdint.h>
 
 struct pod_netem {
+    unsigned end; /* of the link, that this node is: the direction of what it sends */
     uint64_t seed;
     struct impair_config config; /* its settings have passed impair_netem_check */
 };
 
-/* The object `{"seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller frees *netem with
+/* The object `{"end": 0 or 1, "seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller frees *netem with
  * pod_netem_free. EINVAL as pod_parse. */
 int pod_netem_parse(json_t *json, struct pod_netem **netem, struct error *error);
 /* NULL is fine. */

@@ -174,13 +174,14 @@ static void an_interface_may_have_netem(void **state)
 {
     struct request *request =
         accepts("\"interfaces\":[{" DEVICE "," MAC ",\"name\":\"eth0\",\"netem\":{"
-                "\"seed\":\"18446744073709551615\",\"impair\":{\"delay\":\"25ms\","
+                "\"end\":1,\"seed\":\"18446744073709551615\",\"impair\":{\"delay\":\"25ms\","
                 "\"jitter\":\"5ms\",\"distribution\":\"normal\",\"loss\":\"2%\"}}},"
                 "{\"device\":\"00:00:00:00:00:02\",\"mac\":\"00:00:00:00:00:02\",\"name\":\"b\"}]");
     const struct pod_interface *interface = &request->pod.interfaces[0];
     const struct impair_settings *settings = &interface->netem->config.settings;
 
     (void)state;
+    assert_int_equal(interface->netem->end, 1);
     assert_true(interface->netem->seed == UINT64_MAX);
     assert_int_equal(settings->delay.mean_ns, 25000000);
     assert_int_equal(settings->delay.jitter_ns, 5000000);
@@ -196,18 +197,22 @@ static void netem_that_cannot_be_is_refused(void **state)
         const char *netem, *message;
     } wrong[] = {
         {"7", "\"netem\": it is an integer; expected an object"},
-        {"{\"impair\":{}}", "\"netem\": \"seed\" is missing"},
-        {"{\"seed\":1,\"impair\":{}}", "\"seed\" is an integer"},
-        {"{\"seed\":\"-1\",\"impair\":{}}", "\"seed\" is \"-1\"; expected a decimal number"},
-        {"{\"seed\":\"18446744073709551616\",\"impair\":{}}", "below 2^64"},
-        {"{\"seed\":\"1\"}", "\"impair\" is missing"},
-        {"{\"seed\":\"1\",\"impair\":[]}", "\"impair\" is an array"},
-        {"{\"seed\":\"1\",\"impair\":{},\"link\":1}", "unknown field \"link\""},
-        {"{\"seed\":\"1\",\"impair\":{\"delay\":5}}", "\"delay\" is an integer"},
-        {"{\"seed\":\"1\",\"impair\":{\"speed\":\"5ms\"}}", "speed"},
-        {"{\"seed\":\"1\",\"impair\":{\"loss\":\"120%\"}}", "120%"},
-        {"{\"seed\":\"1\",\"impair\":{\"jitter\":\"5ms\"}}", "expected at most delay"},
-        {"{\"seed\":\"1\",\"impair\":{\"mtu\":\"1400\"}}", "\"netem\": mtu: tc netem has nothing"},
+        {"{\"seed\":\"1\",\"impair\":{}}", "\"end\" is missing"},
+        {"{\"end\":2,\"seed\":\"1\",\"impair\":{}}", "0 to 1 are possible"},
+        {"{\"end\":0,\"impair\":{}}", "\"netem\": \"seed\" is missing"},
+        {"{\"end\":0,\"seed\":1,\"impair\":{}}", "\"seed\" is an integer"},
+        {"{\"end\":0,\"seed\":\"-1\",\"impair\":{}}",
+         "\"seed\" is \"-1\"; expected a decimal number"},
+        {"{\"end\":0,\"seed\":\"18446744073709551616\",\"impair\":{}}", "below 2^64"},
+        {"{\"end\":0,\"seed\":\"1\"}", "\"impair\" is missing"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":[]}", "\"impair\" is an array"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{},\"link\":1}", "unknown field \"link\""},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{\"delay\":5}}", "\"delay\" is an integer"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{\"speed\":\"5ms\"}}", "speed"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{\"loss\":\"120%\"}}", "120%"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{\"jitter\":\"5ms\"}}", "expected at most delay"},
+        {"{\"end\":0,\"seed\":\"1\",\"impair\":{\"mtu\":\"1400\"}}",
+         "\"netem\": mtu: tc netem has nothing"},
     };
 
     (void)state;

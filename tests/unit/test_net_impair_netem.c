@@ -39,6 +39,7 @@ static void what_netem_has_not_is_refused(void **state)
 
     REFUSED("mtu", "carrier: guest", .mtu = 1400);
     REFUSED("rules", "carrier: host", .rules = &rule, .rule_count = 1);
+    REFUSED("loss.limit", "nothing", .loss = {.random.ppb = percent(1), .limit = 1});
     REFUSED("corrupt.bits", "nothing like it", .corrupt = {{percent(1), 0}, .flips = 2});
     REFUSED("corrupt.range", "nothing", .corrupt = {{percent(1), 0}, .first_bit = 8});
     REFUSED("corrupt.range", "nothing", .corrupt = {{percent(1), 0}, .bit_count = 8});

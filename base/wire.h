@@ -54,6 +54,9 @@ enum wire_code {
     WIRE_REMOVECONTAINER = 22,
     WIRE_CMDREADY = 64, /* guest to host: a background process is ready */
     WIRE_FAILED = 65,   /* guest to host: init itself has failed */
+    WIRE_SETLINK = 66,
+    WIRE_LINKSTATE = 67,
+    WIRE_CLOSELINK = 68,
 };
 
 struct wire_ctl {

@@ -16,6 +16,7 @@
 
 struct container;
 struct inlet;
+struct links;
 struct process;
 struct stream;
 
@@ -39,6 +40,7 @@ struct agent {
     struct container *containers;
     struct inlet *inlets;                  /* streams to the guest that the host has not closed */
     struct stream *stalled, **stalled_end; /* wait for room on io, the longest waiting first */
+    struct links *links;                   /* that the node carries; NULL: none */
     struct ending ending;
 };
 

@@ -102,9 +102,10 @@ static int await_nic(int netlink, const struct pod_interface *link, struct searc
 
 /* A NIC that was just raised drops what it is to send, and has no link-local address, until the
  * kernel has heard of its carrier, which its driver tells it when it likes. */
-static int await_carrier(int netlink, const struct pod_interface *link, struct error *error)
+static int await_carrier(int netlink, const struct pod_interface *link,
+                         const uint8_t mac[static MAC_SIZE], struct error *error)
 {
-    struct search search = {.mac = link->mac, .flags = IFF_RUNNING | IFF_LOWER_UP};
+    struct search search = {.mac = mac, .flags = IFF_RUNNING | IFF_LOWER_UP};
     int code = await_link(netlink, &search, error);
 
     if (code == 0 && !search.index)
@@ -251,7 +252,7 @@ static int start_link(int netlink, const struct pod_interface *link, int index, 
 static int finish_link(int netlink, const struct pod_interface *link, int index,
                        struct error *error)
 {
-    int code = await_carrier(netlink, link, error);
+    int code = await_carrier(netlink, link, link->mac, error);
 
     for (size_t i = 0; code == 0 && i < link->addresses.count; i++)
         code = add_address(netlink, index, link->name, &link->addresses.items[i], error);
@@ -350,4 +351,22 @@ int network_raise_loopback(struct error *error)
     int code = netlink_open(NETLINK_ROUTE, 0, &netlink, error);
 
     return code < 0 ? code : raise_link(netlink, LOOPBACK_INDEX, "lo", 0, error);
+}
+
+int network_await_nic(int netlink, const struct pod_interface *link, int *index,
+                      char name[static IFNAMSIZ], struct error *error)
+{
+    struct search search;
+    int code = await_nic(netlink, link, &search, error);
+
+    *index = search.index;
+    memcpy(name, search.name, IFNAMSIZ);
+    return code;
+}
+
+int network_raise_nic(int netlink, const struct pod_interface *link, int index, struct error *error)
+{
+    int code = raise_link(netlink, index, link->name, link->mtu, error);
+
+    return code < 0 ? code : await_carrier(netlink, link, link->device, error);
 }

@@ -13,4 +13,12 @@ int network_add_routes(const struct pod *pod, struct error *error);
 /* In the network namespace that the caller is in. */
 int network_raise_loopback(struct error *error);
 
+/* For who does a part of that with a netlink socket of its own. The NIC with the address
+ * link->device, waited for: its index, and its name as long as it has it. */
+int network_await_nic(int netlink, const struct pod_interface *link, int *index,
+                      char name[static IFNAMSIZ], struct error *error);
+/* Brings it up, with the link's MTU, and waits for its carrier. */
+int network_raise_nic(int netlink, const struct pod_interface *link, int index,
+                      struct error *error);
+
 #endif

@@ -14,6 +14,7 @@ static void free_interface(struct pod_interface *interface)
 {
     free(interface->addresses.items);
     pod_netem_free(interface->netem);
+    pod_carrier_free(interface->carrier);
 }
 
 void pod_free(struct pod *pod)
@@ -185,6 +186,19 @@ static int parse_netem(const json_t *json, struct pod_interface *interface, stru
     return netem ? pod_netem_parse(netem, &interface->netem, error) : 0;
 }
 
+static int parse_carrier(const json_t *json, struct pod_interface *interface, struct error *error)
+{
+    json_t *carrier = json_object_get(json, "carrier");
+
+    if (!carrier)
+        return 0;
+    if (interface->netem)
+        return error_set(error, EINVAL, "there are both \"carrier\" and \"netem\"");
+    if (!interface->mtu)
+        return error_set(error, EINVAL, "\"carrier\" needs an \"mtu\" beside it");
+    return pod_carrier_parse(carrier, interface->mtu, &interface->carrier, error);
+}
+
 static int parse_interface(const json_t *json, struct pod_interface *interface, struct error *error)
 {
     struct address_reading reading = {&interface->addresses, address_parse};
@@ -201,6 +215,8 @@ static int parse_interface(const json_t *json, struct pod_interface *interface, 
         code = parse_mtu(json, interface, error);
     if (code == 0)
         code = parse_netem(json, interface, error);
+    if (code == 0)
+        code = parse_carrier(json, interface, error);
     return code < 0 ? code : field_each(json, "addresses", add_address, &reading, error);
 }
 
@@ -223,7 +239,8 @@ static int take_interface(struct pod *pod, const json_t *json, struct error *err
 
 static int add_interface(void *context, json_t *item, struct error *error)
 {
-    static const char *const known[] = {"device", "mac", "name", "mtu", "addresses", "netem", NULL};
+    static const char *const known[] = {"device",    "mac",   "name",    "mtu",
+                                        "addresses", "netem", "carrier", NULL};
     int code = field_check_known(item, known, error);
 
     return code < 0 ? code : take_interface(context, item, error);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "initrd/init/address.h"
+#include "initrd/init/pod_carrier.h"
 #include "initrd/init/pod_netem.h"
 
 #include <jansson.h>
@@ -26,7 +27,8 @@ struct pod_interface {
     char name[IFNAMSIZ];
     uint32_t mtu; /* bytes; 0: the device's own */
     struct pod_addresses addresses;
-    struct pod_netem *netem; /* NULL: none */
+    struct pod_netem *netem;     /* NULL: none */
+    struct pod_carrier *carrier; /* likewise: the kernel has the NIC itself */
 };
 
 struct pod_route {

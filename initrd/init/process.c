@@ -5,6 +5,7 @@
 #include "initrd/init/container.h"
 #include "initrd/init/ending.h"
 #include "initrd/init/fail.h"
+#include "initrd/init/links.h"
 #include "initrd/init/ready.h"
 #include "initrd/init/spawn.h"
 
@@ -63,6 +64,8 @@ static bool sends_on(const struct process *process, uint64_t stream)
 
 static int check_output(const struct agent *agent, uint64_t stream, struct error *error)
 {
+    if (stream && links_send_on(agent->links, stream))
+        return error_set(error, EEXIST, "stream %" PRIu64 " is in use by a link", stream);
     for (const struct process *other = agent->processes; stream && other; other = other->next)
         if (sends_on(other, stream))
             return error_set(error, EEXIST, "stream %" PRIu64 " is in use by command %" PRIu64,

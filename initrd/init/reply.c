@@ -90,6 +90,14 @@ void reply_ack_with(struct buffer *out, uint32_t code, uint64_t id,
     append_frame(out, WIRE_ACK, &json);
 }
 
+void reply_ack_members(struct buffer *out, uint32_t code, uint64_t id, const char *members)
+{
+    struct buffer json = {0};
+
+    buffer_printf(&json, "{\"code\":%" PRIu32 ",\"id\":%" PRIu64 ",%s}", code, id, members);
+    append_frame(out, WIRE_ACK, &json);
+}
+
 static void append_reason(struct buffer *json, const char *reason)
 {
     char cut[ERROR_MESSAGE_MAX];

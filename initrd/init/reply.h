@@ -32,6 +32,8 @@ struct reply_field {
 };
 void reply_ack_with(struct buffer *out, uint32_t code, uint64_t id,
                     const struct reply_field fields[], size_t count);
+/* With members as JSON has them: "\"ways\":[]". */
+void reply_ack_members(struct buffer *out, uint32_t code, uint64_t id, const char *members);
 void reply_error(struct buffer *out, uint32_t code, uint64_t id, const char *reason);
 /* About what came on a stream of io. A number that no stream can have is left out. */
 void reply_stream_error(struct buffer *out, uint64_t stream, const char *reason);

@@ -44,6 +44,8 @@ void request_free(struct request *request)
     free(request->root);
     free(request->hostname);
     free(request->path);
+    free(request->interface);
+    json_decref(request->impair);
     free(request);
 }
 
@@ -186,6 +188,23 @@ static int parse_routes(json_t *json, struct request *request, struct error *err
     return pod_parse_routes(json, &request->pod, error);
 }
 
+static int parse_link(json_t *json, struct request *request, struct error *error)
+{
+    return field_string(json, "interface", &request->interface, error);
+}
+
+/* What it says is read where the settings are that it changes. */
+static int parse_link_settings(json_t *json, struct request *request, struct error *error)
+{
+    int code = parse_link(json, request, error);
+
+    if (code == 0 && !json_object_get(json, "impair"))
+        code = field_wrong("impair", NULL, "an array", error);
+    if (code == 0)
+        request->impair = json_incref(json);
+    return code;
+}
+
 static int parse_nothing(json_t *json, struct request *request, struct error *error)
 {
     (void)json;
@@ -221,6 +240,9 @@ static const struct kind {
     {WIRE_SETUPINTERFACE, parse_interface, NULL},
     {WIRE_SETUPROUTE, parse_routes, NULL},
     {WIRE_REMOVECONTAINER, parse_named, FIELDS("id", "container")},
+    {WIRE_SETLINK, parse_link_settings, FIELDS("id", "interface", "impair")},
+    {WIRE_LINKSTATE, parse_link, FIELDS("id", "interface")},
+    {WIRE_CLOSELINK, parse_link, FIELDS("id", "interface")},
 };
 
 static const struct kind *find_kind(uint32_t code)

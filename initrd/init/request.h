@@ -48,6 +48,8 @@ struct request {
     int signal;               /* KILLCONTAINER */
     uint16_t rows, columns;   /* WINSIZE */
     uint64_t version;         /* VERSION */
+    char *interface;          /* SETLINK, LINKSTATE, CLOSELINK: a link's name in the node */
+    json_t *impair;           /* SETLINK: the object that pod_carrier_change takes; not NULL */
 };
 
 /* Decodes the payload of a ctl frame. The caller frees *request with request_free. `*id` is the

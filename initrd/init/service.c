@@ -8,6 +8,7 @@
 #include "initrd/init/fail.h"
 #include "initrd/init/hotplug.h"
 #include "initrd/init/identity.h"
+#include "initrd/init/links.h"
 #include "initrd/init/names.h"
 #include "initrd/init/network.h"
 #include "initrd/init/process.h"
@@ -60,8 +61,8 @@ static void on_pod_set_up(struct process *process)
         agent_configured(process->agent, process->request);
 }
 
-/* What went wrong half way cannot be undone, so there is one try. NICs may take their time. */
-static int serve_pod(struct agent *agent, struct request *request, struct error *error)
+/* NICs may take their time. */
+static int set_up_in_errand(struct agent *agent, struct request *request, struct error *error)
 {
     const struct errand errand = {.code = request->code,
                                   .id = request->id,
@@ -69,16 +70,42 @@ static int serve_pod(struct agent *agent, struct request *request, struct error 
                                   .run = set_up_pod,
                                   .done = on_pod_set_up};
     struct process *process;
+
+    return errand_start(agent, &errand, &process, error);
+}
+
+static void on_links_started(struct agent *agent, struct request *request,
+                             const struct error *failure)
+{
+    struct error error = {0};
+
+    if (!failure && set_up_in_errand(agent, request, &error) < 0)
+        failure = &error;
+    if (failure)
+        reply_error(channel_out(&agent->ctl), request->code, request->id, failure->message);
+    channel_flush(&agent->ctl);
+}
+
+/* What went wrong half way cannot be undone, so there is one try. */
+static int serve_pod(struct agent *agent, struct request *request, struct error *error)
+{
     int code;
 
     if (agent->assumed)
         return error_set(error, EALREADY, "STARTPOD came already");
     if (agent->hands_over && request->container_count > 0)
         return error_set(error, EPERM, "the node runs an init of its own, and so no containers");
+    if (agent->hands_over && links_are_any(&request->pod))
+        return error_set(error, EPERM,
+                         "the node runs an init of its own, and so cannot carry a link: use "
+                         "`carrier: host` on the link");
     agent->assumed = true;
     fail_node(request->pod.hostname);
     code = identity_assume(&request->pod, error);
-    return code < 0 ? code : errand_start(agent, &errand, &process, error);
+    if (code < 0)
+        return code;
+    return links_are_any(&request->pod) ? links_start(agent, request, on_links_started, error)
+                                        : set_up_in_errand(agent, request, error);
 }
 
 static int serve_hotplug(struct agent *agent, struct request *request, struct error *error)
@@ -104,6 +131,14 @@ static int serve_destroy(struct agent *agent, struct request *request, struct er
     return ending_power_off(agent, request->id, error);
 }
 
+static int check_interface(const struct request *request, struct error *error)
+{
+    if (request->code == WIRE_SETUPINTERFACE && links_are_any(&request->pod))
+        return error_set(error, ENOTSUP,
+                         "a link that the node carries is set up with STARTPOD only");
+    return 0;
+}
+
 static int set_up_interface(const struct errand *errand, struct report *report)
 {
     return network_add_links(&errand->request->pod, &report->error);
@@ -123,8 +158,9 @@ static int serve_network(struct agent *agent, struct request *request, struct er
                                                                               : set_up_routes,
                                   .done = errand_answer};
     struct process *process;
+    int code = check_interface(request, error);
 
-    return errand_start(agent, &errand, &process, error);
+    return code < 0 ? code : errand_start(agent, &errand, &process, error);
 }
 
 /* -- Commands and files ------------------------------------------------------------------------ */
@@ -189,7 +225,8 @@ static int serve_kill(struct agent *agent, struct request *request, struct error
 static int serve_next(struct agent *agent, struct request *request, struct error *error)
 {
     (void)error;
-    processes_grant(agent, request->stream, request->bytes);
+    if (!links_grant(agent->links, request->stream, request->bytes))
+        processes_grant(agent, request->stream, request->bytes);
     return 0;
 }
 
@@ -236,6 +273,9 @@ static const struct {
     {WIRE_SETUPINTERFACE, serve_network, STARTING},
     {WIRE_SETUPROUTE, serve_network, STARTING},
     {WIRE_REMOVECONTAINER, serve_removal, STARTING},
+    {WIRE_SETLINK, links_serve, CONFIGURED},
+    {WIRE_LINKSTATE, links_serve, CONFIGURED},
+    {WIRE_CLOSELINK, links_serve, CONFIGURED},
 };
 
 static int check(const struct agent *agent, enum when when, struct error *error)

@@ -26,7 +26,7 @@ enum {
 /* Within the limit of a frame, so this cannot fail. */
 static void send_frame(const struct stream *stream, const void *bytes, size_t count)
 {
-    struct channel *io = &stream->process->agent->io;
+    struct channel *io = &stream->agent->io;
 
     wire_io_write(channel_out(io), stream->number, bytes, count, NULL);
     channel_flush(io);
@@ -34,7 +34,7 @@ static void send_frame(const struct stream *stream, const void *bytes, size_t co
 
 static void leave_queue(struct stream *stream)
 {
-    struct agent *agent = stream->process->agent;
+    struct agent *agent = stream->agent;
     struct stream **at = &agent->stalled;
 
     if (!stream->queued)
@@ -68,14 +68,14 @@ void stream_end(const struct stream *stream)
 static void close_stream(struct stream *stream)
 {
     stream_drop(stream);
-    if (stream->process->is_command)
+    if (!stream->process || stream->process->is_command)
         stream_end(stream);
 }
 
 /* Reads straight into what waits for io, behind the place of the header. */
 static ssize_t read_piece(struct stream *stream, size_t most)
 {
-    struct buffer *out = channel_out(&stream->process->agent->io);
+    struct buffer *out = channel_out(&stream->agent->io);
     ssize_t n;
 
     buffer_reserve(out, WIRE_IO_HEADER + most);
@@ -98,8 +98,8 @@ static void count_piece(struct stream *stream, size_t count)
 /* A terminal that nobody has open any more gives EIO. */
 static void take_piece(struct stream *stream)
 {
-    struct process *process = stream->process;
-    struct channel *io = &process->agent->io;
+    const struct process *process = stream->process;
+    struct channel *io = &stream->agent->io;
     size_t most = stream->terminal ? TERMINAL_PIECE : PIECE_MAX;
     ssize_t n = read_piece(stream, most < stream->room ? most : (size_t)stream->room);
 
@@ -112,7 +112,7 @@ static void take_piece(struct stream *stream)
     if (n <= 0)
         return;
     count_piece(stream, (size_t)n);
-    if (process->readiness)
+    if (process && process->readiness)
         readiness_output(process->readiness, stream == &process->out,
                          io->out.data + io->out.length - n, (size_t)n);
     channel_flush(io);
@@ -120,12 +120,12 @@ static void take_piece(struct stream *stream)
 
 static bool io_is_full(const struct stream *stream)
 {
-    return channel_backlog(&stream->process->agent->io) > BACKLOG_MAX;
+    return channel_backlog(&stream->agent->io) > BACKLOG_MAX;
 }
 
 static void enter_queue(struct stream *stream)
 {
-    struct agent *agent = stream->process->agent;
+    struct agent *agent = stream->agent;
 
     if (stream->queued)
         return;
@@ -133,6 +133,12 @@ static void enter_queue(struct stream *stream)
     stream->queued = true;
     *agent->stalled_end = stream;
     agent->stalled_end = &stream->next;
+}
+
+static void progress(const struct stream *stream)
+{
+    if (stream->process)
+        process_progress(stream->process);
 }
 
 /* Reads one piece and waits for the next. The process may be gone afterwards. */
@@ -147,7 +153,7 @@ static void serve_stream(struct stream *stream)
         stream->parked = true;
     else if (stream->fd >= 0)
         watch_events(stream->watch, EPOLLIN | EPOLLONESHOT);
-    process_progress(stream->process);
+    progress(stream);
 }
 
 static void serve_or_queue(struct stream *stream)
@@ -166,7 +172,7 @@ static void wait_for_room(struct stream *stream, uint32_t events)
 
     if (empty && events & EPOLLHUP) {
         close_stream(stream);
-        process_progress(stream->process);
+        progress(stream);
     } else if (empty) {
         watch_events(stream->watch, EPOLLIN | EPOLLONESHOT);
     } else {
@@ -208,8 +214,17 @@ void streams_resume(struct agent *agent)
 void stream_open(struct stream *stream, struct process *process, uint64_t number, int fd,
                  bool terminal)
 {
-    *stream = (struct stream){
-        .process = process, .number = number, .fd = fd, .terminal = terminal, .room = WIRE_WINDOW};
+    *stream = (struct stream){.agent = process->agent,
+                              .process = process,
+                              .number = number,
+                              .fd = fd,
+                              .terminal = terminal,
+                              .room = WIRE_WINDOW};
+}
+
+void stream_open_link(struct stream *stream, struct agent *agent, uint64_t number, int fd)
+{
+    *stream = (struct stream){.agent = agent, .number = number, .fd = fd, .room = WIRE_WINDOW};
 }
 
 void stream_start(struct stream *stream)
@@ -217,8 +232,8 @@ void stream_start(struct stream *stream)
     struct error error = {0};
 
     if (stream->fd >= 0)
-        must(loop_watch(stream->process->agent->loop, stream->fd, EPOLLIN | EPOLLONESHOT, on_pipe,
-                        stream, &stream->watch, &error),
+        must(loop_watch(stream->agent->loop, stream->fd, EPOLLIN | EPOLLONESHOT, on_pipe, stream,
+                        &stream->watch, &error),
              &error);
 }
 

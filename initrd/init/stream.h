@@ -10,9 +10,10 @@ struct agent;
 struct process;
 
 struct stream {
-    struct process *process;
-    uint64_t number; /* on the wire; 0: there is no such stream */
-    int fd;          /* -1: at its end */
+    struct agent *agent;
+    struct process *process; /* NULL: it is of a link */
+    uint64_t number;         /* on the wire; 0: there is no such stream */
+    int fd;                  /* -1: at its end */
     bool terminal;
     struct watch *watch;
     uint64_t room;       /* bytes that the host takes */
@@ -26,6 +27,8 @@ struct stream {
 /* Takes over `fd`; nothing is read yet. */
 void stream_open(struct stream *stream, struct process *process, uint64_t number, int fd,
                  bool terminal);
+/* The same of what no process prints. */
+void stream_open_link(struct stream *stream, struct agent *agent, uint64_t number, int fd);
 /* Begins. A kernel that has no memory to watch it ends in fail(). */
 void stream_start(struct stream *stream);
 /* Forgets it without a word to the host. */

@@ -1,0 +1,372 @@
+#include "initrd/init/datapath.h"
+
+#include "base/memory.h"
+#include "initrd/init/datapath_device.h"
+#include "initrd/init/fail.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { LOG_WAIT_MS = 50 }; /* that a verdict waits for more of them */
+
+/* One end of a link: its device, the way that is read from it and the one that writes to it. */
+struct end {
+    struct carried *link;
+    int fd;
+    struct watch *watch;
+    uint32_t events; /* that are watched for */
+    struct way *from, *to;
+};
+
+struct carried {
+    struct datapath *datapath;
+    const struct pod_interface *interface;
+    struct impair_plan_run run;
+    struct impair_config configs[2]; /* that a request has put in force */
+    bool closed;
+    struct way *ways[2];          /* by direction */
+    struct datapath_log *logs[2]; /* likewise; NULL: none, or at its end */
+    struct end tap, nic;
+};
+
+struct datapath {
+    struct datapath_options options;
+    struct loop *loop;
+    struct carried *links;
+    size_t count;
+    int (*logs)[2];
+    int alarm; /* timerfd(2) */
+    struct watch *alarm_watch;
+    uint64_t alarm_ns;        /* that it is set to; IMPAIR_NEVER: it is not */
+    struct timer *logs_timer; /* for verdicts that wait */
+    bool logs_wait;
+    struct error error; /* why it could not begin */
+};
+
+/* -- What is waited for ------------------------------------------------------------------------ */
+
+static void set_alarm(struct datapath *datapath, uint64_t at_ns)
+{
+    struct itimerspec when = {0};
+
+    if (at_ns == datapath->alarm_ns)
+        return;
+    datapath->alarm_ns = at_ns;
+    if (at_ns != IMPAIR_NEVER) {
+        when.it_value.tv_sec = (time_t)(at_ns / NS_PER_S);
+        when.it_value.tv_nsec = (long)(at_ns % NS_PER_S);
+        if (at_ns == 0)
+            when.it_value.tv_nsec = 1; /* 0 would stop it */
+    }
+    timerfd_settime(datapath->alarm, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+/* A device is read while the other one takes what comes, and asked for room while it does not. */
+static void watch_end(struct end *end)
+{
+    uint32_t events = (way_waits(end->from) ? 0 : EPOLLIN) | (way_waits(end->to) ? EPOLLOUT : 0);
+
+    if (events != end->events)
+        watch_events(end->watch, events);
+    end->events = events;
+}
+
+static void on_logs_timer(void *context)
+{
+    struct datapath *datapath = context;
+    bool some_left = false;
+
+    for (size_t i = 0; i < datapath->count; i++)
+        for (unsigned way = 0; way < 2; way++)
+            if (datapath->links[i].logs[way])
+                some_left = datapath_log_flush(datapath->links[i].logs[way]) || some_left;
+    datapath->logs_wait = some_left;
+    if (some_left)
+        timer_start(datapath->logs_timer, LOG_WAIT_MS * NS_PER_MS);
+}
+
+static void time_logs(struct datapath *datapath, const struct carried *link)
+{
+    for (unsigned way = 0; way < 2 && !datapath->logs_wait; way++) {
+        if (!link->logs[way] || !datapath_log_waits(link->logs[way]))
+            continue;
+        datapath->logs_wait = true;
+        timer_start(datapath->logs_timer, LOG_WAIT_MS * NS_PER_MS);
+    }
+}
+
+static uint64_t sooner(uint64_t one_ns, uint64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
+}
+
+static void wait_for_next(struct datapath *datapath)
+{
+    uint64_t next_ns = IMPAIR_NEVER;
+
+    for (size_t i = 0; i < datapath->count; i++) {
+        const struct carried *link = &datapath->links[i];
+
+        next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
+        next_ns = sooner(next_ns, way_next_ns(link->ways[0]));
+        next_ns = sooner(next_ns, way_next_ns(link->ways[1]));
+    }
+    set_alarm(datapath, next_ns);
+}
+
+static void settle(struct carried *link)
+{
+    if (!link->closed) {
+        watch_end(&link->tap);
+        watch_end(&link->nic);
+    }
+    wait_for_next(link->datapath);
+    time_logs(link->datapath, link);
+}
+
+static void on_device(void *context, uint32_t events)
+{
+    struct end *end = context;
+
+    if (events & EPOLLOUT)
+        way_go_on(end->to);
+    if (events & (EPOLLIN | EPOLLERR))
+        way_read(end->from);
+    settle(end->link);
+}
+
+static void on_alarm(void *context, uint32_t events)
+{
+    struct datapath *datapath = context;
+    uint64_t count;
+
+    (void)events;
+    if (read(datapath->alarm, &count, sizeof count) < 0)
+        return;
+    datapath->alarm_ns = IMPAIR_NEVER;
+    for (size_t i = 0; i < datapath->count; i++) {
+        impair_plan_tick(&datapath->links[i].run, clock_ns());
+        way_go_on(datapath->links[i].ways[0]);
+        way_go_on(datapath->links[i].ways[1]);
+        settle(&datapath->links[i]);
+    }
+}
+
+/* -- Requests ---------------------------------------------------------------------------------- */
+
+static void on_answer(void *context)
+{
+    struct datapath_request *request = context;
+
+    request->answer(request);
+}
+
+/* What a direction's settings point to is the config's, which stays until others are in force. */
+static int change(struct carried *link, json_t *json, struct error *error)
+{
+    struct impair_config configs[2] = {0};
+    unsigned named = 0;
+    int code;
+
+    for (unsigned way = 0; way < 2; way++)
+        impair_config_copy(&configs[way], way_settings(link->ways[way]));
+    code = pod_carrier_change(json, link->interface->mtu, configs, &named, error);
+    for (unsigned way = 0; way < 2; way++) {
+        if (code == 0 && named & 1u << way) {
+            struct impair_config before = link->configs[way];
+
+            link->configs[way] = configs[way];
+            way_set(link->ways[way], &link->configs[way].settings);
+            configs[way] = before;
+        }
+        impair_config_free(&configs[way]);
+    }
+    return code;
+}
+
+static void close_link(struct carried *link)
+{
+    watch_free(steal_pointer(&link->tap.watch));
+    watch_free(steal_pointer(&link->nic.watch));
+    link->closed = true;
+    for (unsigned way = 0; way < 2; way++) {
+        way_flush(link->ways[way]);
+        datapath_log_free(steal_pointer(&link->logs[way]));
+    }
+}
+
+static void on_request(void *context)
+{
+    struct datapath_request *request = context;
+    struct datapath *datapath = request->datapath;
+    struct carried *link = &datapath->links[request->index];
+
+    if (request->change)
+        change(link, request->change, &request->error);
+    if (request->close && !link->closed)
+        close_link(link);
+    for (unsigned way = 0; way < 2; way++)
+        request->ways[way] = way_state(link->ways[way]);
+    settle(link);
+    loop_post(datapath->options.loop, on_answer, request);
+}
+
+void datapath_ask(struct datapath *datapath, struct datapath_request *request)
+{
+    request->datapath = datapath;
+    loop_post(datapath->loop, on_request, request);
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+static int watch_device(struct end *end, struct error *error)
+{
+    end->events = EPOLLIN;
+    return loop_watch(end->link->datapath->loop, end->fd, EPOLLIN, on_device, end, &end->watch,
+                      error);
+}
+
+static void make_way(struct carried *link, const struct pod_interface *interface,
+                     const struct datapath_device *device, unsigned direction, int log)
+{
+    const struct pod_carrier *carrier = interface->carrier;
+    bool from_tap = direction == carrier->end;
+    const struct verdict_log_header header = {.seed = carrier->seed,
+                                              .link = carrier->link,
+                                              .direction = direction,
+                                              .base_ns = clock_ns()};
+
+    if (log >= 0)
+        link->logs[direction] = datapath_log_new(log, &header);
+    link->ways[direction] =
+        way_new(&(struct way_options){.seed = carrier->seed,
+                                      .link = carrier->link,
+                                      .direction = direction,
+                                      .mtu = interface->mtu,
+                                      .from = from_tap ? WAY_TAP : WAY_NIC,
+                                      .from_fd = from_tap ? device->tap : device->nic,
+                                      .to_fd = from_tap ? device->nic : device->tap,
+                                      .run = &link->run,
+                                      .log = link->logs[direction]});
+    way_set(link->ways[direction], &carrier->configs[direction].settings);
+}
+
+static int make_link(struct carried *link, const struct pod_interface *interface,
+                     const struct datapath_device *device, const int logs[2], struct error *error)
+{
+    const struct impair_plan plan = {interface->carrier->steps, interface->carrier->step_count};
+    struct way *out, *in;
+    int code;
+
+    link->interface = interface;
+    for (unsigned direction = 0; direction < 2; direction++)
+        make_way(link, interface, device, direction, logs[direction]);
+    impair_plan_start(&link->run, &plan, way_impair(link->ways[0]), way_impair(link->ways[1]));
+    out = link->ways[interface->carrier->end];
+    in = link->ways[1 - interface->carrier->end];
+    link->tap = (struct end){.link = link, .fd = device->tap, .from = out, .to = in};
+    link->nic = (struct end){.link = link, .fd = device->nic, .from = in, .to = out};
+    code = watch_device(&link->tap, error);
+    return code < 0 ? code : watch_device(&link->nic, error);
+}
+
+static int make_links(struct datapath *datapath, const struct datapath_device devices[],
+                      struct error *error)
+{
+    const struct pod *pod = datapath->options.pod;
+    int code = 0;
+
+    for (size_t i = 0, next = 0; code == 0 && i < pod->interface_count; i++) {
+        struct carried *link = &datapath->links[next];
+
+        if (!pod->interfaces[i].carrier)
+            continue;
+        link->datapath = datapath;
+        code = make_link(link, &pod->interfaces[i], &devices[next], datapath->logs[next], error);
+        next++;
+    }
+    return code;
+}
+
+static int begin(struct datapath *datapath, struct error *error)
+{
+    cleanup_free struct datapath_device *devices = xcalloc(datapath->count, sizeof *devices);
+    int code;
+
+    for (size_t i = 0; i < datapath->count; i++)
+        devices[i] = (struct datapath_device){-1, -1};
+    code = datapath_devices_take(datapath->options.pod, devices, error);
+    datapath->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (code == 0 && datapath->alarm < 0)
+        code = error_errno(error, "cannot make a timer");
+    if (code == 0)
+        code = loop_watch(datapath->loop, datapath->alarm, EPOLLIN, on_alarm, datapath,
+                          &datapath->alarm_watch, error);
+    return code < 0 ? code : make_links(datapath, devices, error);
+}
+
+static void on_started(void *context)
+{
+    struct datapath *datapath = context;
+
+    datapath->options.started(datapath->options.context,
+                              datapath->error.code ? &datapath->error : NULL);
+}
+
+/* Packets come before all else in the node: a device that is not read soon drops them. */
+static void go_first(void)
+{
+    const struct sched_param first = {.sched_priority = 1};
+
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+}
+
+static void *run(void *context)
+{
+    struct datapath *datapath = context;
+    int code = begin(datapath, &datapath->error);
+
+    go_first();
+    free(datapath->logs);
+    loop_post(datapath->options.loop, on_started, datapath);
+    if (code == 0)
+        loop_run(datapath->loop);
+    return NULL;
+}
+
+static size_t count_links(const struct pod *pod)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < pod->interface_count; i++)
+        count += pod->interfaces[i].carrier != NULL;
+    return count;
+}
+
+int datapath_start(const struct datapath_options *options, struct datapath **out,
+                   struct error *error)
+{
+    struct datapath *datapath = xcalloc(1, sizeof *datapath);
+    pthread_t thread;
+    int code;
+
+    datapath->options = *options;
+    datapath->alarm_ns = IMPAIR_NEVER;
+    datapath->count = count_links(options->pod);
+    datapath->links = xcalloc(datapath->count, sizeof *datapath->links);
+    datapath->logs = xcalloc(datapath->count, sizeof *datapath->logs);
+    memcpy(datapath->logs, options->logs, datapath->count * sizeof *datapath->logs);
+    must(loop_new(&datapath->loop, error), error);
+    datapath->logs_timer = loop_timer(datapath->loop, on_logs_timer, datapath);
+    code = pthread_create(&thread, NULL, run, datapath);
+    if (code != 0)
+        return error_set(error, code, "cannot start the datapath: %s", strerror(code));
+    pthread_detach(thread);
+    *out = datapath;
+    return 0;
+}

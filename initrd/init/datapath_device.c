@@ -1,0 +1,211 @@
+#include "initrd/init/datapath_device.h"
+
+#include "base/memory.h"
+#include "initrd/init/files.h"
+#include "initrd/init/netlink.h"
+#include "initrd/init/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <net/if_arp.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TUN_PATH "/dev/net/tun"
+
+enum {
+    RECEIVE_BYTES = 8 << 20, /* that wait for the datapath in the NIC's socket */
+    /* That the NIC's queue may hold: a queue takes 1000 packets, whatever their size, and what it
+     * refuses is lost. */
+    SEND_BYTES = 1 << 20,
+};
+
+/* Where the NICs go: a socket for each namespace. */
+struct move {
+    int node, own;     /* netlink */
+    int own_namespace; /* its file */
+};
+
+static int without_driver(struct error *error, const char *what, const char *option)
+{
+    return error_errno(error,
+                       "the kernel of this node has no %s (%s), which a link with `carrier: guest` "
+                       "needs: use `carrier: host` on the link, or another kernel",
+                       what, option);
+}
+
+/* -- The TAP ----------------------------------------------------------------------------------- */
+
+static int set_up_tap(int tap, const struct pod_interface *interface, struct ifreq *request)
+{
+    const int little_endian = 1;
+
+    request->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    if (ioctl(tap, TUNSETIFF, request) < 0 || ioctl(tap, TUNSETVNETLE, &little_endian) < 0 ||
+        ioctl(tap, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) < 0)
+        return -1;
+    request->ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    memcpy(request->ifr_hwaddr.sa_data, interface->device, MAC_SIZE);
+    return ioctl(tap, SIOCSIFHWADDR, request);
+}
+
+static int open_tap(const struct pod_interface *interface, int *out, struct error *error)
+{
+    cleanup_fd int tap = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    (void)interface;
+    if (tap < 0)
+        return errno == ENOENT || errno == ENODEV || errno == ENXIO
+                   ? without_driver(error, "TAP devices", "CONFIG_TUN, the module tun")
+                   : error_errno(error, "cannot open " TUN_PATH);
+    *out = steal_fd(&tap);
+    return 0;
+}
+
+static int make_tap(int tap, const struct pod_interface *interface, const char *name,
+                    struct error *error)
+{
+    struct ifreq request = {0};
+
+    memcpy(request.ifr_name, name, sizeof request.ifr_name);
+    if (set_up_tap(tap, interface, &request) < 0)
+        return error_errno(error, "link %s: cannot make a TAP device in the place of its NIC",
+                           interface->name);
+    return 0;
+}
+
+/* -- The NIC ----------------------------------------------------------------------------------- */
+
+static int move_nic(const struct move *move, int index, const char *name, struct error *error)
+{
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+    struct netlink_message message;
+    int code;
+
+    netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+    netlink_add(&message, IFLA_NET_NS_FD, &move->own_namespace, sizeof move->own_namespace);
+    code = netlink_request(move->node, &message, error);
+    return code < 0 ? error_context(error, "link %s: cannot set its NIC apart", name) : 0;
+}
+
+static int set_up_socket(int nic, int index)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{SOL_PACKET, PACKET_VNET_HDR, 1},
+                   {SOL_PACKET, PACKET_AUXDATA, 1},
+                   {SOL_PACKET, PACKET_IGNORE_OUTGOING, 1},
+                   {SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BYTES},
+                   {SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES}};
+    const struct packet_mreq all = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    const struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+
+    for (size_t i = 0; i < array_size(options); i++)
+        if (setsockopt(nic, options[i].level, options[i].name, &options[i].value,
+                       sizeof options[i].value) < 0)
+            return -1;
+    if (setsockopt(nic, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0)
+        return -1;
+    return bind(nic, (const struct sockaddr *)&address, sizeof address);
+}
+
+static int open_nic(const struct pod_interface *interface, int index, int *out, struct error *error)
+{
+    cleanup_fd int nic = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (nic < 0)
+        return errno == EAFNOSUPPORT ? without_driver(error, "packet sockets", "CONFIG_PACKET")
+                                     : error_errno(error, "cannot open a packet socket");
+    if (set_up_socket(nic, index) < 0)
+        return error_errno(error, "link %s: cannot read from its NIC", interface->name);
+    *out = steal_fd(&nic);
+    return 0;
+}
+
+/* -- Both -------------------------------------------------------------------------------------- */
+
+/* IPv6 would give the NICs addresses, and tell their neighbours. */
+static int quieten(struct error *error)
+{
+    struct error found;
+
+    if (files_set("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1", &found) < 0 &&
+        found.code != ENOENT)
+        return error_set(error, found.code, "%s", found.message);
+    return 0;
+}
+
+static int take_device(const struct move *move, const struct pod_interface *interface,
+                       struct datapath_device *device, struct error *error)
+{
+    char name[IFNAMSIZ] = "";
+    int index, code = network_await_nic(move->node, interface, &index, name, error);
+
+    if (code == 0)
+        code = move_nic(move, index, interface->name, error);
+    if (code == 0)
+        code = make_tap(device->tap, interface, name, error);
+    if (code == 0)
+        code = network_raise_nic(move->own, interface, index, error);
+    return code < 0 ? code : open_nic(interface, index, &device->nic, error);
+}
+
+static int take_all(const struct move *move, const struct pod *pod,
+                    struct datapath_device devices[], struct error *error)
+{
+    int code = quieten(error);
+
+    for (size_t i = 0, next = 0; code == 0 && i < pod->interface_count; i++)
+        if (pod->interfaces[i].carrier)
+            code = take_device(move, &pod->interfaces[i], &devices[next++], error);
+    return code;
+}
+
+/* A TAP is of the namespace where its descriptor was opened. */
+static int open_taps(const struct pod *pod, struct datapath_device devices[], struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0, next = 0; code == 0 && i < pod->interface_count; i++)
+        if (pod->interfaces[i].carrier)
+            code = open_tap(&pod->interfaces[i], &devices[next++].tap, error);
+    return code;
+}
+
+static int leave_namespace(struct move *move, struct error *error)
+{
+    if (unshare(CLONE_NEWNET) < 0)
+        return errno == EINVAL ? without_driver(error, "network namespaces", "CONFIG_NET_NS")
+                               : error_errno(error, "cannot make a network namespace");
+    move->own_namespace = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (move->own_namespace < 0)
+        return error_errno(error, "cannot open the network namespace of the datapath");
+    return netlink_open(NETLINK_ROUTE, 0, &move->own, error);
+}
+
+int datapath_devices_take(const struct pod *pod, struct datapath_device devices[],
+                          struct error *error)
+{
+    struct move move = {-1, -1, -1};
+    int code = netlink_open(NETLINK_ROUTE, 0, &move.node, error);
+
+    if (code == 0)
+        code = open_taps(pod, devices, error);
+    if (code == 0)
+        code = leave_namespace(&move, error);
+    if (code == 0)
+        code = take_all(&move, pod, devices, error);
+    for (size_t i = 0; i < 3; i++)
+        if ((int[]){move.node, move.own, move.own_namespace}[i] >= 0)
+            close((int[]){move.node, move.own, move.own_namespace}[i]);
+    return code;
+}

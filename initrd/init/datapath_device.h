@@ -1,0 +1,23 @@
+/* The two devices of a link that this node carries: its NIC, in a network namespace where nothing
+ * but the datapath uses it, and a TAP that has the NIC's name and address and is what the node's
+ * kernel has instead. */
+#ifndef DUET_INIT_DATAPATH_DEVICE_H
+#define DUET_INIT_DATAPATH_DEVICE_H
+
+#include "base/error.h"
+#include "initrd/init/pod.h"
+
+/* Both do not block and have virtio's header before each frame; the caller closes them. */
+struct datapath_device {
+    int tap; /* a TUN device's descriptor */
+    int nic; /* a packet socket */
+};
+
+/* Replaces the NICs of those interfaces that have a carrier by TAPs, each with the address
+ * `device`, so that what sets a NIC up does the same to it. The calling thread is in another
+ * network namespace afterwards, with the NICs. `devices` has one for each such interface, in their
+ * order; -1 is no descriptor. Waits up to 5 s for each NIC. */
+int datapath_devices_take(const struct pod *pod, struct datapath_device devices[],
+                          struct error *error);
+
+#endif

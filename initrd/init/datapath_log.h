@@ -1,0 +1,26 @@
+/* The verdicts of one direction on their way to the host: a log (net/verdict_log.h) that goes into
+ * a pipe, which the agent sends on. Nothing waits for the reader: what finds no room is counted in
+ * the log. */
+#ifndef DUET_INIT_DATAPATH_LOG_H
+#define DUET_INIT_DATAPATH_LOG_H
+
+#include "net/packet.h"
+#include "net/verdict_log.h"
+
+struct datapath_log;
+
+/* Takes over `fd`, the pipe's end to write to, which does not block. */
+struct datapath_log *datapath_log_new(int fd, const struct verdict_log_header *header);
+/* Adds what became of a packet that was parsed. */
+void datapath_log_add(struct datapath_log *log, const struct impair_verdict *verdict,
+                      const struct packet *packet);
+/* Sends what was added, as far as the pipe has room. True where some is left. */
+bool datapath_log_flush(struct datapath_log *log);
+/* Whether there is something to flush. */
+bool datapath_log_waits(const struct datapath_log *log);
+/* The pipe's end. */
+int datapath_log_fd(const struct datapath_log *log);
+/* Sends what is left, as far as the pipe has room, and closes it. NULL is fine. */
+void datapath_log_free(struct datapath_log *log);
+
+#endif

@@ -1,0 +1,413 @@
+#include "initrd/init/datapath_way.h"
+
+#include "base/loop.h"
+#include "base/memory.h"
+#include "initrd/init/datapath_input.h"
+#include "net/segment.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    ETHERNET_BYTES = 14 + 4 * PACKET_VLANS_MAX, /* around the network's packet */
+    FLIGHT_BYTES = 16 << 20,                    /* of packets in flight, about … */
+    FLIGHT_LEAST = 256,                         /* … but so many at least … */
+    FLIGHT_MOST = 4096,                         /* … and at most */
+    VECTOR = 64,                                /* packets that are handled at once */
+};
+
+struct way {
+    struct way_options options;
+    struct impair *impair;
+    struct pool pool;
+    const struct impair_settings *settings; /* in force after … */
+    size_t steps;                           /* … so many of the run */
+    bool none;                              /* they ask for nothing */
+    struct link_way_state state;
+    struct input input;    /* frames that were read … */
+    size_t next;           /* … of which these are handled */
+    struct packet **queue; /* a ring: what is due and was not sent */
+    size_t room, head, count;
+};
+
+_Static_assert((int)POOL_HEADROOM >= (int)OFFLOAD_BYTES, "virtio's header goes before a frame");
+
+static void note(void *context, const struct impair_verdict *verdict, const struct packet *packet)
+{
+    datapath_log_add(context, verdict, packet);
+}
+
+/* -- To the receiver --------------------------------------------------------------------------- */
+
+/* How many the receiver gets of what the packet stands for. */
+static uint32_t pieces(const struct packet *packet, uint64_t *bytes)
+{
+    uint32_t count;
+
+    *bytes = packet->length;
+    if (!packet->segment_bytes)
+        return 1;
+    count = (uint32_t)((packet_payload_length(packet) + packet->segment_bytes - 1) /
+                       packet->segment_bytes);
+    *bytes += (uint64_t)(count - 1) * packet->payload_at;
+    return count;
+}
+
+static struct packet *packet_at(const struct way *way, size_t index)
+{
+    return way->queue[(way->head + index) % way->room];
+}
+
+static void leave(struct way *way, size_t count, bool was_taken)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet = packet_at(way, i);
+        uint64_t bytes;
+        uint32_t number = pieces(packet, &bytes);
+
+        way->state.packets_out += was_taken ? number : 0;
+        way->state.bytes_out += was_taken ? bytes : 0;
+        way->state.unread += was_taken ? 0 : number;
+        pool_give(&way->pool, &packet, 1);
+    }
+    way->head = (way->head + count) % way->room;
+    way->count -= count;
+}
+
+static void enqueue(struct way *way, struct packet *const packets[], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet = packets[i];
+
+        offload_write(packet, packet->bytes - OFFLOAD_BYTES);
+        way->queue[(way->head + way->count++) % way->room] = packet;
+    }
+}
+
+static struct iovec frame_of(const struct packet *packet)
+{
+    return (struct iovec){.iov_base = packet->bytes - OFFLOAD_BYTES,
+                          .iov_len = OFFLOAD_BYTES + (size_t)packet->length};
+}
+
+/* How many the device took; -errno where it refuses the first, -EAGAIN: for now. */
+static int write_frame(int fd, const struct packet *packet)
+{
+    struct iovec frame = frame_of(packet);
+    ssize_t n;
+
+    do
+        n = write(fd, frame.iov_base, frame.iov_len);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 1;
+}
+
+static int send_to_nic(const struct way *way)
+{
+    struct mmsghdr messages[VECTOR];
+    struct iovec frames[VECTOR];
+    size_t count = way->count < VECTOR ? way->count : VECTOR;
+    int n;
+
+    for (size_t i = 0; i < count; i++) {
+        frames[i] = frame_of(packet_at(way, i));
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &frames[i], .msg_iovlen = 1};
+    }
+    do
+        n = sendmmsg(way->options.to_fd, messages, (unsigned)count, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static void send_queue(struct way *way)
+{
+    while (way->count > 0) {
+        int taken = way->options.from == WAY_TAP
+                        ? send_to_nic(way)
+                        : write_frame(way->options.to_fd, packet_at(way, 0));
+
+        if (taken == -EAGAIN || taken == -EWOULDBLOCK)
+            return;
+        if (taken < 0)
+            leave(way, 1, false);
+        else
+            leave(way, (size_t)taken, true);
+    }
+}
+
+/* -- Through the impairment -------------------------------------------------------------------- */
+
+/* Every piece of the packet goes past the impairment, which has nothing to do but to count and to
+ * tell of it: so the packet is not cut. */
+static void count_pieces(struct way *way, uint64_t now_ns, const struct packet *packet)
+{
+    struct packet views[VECTOR], *pointers[VECTOR];
+    size_t left = packet_payload_length(packet);
+
+    while (left > 0) {
+        size_t count = 0;
+
+        while (left > 0 && count < VECTOR) {
+            size_t payload = left < packet->segment_bytes ? left : packet->segment_bytes;
+
+            views[count] = *packet;
+            views[count].segment_bytes = 0;
+            views[count].length = (uint32_t)(packet->payload_at + payload);
+            views[count].end = views[count].length;
+            pointers[count] = &views[count];
+            count++;
+            left -= payload;
+        }
+        impair_plan_pass(way->options.run, way->options.direction, now_ns, pointers, count, VECTOR);
+    }
+}
+
+static void judge(struct way *way, uint64_t now_ns, struct packet *packets[], size_t count)
+{
+    struct packet *out[VECTOR];
+    size_t done = 0;
+
+    while (done < count) {
+        size_t part = count - done < VECTOR ? count - done : VECTOR;
+        size_t passed;
+
+        memcpy(out, packets + done, part * sizeof *out);
+        passed =
+            impair_plan_pass(way->options.run, way->options.direction, now_ns, out, part, VECTOR);
+        enqueue(way, out, passed);
+        done += part;
+    }
+}
+
+static void cut(struct way *way, uint64_t now_ns, const struct packet *packet)
+{
+    struct packet *segments[SEGMENTS_MAX];
+    int count = segment_tcp(&way->pool, packet, segments);
+    uint64_t bytes;
+
+    if (count < 0)
+        way->state.unread += pieces(packet, &bytes);
+    else
+        judge(way, now_ns, segments, (size_t)count);
+}
+
+static void put_in_force(struct way *way, const struct impair_settings *settings)
+{
+    way->settings = settings;
+    way->none = impair_is_none(settings);
+}
+
+/* The run makes its steps behind the way's back. */
+static void see_steps(struct way *way)
+{
+    const struct impair_plan_run *run = way->options.run;
+
+    for (; way->steps < run->done; way->steps++) {
+        const struct impair_settings *settings =
+            run->plan.steps[way->steps].settings[way->options.direction];
+
+        if (settings)
+            put_in_force(way, settings);
+    }
+}
+
+/* No packet can then be the one with which that ends. */
+static bool lets_all_pass(struct way *way)
+{
+    see_steps(way);
+    return way->none && way->options.run->done == way->options.run->plan.count &&
+           impair_in_flight(way->impair) == 0;
+}
+
+static void take_large(struct way *way, uint64_t now_ns, struct packet *packet)
+{
+    if (lets_all_pass(way)) {
+        count_pieces(way, now_ns, packet);
+        enqueue(way, &packet, 1);
+    } else {
+        cut(way, now_ns, packet);
+        pool_give(&way->pool, &packet, 1);
+    }
+}
+
+/* What follows the packet at `next` and, as that, is one packet of the link. */
+static size_t count_small(const struct way *way)
+{
+    size_t count = 0;
+
+    while (way->next + count < way->input.count &&
+           !way->input.packets[way->next + count]->segment_bytes)
+        count++;
+    return count;
+}
+
+static void take_next(struct way *way, uint64_t now_ns)
+{
+    size_t count = count_small(way);
+    struct packet **packets = way->input.packets + way->next;
+
+    if (count > 0)
+        judge(way, now_ns, packets, count);
+    else
+        take_large(way, now_ns, packets[count++]);
+    way->next += count;
+}
+
+/* The resets of rules, to the device where the packets came from. One that it has no room for just
+ * now is lost, as on any link. */
+static void send_back(struct way *way, uint64_t now_ns)
+{
+    struct packet *packets[VECTOR];
+    size_t count;
+
+    while ((count = impair_back(way->impair, now_ns, packets, VECTOR)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            offload_write(packets[i], packets[i]->bytes - OFFLOAD_BYTES);
+            if (write_frame(way->options.from_fd, packets[i]) < 0)
+                way->state.unread++;
+        }
+        pool_give(&way->pool, packets, count);
+    }
+}
+
+/* What is due goes first, which came before. */
+static void hand_on(struct way *way, uint64_t now_ns)
+{
+    struct packet *packets[VECTOR];
+    size_t count;
+
+    send_back(way, now_ns);
+    send_queue(way);
+    while (way->count == 0 && (count = impair_due(way->impair, now_ns, packets, VECTOR)) > 0) {
+        enqueue(way, packets, count);
+        send_queue(way);
+    }
+}
+
+/* Goes on with what was read, until the receiver takes no more. */
+void way_go_on(struct way *way)
+{
+    uint64_t now_ns = clock_ns();
+
+    hand_on(way, now_ns);
+    while (way->count == 0 && way->next < way->input.count) {
+        take_next(way, now_ns);
+        hand_on(way, now_ns);
+    }
+}
+
+void way_read(struct way *way)
+{
+    if (way->count == 0 && way->next == way->input.count) {
+        input_read(&way->input, &way->pool);
+        way->next = 0;
+    }
+    way_go_on(way);
+}
+
+/* -- Life -------------------------------------------------------------------------------------- */
+
+static uint32_t flight_for(size_t room)
+{
+    size_t count = FLIGHT_BYTES / room;
+
+    return (uint32_t)(count < FLIGHT_LEAST ? FLIGHT_LEAST
+                                           : (count > FLIGHT_MOST ? FLIGHT_MOST : count));
+}
+
+struct way *way_new(const struct way_options *options)
+{
+    size_t room = options->mtu + (size_t)ETHERNET_BYTES;
+    struct way *way = xcalloc(1, sizeof *way);
+    struct impair_options impair = {.seed = options->seed,
+                                    .link = options->link,
+                                    .direction = options->direction,
+                                    .flight = flight_for(room),
+                                    .pool = &way->pool,
+                                    .note = options->log ? note : NULL,
+                                    .context = options->log};
+
+    way->options = *options;
+    /* Nothing is taken in while something waits here, so it is one packet's pieces at most. */
+    way->room = (size_t)SEGMENTS_MAX + 2 * (size_t)VECTOR;
+    way->queue = xcalloc(way->room, sizeof(struct packet *));
+    pool_init(&way->pool, impair.flight + way->room + INPUT_FRAMES + IMPAIR_COPIES_MAX, room);
+    input_init(&way->input, options->from_fd, options->from == WAY_NIC, room);
+    way->impair = impair_init(xmalloc(impair_size(&impair)), &impair);
+    return way;
+}
+
+void way_free(struct way *way)
+{
+    if (!way)
+        return;
+    way_flush(way);
+    free(way->impair);
+    input_free(&way->input);
+    pool_free(&way->pool);
+    free(way->queue);
+    free(way);
+}
+
+void way_flush(struct way *way)
+{
+    impair_flush(way->impair, clock_ns());
+    leave(way, way->count, false);
+}
+
+void way_set(struct way *way, const struct impair_settings *settings)
+{
+    see_steps(way);
+    put_in_force(way, settings);
+    impair_set(way->impair, clock_ns(), settings);
+}
+
+const struct impair_settings *way_settings(struct way *way)
+{
+    see_steps(way);
+    return way->settings;
+}
+
+struct impair *way_impair(const struct way *way)
+{
+    return way->impair;
+}
+
+bool way_waits(const struct way *way)
+{
+    return way->count > 0;
+}
+
+uint64_t way_next_ns(const struct way *way)
+{
+    return way->count > 0 ? IMPAIR_NEVER : impair_next_ns(way->impair);
+}
+
+/* What the kernel had no room for in the NIC's socket; it counts from 0 with each look. */
+static void see_drops(struct way *way)
+{
+    struct tpacket_stats found = {0};
+    socklen_t size = sizeof found;
+
+    if (way->options.from == WAY_NIC &&
+        getsockopt(way->options.from_fd, SOL_PACKET, PACKET_STATISTICS, &found, &size) == 0)
+        way->state.unread += found.tp_drops;
+}
+
+struct link_way_state way_state(struct way *way)
+{
+    const struct impair_counters *impair = impair_counters(way->impair);
+    struct link_way_state state;
+
+    see_drops(way);
+    state = way->state;
+    state.next = impair_next_number(way->impair);
+    state.too_long = way->input.lost_packets;
+    state.packets_in = impair->packets_in + way->input.lost_packets;
+    state.bytes_in = impair->bytes_in + way->input.lost_bytes;
+    memcpy(state.causes, impair->causes, sizeof state.causes);
+    return state;
+}

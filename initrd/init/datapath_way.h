@@ -1,0 +1,54 @@
+/* One direction of a link that this node carries: from a device, through the packet core, to
+ * another. One is the node's TAP, the other the packet socket of its NIC.
+ *
+ * Memory is allocated once. While the receiver takes no more, nothing is read from the sender,
+ * whose own queue then fills: the way never holds more than it has room for. */
+#ifndef DUET_INIT_DATAPATH_WAY_H
+#define DUET_INIT_DATAPATH_WAY_H
+
+#include "initrd/init/datapath_log.h"
+#include "initrd/init/link_state.h"
+#include "net/impair_plan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum way_device { WAY_TAP, WAY_NIC };
+
+struct way_options {
+    uint64_t seed, link; /* of the draws (struct impair_options) */
+    unsigned direction;
+    unsigned mtu;         /* of the network's packet: longer ones do not get through */
+    enum way_device from; /* the receiver is the other one */
+    int from_fd, to_fd;   /* both with virtio's header before each frame; they stay the caller's */
+    struct datapath_log *log;    /* or NULL; stays the caller's */
+    struct impair_plan_run *run; /* of both ways; started with way_impair before packets come */
+};
+
+struct way;
+
+struct way *way_new(const struct way_options *options);
+/* NULL is fine. What is on its way is lost, and counted so before. */
+void way_free(struct way *way);
+
+/* From the next packet on. `settings` passed impair_check; stay the caller's as impair_set says. */
+void way_set(struct way *way, const struct impair_settings *settings);
+/* Reads what there is, and goes on. */
+void way_read(struct way *way);
+/* Hands on what is due and what was read, as far as the receiver takes it. */
+void way_go_on(struct way *way);
+/* Loses what is on its way. */
+void way_flush(struct way *way);
+
+/* Whether it waits for the receiver, and reads nothing until then. */
+bool way_waits(const struct way *way);
+/* When way_go_on is to be called next though no device says anything; or IMPAIR_NEVER. */
+uint64_t way_next_ns(const struct way *way);
+struct link_way_state way_state(struct way *way);
+/* What the way goes through. */
+struct impair *way_impair(const struct way *way);
+/* The settings in force. */
+const struct impair_settings *way_settings(struct way *way);
+
+#endif

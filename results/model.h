@@ -138,7 +138,9 @@ struct link_result {
     char *subnet; /* "10.0.0.0/24" */
     unsigned int mtu;
     char *capture;             /* the path of the capture of both directions; NULL: there is none */
-    bool carried;              /* by duet, which then has seen … */
+    const char *carrier;       /* "direct", "host", … : a constant, or NULL */
+    bool carried;              /* by somebody who then has seen … */
+    bool incomplete;           /* … but not to the link's end … */
     struct way_result ways[2]; /* … what the node of that index sent */
 };
 

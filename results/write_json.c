@@ -274,7 +274,9 @@ static void fill_link(cJSON *object, const struct link_result *link)
             xchecked(NULL);
     put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
-    put_text(object, "carrier", link->carried ? "host" : "direct");
+    put_text(object, "carrier", link->carrier ? link->carrier : "direct");
+    if (link->incomplete && !cJSON_AddTrueToObject(object, "incomplete"))
+        xchecked(NULL);
     put_text(object, "capture", link->capture);
     directions = put_array(object, "directions");
     for (size_t i = 0; i < array_size(link->ways) && link->carried; i++)

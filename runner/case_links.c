@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "net/verdict_text.h"
 #include "results/capture.h"
+#include "runner/guest_links.h"
 #include "runner/link_measure.h"
 #include "vm/carrier.h"
 
@@ -13,7 +14,7 @@
 struct case_link {
     struct case_links *links;
     const struct suite_link *spec;
-    struct carrier *carrier; /* NULL: its machines are joined directly */
+    struct carrier *carrier; /* NULL: duet does not carry it */
     char *logs[2];           /* as struct way_result's */
     struct impair_measure *measures[2];
     char *capture_path; /* as struct link_result's; NULL: nothing is captured */
@@ -28,6 +29,7 @@ struct case_links {
     uint64_t epoch_ns;   /* clock_ns() and this are the time since 1970 */
     struct timer *flush; /* of the captures, for who reads along */
     bool flushing;       /* it runs */
+    struct guest_links **nodes; /* as the case's: what their inits carry */
 };
 
 static const char *node_name(const struct case_link *link, unsigned end)
@@ -121,6 +123,26 @@ static int end_capture(struct case_link *link, struct error *error)
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
+static int receive(struct case_links *links, struct error *error)
+{
+    const struct suite_case *suite_case = links->options.suite_case;
+    cleanup_free char *(*paths)[2] = xcalloc(links->count, sizeof *paths);
+    int code = 0;
+
+    for (size_t i = 0; i < links->count; i++)
+        for (unsigned end = 0; end < 2 && suite_case->links[i].carrier == SUITE_CARRIER_GUEST;
+             end++)
+            paths[i][end] = log_path(&links->items[i], end);
+    for (size_t i = 0; i < suite_case->node_count && code == 0; i++)
+        code = guest_links_new(&(struct guest_links_options){suite_case, i, paths},
+                               &links->nodes[i], error);
+    for (size_t i = 0; i < links->count; i++) {
+        free(paths[i][0]);
+        free(paths[i][1]);
+    }
+    return code;
+}
+
 static int carry(struct case_link *link, size_t index, struct error *error)
 {
     const struct case_links_options *of_case = &link->links->options;
@@ -172,12 +194,15 @@ int case_links_new(const struct case_links_options *options, struct case_links *
     links->flush = loop_timer(options->loop, on_flush, links);
     links->count = suite_case->link_count;
     links->items = xcalloc(links->count, sizeof *links->items);
+    links->nodes = xcalloc(suite_case->node_count, sizeof *links->nodes);
     for (size_t i = 0; i < links->count && code == 0; i++) {
         links->items[i].links = links;
         links->items[i].spec = &suite_case->links[i];
         if (suite_case->links[i].carrier == SUITE_CARRIER_HOST)
             code = carry(&links->items[i], i, error);
     }
+    if (code == 0)
+        code = receive(links, error);
     if (code < 0) {
         case_links_free(links);
         return code;
@@ -207,6 +232,11 @@ int case_links_close(struct case_links *links, struct error *error)
         if (end_capture(link, code == 0 ? error : NULL) < 0 && code == 0)
             code = error_context(error, "link %s", link->spec->name);
     }
+    for (size_t i = 0; i < links->options.suite_case->node_count; i++) {
+        int found = guest_links_finish(links->nodes[i], code == 0 ? error : NULL);
+
+        code = code == 0 ? found : code;
+    }
     return code;
 }
 
@@ -216,6 +246,11 @@ bool case_links_need_host(const struct case_links *links)
         if (links->items[i].carrier)
             return true;
     return false;
+}
+
+struct guest_links *case_links_of_node(const struct case_links *links, size_t node)
+{
+    return links->nodes[node];
 }
 
 /* -- The result -------------------------------------------------------------------------------- */
@@ -237,6 +272,37 @@ static void fill_way(const struct case_link *link, unsigned end, struct way_resu
                         &way->measured);
 }
 
+static void fill_guest_way(const struct case_link *link, unsigned end,
+                           const struct control_way *found, struct way_result *way)
+{
+    way->verdicts = xstrdup(link->logs[end]);
+    if (!found)
+        return;
+    way->packets_in = found->packets_in;
+    way->bytes_in = found->bytes_in;
+    way->packets_out = found->packets_out;
+    way->bytes_out = found->bytes_out;
+    for (unsigned i = 0; i < IMPAIR_CAUSES; i++)
+        way_result_add_cause(way, impair_cause_name(i), found->causes[i]);
+    way_result_add_cause(way, "too_long", found->too_long);
+    way_result_add_cause(way, "unread", found->unread);
+}
+
+/* What the node that carries the link has said of it. */
+static void fill_guest_link(const struct case_links *links, size_t index,
+                            struct link_result *result)
+{
+    const struct case_link *link = &links->items[index];
+    const struct suite_link *spec = link->spec;
+    const struct guest_links *node = links->nodes[spec->ends[spec->carrier_end].node];
+    bool is_last = false;
+    const struct control_way *ways = guest_links_ways(node, index, &is_last);
+
+    for (unsigned end = 0; end < 2; end++)
+        fill_guest_way(link, end, ways ? &ways[end] : NULL, &result->ways[end]);
+    result->incomplete = !is_last;
+}
+
 void case_links_result(const struct case_links *links, struct case_result *result)
 {
     for (size_t i = 0; i < links->count; i++) {
@@ -248,11 +314,15 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         added->carried = link->carrier != NULL;
         if (link->capture_path)
             added->capture = xstrdup(link->capture_path);
+        added->carrier = suite_carrier_name(link->spec->carrier);
+        added->carried = link->carrier || link->spec->carrier == SUITE_CARRIER_GUEST;
         for (unsigned end = 0; end < 2; end++) {
             added->nodes[end] = xstrdup(node_name(link, end));
             if (link->carrier)
                 fill_way(link, end, &added->ways[end]);
         }
+        if (link->spec->carrier == SUITE_CARRIER_GUEST)
+            fill_guest_link(links, i, added);
         if (link->spec->ends[0].address_count > 0)
             added->subnet = xstrdup(link->spec->ends[0].addresses[0].text);
     }
@@ -273,6 +343,9 @@ void case_links_free(struct case_links *links)
         buffer_free(&links->items[i].comment);
     }
     timer_free(links->flush);
+    for (size_t i = 0; i < links->options.suite_case->node_count; i++)
+        guest_links_free(links->nodes[i]);
+    free(links->nodes);
     free(links->items);
     free(links);
 }

@@ -1,4 +1,5 @@
-/* The links of one case that duet carries: made before its machines, ended after them. */
+/* The links of one case, as far as duet or a node's init carries them: made before its machines,
+ * ended after them. */
 #ifndef DUET_RUNNER_CASE_LINKS_H
 #define DUET_RUNNER_CASE_LINKS_H
 
@@ -7,6 +8,7 @@
 #include "runner/suite.h"
 
 struct case_links;
+struct guest_links;
 
 struct case_links_options {
     struct loop *loop;
@@ -25,6 +27,8 @@ int case_links_new(const struct case_links_options *options, struct case_links *
                    struct error *error);
 /* Ends them, once. The first error of a log, with its link. */
 int case_links_close(struct case_links *links, struct error *error);
+/* What the node's init carries; NULL: nothing. */
+struct guest_links *case_links_of_node(const struct case_links *links, size_t node);
 /* Adds each link of the case, carried or not. */
 void case_links_result(const struct case_links *links, struct case_result *result);
 /* Whether duet's own process carries any: they stand still where it does. */

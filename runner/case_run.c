@@ -270,8 +270,11 @@ static int make_links(struct case_run *run, struct error *error)
                                                .case_directory = run->options.case_directory,
                                                .lied = on_lied,
                                                .context = run};
+    cleanup_free char *directory =
+        xasprintf("%s/%s", run->options.run_directory, run->options.case_directory);
+    int code = fs_mkdirs(directory, 0755, error);
 
-    return case_links_new(&options, &run->links, error);
+    return code < 0 ? code : case_links_new(&options, &run->links, error);
 }
 
 static void on_stalled(void *context, const char *name, uint64_t since_ns, uint64_t length_ns)
@@ -295,6 +298,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .spec = &run->options.suite_case->nodes[index],
         .machine = &run->options.plan->machines[index].spec,
         .pod = run->options.plan->machines[index].pod,
+        .links = case_links_of_node(run->links, index),
         .seed = run->options.seed,
         .hold = run->options.hold == CASE_HOLD_UP,
         .directory = directory,
@@ -317,16 +321,15 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
 int case_run_new(const struct case_run_options *options, struct case_run **out, struct error *error)
 {
     struct case_run *run = xcalloc(1, sizeof *run);
-    int code = 0;
+    int code;
 
     run->options = *options;
     run->nodes = xcalloc(options->suite_case->node_count, sizeof(struct node *));
     run->timeout = loop_timer(options->loop, on_timeout, run);
     run->advance = loop_timer(options->loop, advance, run);
+    code = make_links(run, error);
     for (size_t i = 0; i < options->suite_case->node_count && code == 0; i++)
         code = add_node(run, i, error);
-    if (code == 0)
-        code = make_links(run, error);
     if (code < 0) {
         case_run_free(run);
         return code;

@@ -12,7 +12,7 @@
 
 /* What a microvm's devices need; a kernel that has them built in needs no module. */
 static const char *const required[] = {"virtio_mmio", "virtio_net", "virtio_console"};
-static const char *const optional[] = {"virtio-rng"};
+static const char *const optional[] = {"virtio-rng", "tun"};
 
 static int check_kernel(const struct kernel *kernel, const struct suite_node *node,
                         struct error *error)

@@ -38,12 +38,12 @@ static int refuse_links(const struct suite_case *suite_case, struct error *error
     for (size_t i = 0; i < suite_case->link_count; i++) {
         const struct suite_link *link = &suite_case->links[i];
 
-        if (link->carrier == SUITE_CARRIER_GUEST || link->carrier == SUITE_CARRIER_NETEM)
+        if (link->carrier == SUITE_CARRIER_NETEM)
             return error_set(error, ENOTSUP,
                              "link %s has carrier: %s, and an impairment is made on the host only: "
                              "write `carrier: host` on the link",
                              link->name, suite_carrier_name(link->carrier));
-        if (link->changes.count > 0)
+        if (link->changes.count > 0 && link->carrier != SUITE_CARRIER_GUEST)
             return error_set(error, ENOTSUP,
                              "link %s has `changes`, and stays as it begins: leave them out",
                              link->name);
@@ -70,7 +70,8 @@ static void make_plan(struct job *job)
                                    .no_acpi = kernel->no_acpi,
                                    .accel = session->accel,
                                    .forked = job->options.templates != NULL,
-                                   .tsc_khz = session->tsc_khz};
+                                   .tsc_khz = session->tsc_khz,
+                                   .seed = job->options.seed};
     struct error error;
     int code = refuse_links(job->options.suite_case, &error);
 

@@ -36,6 +36,7 @@ enum node_state {
 #define NODE_BOOT_NS (120 * NS_PER_S)
 
 struct node;
+struct guest_links;
 
 struct node_options {
     struct loop *loop;
@@ -44,6 +45,7 @@ struct node_options {
     const struct suite_node *spec;
     const struct vm_spec *machine; /* until node_free */
     const char *pod;               /* pod_make's, likewise */
+    struct guest_links *links;     /* that its init carries, until node_free; NULL: none */
     uint64_t seed;                 /* of the run */
     bool hold;                     /* no steps are run: it is kept when it is up */
     const char *directory;         /* of the node's files: absolute, exists */

@@ -63,7 +63,7 @@ struct node {
     size_t judged;  /* steps before this one have ended by themselves and were judged */
     uint64_t command_started_ns; /* of the last one, by the host's clock */
     bool stop_asked;             /* processes with a stop signal of their own were sent it */
-    bool destroying;             /* DESTROYPOD was sent */
+    bool destroying;             /* DESTROYPOD was sent, or is when its links are closed */
 
     size_t blamed;      /* 1 + index of the background process that is the fault, or 0 */
     bool console_whole; /* init has said that it printed all that it will */

@@ -2,6 +2,7 @@
 #include "runner/node_internal.h"
 
 #include "base/memory.h"
+#include "runner/guest_links.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,6 +61,7 @@ void node_configure(struct node *node)
     int code;
 
     node->state = NODE_CONFIGURING;
+    guest_links_open(node->options.links, node->control);
     node_start_deadline(node, CONFIGURE_NS);
     code = control_configure(node->control, node->options.pod, 0, on_configured, node, &error);
     node_sent(node, code, &error);
@@ -214,6 +216,7 @@ static void ping(struct node *node)
     struct error error;
 
     node->ping_sent_ns = clock_ns();
+    guest_links_ask(node->options.links);
     node_sent(node, control_request(node->control, WIRE_PING, "", 0, on_pong, node, &error),
               &error);
 }
@@ -254,15 +257,25 @@ static void on_destroyed(void *context, const struct control_answer *answer)
     vm_stop(node->vm);
 }
 
-static void destroy(struct node *node)
+static void on_links_closed(void *context)
 {
+    struct node *node = context;
     struct error error;
 
-    node->destroying = true;
+    if (node->state != NODE_STOPPING)
+        return;
     node_start_deadline(node, POWEROFF_NS);
     node_sent(node,
               control_request(node->control, WIRE_DESTROYPOD, "", 0, on_destroyed, node, &error),
               &error);
+}
+
+/* The node's links end first, and say what they have seen. */
+static void destroy(struct node *node)
+{
+    node->destroying = true;
+    node_start_deadline(node, POWEROFF_NS);
+    guest_links_close(node->options.links, on_links_closed, node);
 }
 
 void node_on_deadline(void *context)

@@ -197,7 +197,7 @@ static void add_machine(const struct plan_options *options, struct plan *plan, s
     spec->ctl_path = xasprintf("%s/%zu.%zu.ctl", dir, number, index);
     spec->io_path = xasprintf("%s/%zu.%zu.io", dir, number, index);
     add_nics(options, plan, index);
-    plan->machines[index].pod = pod_make(options->suite_case, index, spec->nics);
+    plan->machines[index].pod = pod_make(options->suite_case, index, spec->nics, options->seed);
 }
 
 int plan_make(const struct plan_options *options, struct plan *out, struct error *error)

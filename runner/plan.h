@@ -38,6 +38,7 @@ struct plan_options {
     bool no_acpi; /* of the kernel, as in struct vm_spec */
     enum vm_accel accel;
     uint64_t tsc_khz;
+    uint64_t seed; /* of the run */
     bool forked; /* NICs have the MAC addresses of a template's; the nodes change them to their own
                   */
 };

@@ -1,8 +1,11 @@
 #include "runner/pod.h"
 
 #include "base/memory.h"
+#include "net/impair_field.h"
+#include "runner/guest_links.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,16 +59,83 @@ static void add_interface(cJSON *interface, const struct suite_end *end, unsigne
         cJSON_AddItemToArray(addresses, cJSON_CreateString(end->addresses[i].text));
 }
 
+static void add_setting(void *context, const char *name, const char *text)
+{
+    cJSON_AddStringToObject(context, name, text);
+}
+
+/* null: that direction stays as it is. */
+static void add_settings(cJSON *pair, const struct impair_settings *settings)
+{
+    if (settings)
+        impair_field_each(settings, add_setting, add_object(pair));
+    else
+        cJSON_AddItemToArray(pair, cJSON_CreateNull());
+}
+
+static void add_changes(cJSON *carrier, const struct impair_plan *plan)
+{
+    cJSON *changes = plan->count > 0 ? cJSON_AddArrayToObject(carrier, "changes") : NULL;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct impair_step *step = &plan->steps[i];
+        cJSON *change = add_object(changes);
+        cJSON *pair = cJSON_AddArrayToObject(change, "impair");
+
+        cJSON_AddNumberToObject(change, step->by_packet ? "at" : "after_ns",
+                                (double)(step->by_packet ? step->packet : step->after_ns));
+        if (step->by_packet)
+            cJSON_AddNumberToObject(change, "of", step->direction);
+        for (unsigned way = 0; way < 2; way++)
+            add_settings(pair, step->settings[way]);
+    }
+}
+
+static void add_impairment(cJSON *carrier, const struct suite_link *link)
+{
+    cJSON *impair = cJSON_AddArrayToObject(carrier, "impair");
+
+    for (unsigned way = 0; way < 2; way++)
+        add_settings(impair, &link->impair[way]);
+    add_changes(carrier, &link->changes);
+}
+
+static void add_carrier(cJSON *interface, const struct suite_link *link, size_t index, size_t nth,
+                        uint64_t seed)
+{
+    cJSON *carrier = cJSON_AddObjectToObject(interface, "carrier");
+    char digits[24];
+    cJSON *verdicts;
+
+    snprintf(digits, sizeof digits, "%" PRIu64, seed);
+    cJSON_AddNumberToObject(carrier, "link", (double)index);
+    cJSON_AddStringToObject(carrier, "name", link->name);
+    cJSON_AddNumberToObject(carrier, "end", link->carrier_end);
+    cJSON_AddStringToObject(carrier, "seed", digits);
+    add_impairment(carrier, link);
+    verdicts = cJSON_AddArrayToObject(carrier, "verdicts");
+    for (unsigned way = 0; way < 2; way++)
+        cJSON_AddItemToArray(verdicts, cJSON_CreateNumber((double)guest_links_stream(nth, way)));
+}
+
 static void add_interfaces(cJSON *pod, const struct suite_case *suite_case, size_t node,
-                           const struct vm_nic *nics)
+                           const struct vm_nic *nics, uint64_t seed)
 {
     cJSON *interfaces = cJSON_AddArrayToObject(pod, "interfaces");
     const struct suite_end *end, *peer;
+    size_t carried = 0;
 
     for (size_t i = 0; i < suite_case->link_count; i++) {
-        end = pod_end_at(&suite_case->links[i], node, &peer);
-        if (end)
-            add_interface(add_object(interfaces), end, suite_case->links[i].mtu, nics++->mac);
+        const struct suite_link *link = &suite_case->links[i];
+        cJSON *interface;
+
+        end = pod_end_at(link, node, &peer);
+        if (!end)
+            continue;
+        interface = add_object(interfaces);
+        add_interface(interface, end, link->mtu, nics++->mac);
+        if (guest_links_carries(link, end == &link->ends[1]))
+            add_carrier(interface, link, i, carried++, seed);
     }
 }
 
@@ -128,14 +198,15 @@ static void add_sysctls(cJSON *pod, const struct suite_node *node)
     }
 }
 
-char *pod_make(const struct suite_case *suite_case, size_t node, const struct vm_nic *nics)
+char *pod_make(const struct suite_case *suite_case, size_t node, const struct vm_nic *nics,
+               uint64_t seed)
 {
     const struct suite_node *spec = &suite_case->nodes[node];
     cJSON *pod = xchecked(cJSON_CreateObject());
     char *text;
 
     cJSON_AddStringToObject(pod, "hostname", spec->name);
-    add_interfaces(pod, suite_case, node, nics);
+    add_interfaces(pod, suite_case, node, nics, seed);
     add_routes(pod, spec);
     add_hosts(pod, suite_case, node);
     add_sysctls(pod, spec);

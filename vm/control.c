@@ -197,13 +197,21 @@ static const char *reason_of(const struct control_message *message)
     return message->code == WIRE_ERROR ? message->reason : NULL;
 }
 
+static const struct control_way *ways_of(const struct control_message *message)
+{
+    bool is_of_link = message->request >= WIRE_SETLINK && message->request <= WIRE_CLOSELINK;
+
+    return message->code == WIRE_ACK && is_of_link ? message->ways : NULL;
+}
+
 static void on_answer(struct control *control, const struct control_message *message)
 {
     const struct control_answer answer = {.code = message->code == WIRE_ERROR ? -EREMOTEIO : 0,
                                           .reason = reason_of(message),
                                           .clock_ns = message->clock_ns,
                                           .cpus = message->cpus,
-                                          .memory_blocks = message->memory_blocks};
+                                          .memory_blocks = message->memory_blocks,
+                                          .ways = ways_of(message)};
     struct request *request = take_request(control, message->id, message->request);
 
     if (!request) {

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/wire.h"
+#include "net/impair_verdict.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,11 +80,22 @@ bool control_is_broken(const struct control *control);
 
 /* -- Requests ---------------------------------------------------------------------------------- */
 
+/* What the carrier of a link in a guest has done in one direction so far. */
+struct control_way {
+    uint64_t next;                   /* the number of the next packet of data */
+    uint64_t packets_in, bytes_in;   /* from the sender */
+    uint64_t packets_out, bytes_out; /* that the receiver took, duplicates included */
+    uint64_t causes[IMPAIR_CAUSES];  /* as in struct impair_counters */
+    uint64_t too_long, unread;       /* as in struct carrier_counters */
+};
+
 struct control_answer {
     int code; /* 0: ACK; -EREMOTEIO: ERROR; -ETIMEDOUT; as `broken` where the channel broke */
     const char *reason;           /* where code < 0; until the call returns, as the next */
     uint64_t clock_ns;            /* of PING */
     uint64_t cpus, memory_blocks; /* of ONLINECPUMEM */
+    /* Of SETLINK, LINKSTATE and CLOSELINK, by direction; NULL of others. Until the call returns. */
+    const struct control_way *ways;
 };
 typedef void (*control_answer_fn)(void *context, const struct control_answer *answer);
 
@@ -180,6 +192,12 @@ struct control_container {
 int control_run_container(struct control *control, const struct control_container *container,
                           const struct control_command_calls *calls, void *context,
                           struct control_command **command, struct error *error);
+
+/* What a link that the guest carries sends of its two directions: CONTROL_STDOUT is of the first,
+ * CONTROL_STDERR of the second. Of the calls there is only `output`. Nothing is sent to the guest,
+ * whom STARTPOD names the streams: the Nth command has 2 N and 2 N + 1. */
+struct control_command *control_open_link(struct control *control,
+                                          const struct control_command_calls *calls, void *context);
 
 /* Feed the file's bytes, then control_close. */
 int control_write_file(struct control *control, const char *path, unsigned mode,

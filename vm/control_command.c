@@ -22,6 +22,8 @@ static bool is_over(const struct control_command *command)
 {
     if (command->control->broken)
         return true;
+    if (command->kind == KIND_LINK)
+        return command->in[0].closed && command->in[1].closed;
     if (!command->complete || (command->out.granted && !command->out.closed))
         return false;
     if (command->end.code < 0 && !command->started)
@@ -249,6 +251,17 @@ int control_run_container(struct control *control, const struct control_containe
     return command_send(command, WIRE_NEWCONTAINER,
                         control_message_container(command->id, command->stream, container), out,
                         error);
+}
+
+struct control_command *control_open_link(struct control *control,
+                                          const struct control_command_calls *calls, void *context)
+{
+    struct control_command *command = command_new(control, KIND_LINK, calls, context);
+
+    command->in[CONTROL_STDERR] = (struct incoming){.exists = true, .room = WIRE_WINDOW};
+    command->next = control->commands;
+    control->commands = command;
+    return command;
 }
 
 int control_write_file(struct control *control, const char *path, unsigned mode,

@@ -106,7 +106,7 @@ static void end(struct control_command *command, const struct control_end *found
 
 static void take_answer(struct control_command *command, const struct control_message *message)
 {
-    if (command->code != message->request || command->ended)
+    if (command->kind == KIND_LINK || command->code != message->request || command->ended)
         return;
     if (message->code == WIRE_ERROR) {
         end(command, &(struct control_end){.code = -EREMOTEIO, .reason = message->reason});

@@ -31,8 +31,8 @@ struct control {
     struct sockets *sockets;   /* NULL: the link is the caller's */
 };
 
-/* A command with its process, or a file that goes or comes. */
-enum control_kind { KIND_COMMAND, KIND_WRITE, KIND_READ };
+/* A command with its process, a file that goes or comes, or what is said of a link. */
+enum control_kind { KIND_COMMAND, KIND_WRITE, KIND_READ, KIND_LINK };
 
 struct incoming {
     bool exists, closed;

@@ -234,6 +234,63 @@ static void read_ready(struct reading *reading, struct control_message *message)
                                   version, WIRE_PROTOCOL);
 }
 
+/* A cause that this duet does not know is of a newer init, and no cause to break with it. */
+static uint64_t *cause_of(struct control_way *way, const char *name)
+{
+    for (unsigned cause = 0; cause < IMPAIR_CAUSES; cause++)
+        if (impair_cause_name(cause) && strcmp(impair_cause_name(cause), name) == 0)
+            return &way->causes[cause];
+    if (strcmp(name, "too_long") == 0)
+        return &way->too_long;
+    return strcmp(name, "unread") == 0 ? &way->unread : NULL;
+}
+
+static void read_causes(struct reading *reading, struct control_way *way)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, reading->json)
+    {
+        uint64_t *cause = item->string ? cause_of(way, item->string) : NULL;
+
+        if (cause)
+            *cause = number(reading, item->string, INTEGER_MAX);
+    }
+}
+
+static void read_way(struct reading *reading, struct control_way *way)
+{
+    struct reading causes = *reading;
+
+    way->next = number(reading, "next", INTEGER_MAX);
+    way->packets_in = number(reading, "packets_in", INTEGER_MAX);
+    way->bytes_in = number(reading, "bytes_in", INTEGER_MAX);
+    way->packets_out = number(reading, "packets_out", INTEGER_MAX);
+    way->bytes_out = number(reading, "bytes_out", INTEGER_MAX);
+    causes.code = reading->code;
+    causes.json = cJSON_GetObjectItemCaseSensitive(reading->json, "causes");
+    read_causes(&causes, way);
+    reading->code = causes.code;
+}
+
+static void read_ways(struct reading *reading, struct control_message *message)
+{
+    const cJSON *ways = cJSON_GetObjectItemCaseSensitive(reading->json, "ways");
+    struct reading way = *reading;
+
+    if (!cJSON_IsArray(ways) || cJSON_GetArraySize(ways) != 2) {
+        reading->code = error_set(reading->error, EBADMSG,
+                                  "the guest's %s of a link has no \"ways\" for both directions",
+                                  reading->what);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        way.json = cJSON_GetArrayItem(ways, i);
+        read_way(&way, &message->ways[i]);
+    }
+    reading->code = way.code;
+}
+
 static void read_ack(struct reading *reading, struct control_message *message)
 {
     message->request = (uint32_t)number(reading, "code", UINT32_MAX);
@@ -244,6 +301,9 @@ static void read_ack(struct reading *reading, struct control_message *message)
         message->cpus = number(reading, "cpus", INTEGER_MAX);
         message->memory_blocks = number(reading, "memory_blocks", INTEGER_MAX);
     }
+    if (message->request >= WIRE_SETLINK && message->request <= WIRE_CLOSELINK &&
+        reading->code == 0)
+        read_ways(reading, message);
     if (message->request == WIRE_READFILE) {
         message->size = number(reading, "size", INTEGER_MAX);
         message->mode = (unsigned)number(reading, "mode", 07777);

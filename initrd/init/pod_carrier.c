@@ -96,16 +96,6 @@ struct changes {
     uint32_t mtu;
 };
 
-/* What a change does not name stays as it is by then. */
-static void start_from(struct pod_carrier *carrier, struct impair_config now[static 2])
-{
-    const struct impair_config *before =
-        carrier->step_count > 0 ? carrier->step_configs[carrier->step_count - 1] : carrier->configs;
-
-    for (unsigned way = 0; way < 2; way++)
-        impair_config_copy(&now[way], &before[way].settings);
-}
-
 static int add_change(void *context, json_t *item, struct error *error)
 {
     static const char *const known[] = {"at", "of", "after_ns", "impair", NULL};
@@ -120,7 +110,6 @@ static int add_change(void *context, json_t *item, struct error *error)
         code = parse_trigger(item, step, error);
     if (code < 0)
         return code;
-    start_from(carrier, *configs);
     carrier->step_count++;
     code = pod_carrier_change(item, changes->mtu, *configs, &named, error);
     for (unsigned way = 0; way < 2; way++)

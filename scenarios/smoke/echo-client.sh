@@ -10,8 +10,8 @@
 # payload; 5 the connection failed or did not end in time.
 set -eu
 
-LIMIT_S=30 # for one exchange: an emulated guest is slow, a lost one never answers
-ROWS=4     # rows of the hexdump
+LIMIT_S=${LIMIT_S:-30} # for one exchange: an emulated guest is slow, a lost one never answers
+ROWS=4                 # rows of the hexdump
 
 [ $# -eq 5 ] || {
     echo "usage: echo-client.sh tcp|udp ipv4|ipv6 HOST PORT BYTES" >&2
@@ -73,11 +73,11 @@ show_difference() {
 exchange() {
     case $protocol in
     tcp)
-        timeout $LIMIT_S socat -t $LIMIT_S - "TCP$family:$host:$port" <"$sent" >"$reply"
+        timeout "$LIMIT_S" socat -t "$LIMIT_S" - "TCP$family:$host:$port" <"$sent" >"$reply"
         ;;
     udp)
         # dd reads once, which takes one datagram, whole; then nothing is left to wait for.
-        timeout $LIMIT_S socat -t 0 "UDP$family:$host:$port" \
+        timeout "$LIMIT_S" socat -t 0 "UDP$family:$host:$port" \
             "SYSTEM:cat '$sent'; exec dd bs=65536 count=1 of='$reply' 2>/dev/null"
         ;;
     *)

@@ -59,6 +59,13 @@ void way_result_add_cause(struct way_result *way, const char *name, uint64_t pac
         (struct cause_result){.name = xstrdup(name), .packets = packets};
 }
 
+void way_result_add_setting(struct way_result *way, const char *name, const char *text)
+{
+    way->impair = grow(way->impair, &way->impair_count, sizeof *way->impair);
+    way->impair[way->impair_count - 1] =
+        (struct setting_result){.name = xstrdup(name), .text = xstrdup(text)};
+}
+
 void node_result_add_token(struct node_result *node, struct result_token *token)
 {
     node->tokens = grow(node->tokens, &node->token_count, sizeof *node->tokens);
@@ -98,7 +105,12 @@ static void way_result_free(struct way_result *way)
 {
     for (size_t i = 0; i < way->cause_count; i++)
         free(way->causes[i].name);
+    for (size_t i = 0; i < way->impair_count; i++) {
+        free(way->impair[i].name);
+        free(way->impair[i].text);
+    }
     free(way->causes);
+    free(way->impair);
     free(way->verdicts);
     free(way->measured.fault);
     free(way->measured.shares);

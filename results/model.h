@@ -122,8 +122,16 @@ struct measured_result {
     double least_bps, most_bps; /* believed */
 };
 
-/* What duet saw of one direction of a link. */
+/* One setting of an impairment, by its name and in canonical text (net/impair_field.h). */
+struct setting_result {
+    char *name; /* "delay" */
+    char *text; /* "5ms" */
+};
+
+/* One direction of a link: what was asked of it, and what duet saw. */
 struct way_result {
+    struct setting_result *impair; /* as the case began */
+    size_t impair_count;
     uint64_t packets_in, bytes_in;   /* from the sender */
     uint64_t packets_out, bytes_out; /* to the receiver */
     struct cause_result *causes;     /* what was said of packets, lost or not */
@@ -138,7 +146,7 @@ struct link_result {
     char *subnet; /* "10.0.0.0/24" */
     unsigned int mtu;
     char *capture;             /* the path of the capture of both directions; NULL: there is none */
-    const char *carrier;       /* "direct", "host", … : a constant, or NULL */
+    const char *carrier;       /* "direct", "guest", "host" or "netem"; never freed */
     bool carried;              /* by somebody who then has seen … */
     bool incomplete;           /* … but not to the link's end … */
     struct way_result ways[2]; /* … what the node of that index sent */
@@ -186,6 +194,7 @@ struct stall_result *case_result_add_stall(struct case_result *result);
 struct share_result *measured_result_add_share(struct measured_result *measured);
 /* Where `packets` is not 0. */
 void way_result_add_cause(struct way_result *way, const char *name, uint64_t packets);
+void way_result_add_setting(struct way_result *way, const char *name, const char *text);
 struct step_result *node_result_add_step(struct node_result *node);
 /* Takes what *token holds and leaves it empty. */
 void node_result_add_token(struct node_result *node, struct result_token *token);

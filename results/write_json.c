@@ -263,9 +263,15 @@ static void fill_way(cJSON *object, const struct link_result *link, size_t from)
     put_measured(object, &way->measured);
 }
 
+static void fill_impair(cJSON *object, const struct way_result *way)
+{
+    for (size_t i = 0; i < way->impair_count; i++)
+        put_text(object, way->impair[i].name, way->impair[i].text);
+}
+
 static void fill_link(cJSON *object, const struct link_result *link)
 {
-    cJSON *nodes, *directions;
+    cJSON *nodes, *impair, *directions;
 
     put_text(object, "name", link->name);
     nodes = put_array(object, "nodes");
@@ -274,10 +280,13 @@ static void fill_link(cJSON *object, const struct link_result *link)
             xchecked(NULL);
     put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
-    put_text(object, "carrier", link->carrier ? link->carrier : "direct");
+    put_text(object, "carrier", link->carrier);
     if (link->incomplete && !cJSON_AddTrueToObject(object, "incomplete"))
         xchecked(NULL);
     put_text(object, "capture", link->capture);
+    impair = put_array(object, "impair");
+    for (size_t i = 0; i < array_size(link->ways); i++)
+        fill_impair(append_object(impair), &link->ways[i]);
     directions = put_array(object, "directions");
     for (size_t i = 0; i < array_size(link->ways) && link->carried; i++)
         fill_way(append_object(directions), link, i);

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "net/impair_field.h"
 #include "net/verdict_text.h"
 #include "results/capture.h"
 #include "runner/guest_links.h"
@@ -303,6 +304,11 @@ static void fill_guest_link(const struct case_links *links, size_t index,
     result->incomplete = !is_last;
 }
 
+static void add_setting(void *context, const char *name, const char *text)
+{
+    way_result_add_setting(context, name, text);
+}
+
 void case_links_result(const struct case_links *links, struct case_result *result)
 {
     for (size_t i = 0; i < links->count; i++) {
@@ -311,6 +317,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
 
         added->name = xstrdup(link->spec->name);
         added->mtu = link->spec->mtu;
+        added->carrier = suite_carrier_name(link->spec->carrier);
         added->carried = link->carrier != NULL;
         if (link->capture_path)
             added->capture = xstrdup(link->capture_path);
@@ -318,6 +325,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         added->carried = link->carrier || link->spec->carrier == SUITE_CARRIER_GUEST;
         for (unsigned end = 0; end < 2; end++) {
             added->nodes[end] = xstrdup(node_name(link, end));
+            impair_field_each(&link->spec->impair[end], add_setting, &added->ways[end]);
             if (link->carrier)
                 fill_way(link, end, &added->ways[end]);
         }

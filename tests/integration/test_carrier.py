@@ -165,6 +165,7 @@ class Unharmed(duet.SuiteTest):
     def test_the_results_say_what_went_through(self):
         link = self.result.cases["suite"]["links"][0]
         self.assertEqual(link["carrier"], "host")
+        self.assertEqual(link["impair"], [{}, {}])
         self.assertEqual([(way["from"], way["to"]) for way in link["directions"]],
                          [("a", "b"), ("b", "a")])
         for way in link["directions"]:
@@ -196,6 +197,8 @@ class Impaired(duet.SuiteTest):
 
     def test_loss(self):
         received = self.received("loss=30%")
+        self.assertEqual(self.result.cases["loss=30%"]["links"][0]["impair"],
+                         [{"loss": "30%"}, {"loss": "30%"}])
         self.assertEqual(received, sorted(set(received), key=int))
         self.assertGreaterEqual(len(received), quantile(DATAGRAMS, 0.7, 0.00005))
         self.assertLessEqual(len(received), quantile(DATAGRAMS, 0.7, 0.99995))

@@ -187,6 +187,8 @@ static void check(const cJSON *root, cJSON *schema, const cJSON *value, const ch
             check(root, member(member(root, "$defs"), target), value, where, problems);
         } else if (strcmp(name, "properties") == 0) {
             check_members(root, keyword, value, where, problems);
+        } else if (strcmp(name, "additionalProperties") == 0 && cJSON_IsObject(keyword)) {
+            check_items(root, keyword, value, where, problems); /* no properties stand beside it */
         } else if (strcmp(name, "required") == 0) {
             check_required(keyword, value, where, problems);
         } else if (strcmp(name, "items") == 0) {
@@ -311,12 +313,14 @@ static void fill_run(struct run_result *run)
     link->nodes[1] = xstrdup("exit");
     link->subnet = xstrdup("10.0.0.0/24");
     link->mtu = 1500;
+    link->carrier = "host";
     link->carried = true;
     for (size_t i = 0; i < array_size(link->ways); i++) {
         link->ways[i] = (struct way_result){.packets_in = 3, .verdicts = xstrdup("tcp/x.verdicts")};
         way_result_add_cause(&link->ways[i], "loss", 2);
         way_result_add_cause(&link->ways[i], "queue", 0);
     }
+    way_result_add_setting(&link->ways[1], "loss.gemodel.p", "1%");
     fill_measured(&link->ways[1].measured);
     *case_result_add_stall(result) = (struct stall_result){.start_s = 1, .length_s = 2};
     *case_result_add_stall(result) = (struct stall_result){

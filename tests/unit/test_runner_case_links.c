@@ -78,6 +78,11 @@ static void a_direction_has_its_own_impairment(void **state)
     assert_int_equal(write(b, frame, 4 + 18), 4 + 18);
     run(fixture, VERDICT_PASSED, NULL);
     ways = fixture->result.links[0].ways;
+    assert_string_equal(fixture->result.links[0].carrier, "host");
+    assert_int_equal(ways[0].impair_count, 0);
+    assert_int_equal(ways[1].impair_count, 1);
+    assert_string_equal(ways[1].impair[0].name, "blackhole");
+    assert_string_equal(ways[1].impair[0].text, "true");
     assert_int_equal(ways[0].packets_out, 1);
     assert_int_equal(ways[1].packets_out, 0);
     assert_int_equal(ways[1].cause_count, 1);

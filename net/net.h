@@ -10,6 +10,7 @@
 #include "net/headers.h"
 #include "net/icmp_error.h"
 #include "net/impair.h"
+#include "net/impair_field.h"
 #include "net/impair_netem.h"
 #include "net/impair_plan.h"
 #include "net/internet.h"

@@ -93,10 +93,11 @@ static const char *other_model(const struct impair_config *config, enum impair_l
     return NULL;
 }
 
-/* What belongs to another model goes. The random one's correlation may have been named before. */
+/* What belongs to another model goes; the limit is of any. The random one's correlation may have
+ * been named before. */
 static void choose_model(struct impair_loss *loss, enum impair_loss_model model)
 {
-    struct impair_loss chosen = {.model = model};
+    struct impair_loss chosen = {.model = model, .limit = loss->limit};
 
     if (model == IMPAIR_LOSS_RANDOM)
         chosen.random = loss->random;

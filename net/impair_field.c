@@ -51,7 +51,7 @@ static const struct impair_field fields[] = {
             .summary = "From good to lost in a burst. Default: 100 %."),
     SETTING("loss.state.p14", loss.state.p14, share, .example = "0.5%",
             .summary = "From good to lost alone. Default: 0 %."),
-    SETTING("loss.limit", loss.limit, count_64, .positive = true, .example = "3",
+    SETTING("loss.limit", loss.limit, count_64, .head = "loss", .positive = true, .example = "3",
             .summary = "After so many losses, of whichever model, no more are lost."),
     SETTING("duplicate", duplicate.ppb, share, .example = "1%",
             .summary = "Packets that arrive twice."),

@@ -224,6 +224,12 @@ static void a_round_changes_what_it_names(void **state)
          "loss.state.p14=0%\n");
     then("loss.gemodel.p=1%\n", "loss.correlation=10%\nloss=5%\n",
          "loss=5%\nloss.correlation=10%\n");
+    then("loss=1%\nloss.limit=3\n", "loss.gemodel.p=1%\n",
+         "loss.gemodel.p=1%\nloss.gemodel.r=99%\nloss.gemodel.1-h=100%\nloss.gemodel.1-k=0%\n"
+         "loss.limit=3\n");
+    then("", "loss.limit=3\nloss.gemodel.p=1%\n",
+         "loss.gemodel.p=1%\nloss.gemodel.r=99%\nloss.gemodel.1-h=100%\nloss.gemodel.1-k=0%\n"
+         "loss.limit=3\n");
     then("rate=2mbit\nqueue.packets=none\n", "rate=1mbit\n", "rate=1mbit\nqueue.packets=none\n");
     then("rules.0.action=drop\nrules.1.action=drop\n", "rules.0.action=delay\nrules.0.delay=1s\n",
          "rules.0.action=delay\nrules.0.delay=1s\n");
@@ -237,7 +243,7 @@ static void none_takes_along_what_belongs_to_it(void **state)
     (void)state;
     then("delay=9ms\njitter=1ms\ndelay.correlation=5%\ndistribution=1 2 3\n", "delay=0\n", "");
     then("loss=5%\nloss.correlation=10%\n", "loss=none\n", "");
-    then("loss.gemodel.p=1%\n", "loss=0%\n", "");
+    then("loss.gemodel.p=1%\nloss.limit=3\n", "loss=0%\n", "");
     then("rate=2mbit\nburst=3000B\nrate.cell=53B\nqueue.codel=true\nqueue.target=1ms\n",
          "rate=none\n", "");
     then("rate=2mbit\nqueue.codel=true\nqueue.target=1ms\n", "queue.codel=false\n",
@@ -417,6 +423,7 @@ static struct impair_spread any_spread(uint64_t *seed, int16_t table[static 8])
 static void any_loss(uint64_t *seed, struct impair_loss *loss)
 {
     loss->model = (enum impair_loss_model)below(seed, IMPAIR_LOSS_MODELS);
+    loss->limit = some(seed, UINT64_MAX);
     if (loss->model == IMPAIR_LOSS_RANDOM)
         loss->random = any_chance(seed);
     if (loss->model == IMPAIR_LOSS_GEMODEL) {

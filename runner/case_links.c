@@ -27,9 +27,9 @@ struct case_links {
     struct case_links_options options;
     struct case_link *items; /* as the case's */
     size_t count;
-    uint64_t epoch_ns;   /* clock_ns() and this are the time since 1970 */
-    struct timer *flush; /* of the captures, for who reads along */
-    bool flushing;       /* it runs */
+    uint64_t epoch_ns;          /* clock_ns() and this are the time since 1970 */
+    struct timer *flush;        /* of the captures, for who reads along */
+    bool flushing;              /* it runs */
     struct guest_links **nodes; /* as the case's: what their inits carry */
 };
 

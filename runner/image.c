@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "initrd/initrd.h"
+#include "runner/guest_links.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +13,36 @@
 
 /* What a microvm's devices need; a kernel that has them built in needs no module. */
 static const char *const required[] = {"virtio_mmio", "virtio_net", "virtio_console"};
-static const char *const optional[] = {"virtio-rng", "tun"};
+static const char *const optional[] = {"virtio-rng"};
+
+/* What a link that the node carries is made with: a TAP. */
+static const char tun[] = "tun";
+
+static const struct suite_link *find_carried(const struct image_options *options,
+                                             const struct suite_node *node)
+{
+    const struct suite_case *suite_case = options->suite_case;
+
+    for (size_t i = 0; suite_case && i < suite_case->link_count; i++)
+        for (unsigned end = 0; end < 2; end++)
+            if (guest_links_carries(&suite_case->links[i], end) &&
+                &suite_case->nodes[suite_case->links[i].ends[end].node] == node)
+                return &suite_case->links[i];
+    return NULL;
+}
+
+static int check_carried(const struct kernel *kernel, const struct suite_link *carried,
+                         const struct suite_node *node, struct error *error)
+{
+    if (!carried || kernel_find_driver(kernel, tun) != KERNEL_DRIVER_ABSENT)
+        return 0;
+    return error_set(error, ENODEV,
+                     "node %s carries the link %s in its init, which takes a TAP device, and the "
+                     "kernel %s (%s) has no driver tun: write `carrier: host` on the link, or use "
+                     "a kernel with CONFIG_TUN",
+                     node->name, carried->name, kernel->name,
+                     kernel->release ? kernel->release : "no release");
+}
 
 static int check_kernel(const struct kernel *kernel, const struct suite_node *node,
                         struct error *error)
@@ -38,12 +68,14 @@ static int check_kernel(const struct kernel *kernel, const struct suite_node *no
 static int make_base(const struct image_options *options, const struct suite_node *node,
                      char **path, struct error *error)
 {
-    size_t count = array_size(required) + node->modules.count;
-    cleanup_free const char **modules = xcalloc(count, sizeof *modules);
+    size_t count = array_size(required);
+    cleanup_free const char **modules = xcalloc(count + node->modules.count + 1, sizeof *modules);
 
     memcpy(modules, required, sizeof required);
     for (size_t i = 0; i < node->modules.count; i++)
-        modules[array_size(required) + i] = node->modules.items[i];
+        modules[count++] = node->modules.items[i];
+    if (find_carried(options, node))
+        modules[count++] = tun;
     return initrd_base(
         &(struct initrd_base_options){
             .module_root = options->kernel->module_root,
@@ -157,6 +189,7 @@ int image_make(const struct image_options *options, const struct suite_node *nod
     int code;
 
     if ((code = check_kernel(options->kernel, node, error)) < 0 ||
+        (code = check_carried(options->kernel, find_carried(options, node), node, error)) < 0 ||
         (code = make_base(options, node, &base, error)) < 0)
         return code;
     if (node->file_count == 0 && !node->init.directory) {

@@ -99,6 +99,7 @@ static int write_images(void *context, struct error *error)
 {
     struct job *job = context;
     const struct image_options options = {.kernel = job->options.kernel,
+                                          .suite_case = job->options.suite_case,
                                           .cache_dir = job->options.session->cache_dir,
                                           .runtime_dir = job->options.session->rundir.path};
     int code = 0;

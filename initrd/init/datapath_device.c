@@ -147,13 +147,15 @@ static int quieten(struct error *error)
 static int take_device(const struct move *move, const struct pod_interface *interface,
                        struct datapath_device *device, struct error *error)
 {
-    char name[IFNAMSIZ] = "";
+    char name[IFNAMSIZ] = "", moved[IFNAMSIZ];
     int index, code = network_await_nic(move->node, interface, &index, name, error);
 
     if (code == 0)
         code = move_nic(move, index, interface->name, error);
     if (code == 0)
         code = make_tap(device->tap, interface, name, error);
+    if (code == 0) /* its index may be another one there */
+        code = network_await_nic(move->own, interface, &index, moved, error);
     if (code == 0)
         code = network_raise_nic(move->own, interface, index, error);
     return code < 0 ? code : open_nic(interface, index, &device->nic, error);

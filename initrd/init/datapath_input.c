@@ -2,6 +2,7 @@
 
 #include "base/loop.h"
 #include "base/memory.h"
+#include "initrd/init/datapath_cut.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -134,17 +135,15 @@ static struct packet *place(struct input *input, size_t index, struct packet *sm
  * one. */
 static bool understand(const struct input *input, struct packet *packet)
 {
-    bool has_pieces;
+    size_t payload_at, payload = 0;
 
     packet->link = PACKET_LINK_ETHERNET;
     packet_parse(packet);
-    has_pieces = packet->transport == PACKET_TRANSPORT_TCP && packet->segment_bytes &&
-                 packet_payload_length(packet) > packet->segment_bytes;
-    if (packet->segment_bytes && packet->transport != PACKET_TRANSPORT_TCP)
+    if (packet->segment_bytes && !cut_is_possible(packet, &payload_at, &payload))
         return false;
-    if (!has_pieces)
+    if (payload <= packet->segment_bytes)
         packet->segment_bytes = 0;
-    return (has_pieces ? packet->payload_at + (size_t)packet->segment_bytes : packet->length) <=
+    return (packet->segment_bytes ? payload_at + packet->segment_bytes : packet->length) <=
            input->room;
 }
 

@@ -2,8 +2,8 @@
 
 #include "base/loop.h"
 #include "base/memory.h"
+#include "initrd/init/datapath_cut.h"
 #include "initrd/init/datapath_input.h"
-#include "net/segment.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -45,14 +45,14 @@ static void note(void *context, const struct impair_verdict *verdict, const stru
 /* How many the receiver gets of what the packet stands for. */
 static uint32_t pieces(const struct packet *packet, uint64_t *bytes)
 {
+    size_t payload_at, payload;
     uint32_t count;
 
     *bytes = packet->length;
-    if (!packet->segment_bytes)
+    if (!packet->segment_bytes || !cut_is_possible(packet, &payload_at, &payload))
         return 1;
-    count = (uint32_t)((packet_payload_length(packet) + packet->segment_bytes - 1) /
-                       packet->segment_bytes);
-    *bytes += (uint64_t)(count - 1) * packet->payload_at;
+    count = (uint32_t)((payload + packet->segment_bytes - 1) / packet->segment_bytes);
+    *bytes += (uint64_t)(count - 1) * payload_at;
     return count;
 }
 
@@ -182,10 +182,10 @@ static void judge(struct way *way, uint64_t now_ns, struct packet *packets[], si
     }
 }
 
-static void cut(struct way *way, uint64_t now_ns, const struct packet *packet)
+static void take_pieces(struct way *way, uint64_t now_ns, const struct packet *packet)
 {
     struct packet *segments[SEGMENTS_MAX];
-    int count = segment_tcp(&way->pool, packet, segments);
+    int count = cut(&way->pool, packet, segments);
     uint64_t bytes;
 
     if (count < 0)
@@ -222,13 +222,19 @@ static bool lets_all_pass(struct way *way)
            impair_in_flight(way->impair) == 0;
 }
 
+/* One inside another packet cannot be handed over whole: virtio's header does not say that. */
+static bool passes_whole(struct way *way, const struct packet *packet)
+{
+    return lets_all_pass(way) && packet->transport == PACKET_TRANSPORT_TCP;
+}
+
 static void take_large(struct way *way, uint64_t now_ns, struct packet *packet)
 {
-    if (lets_all_pass(way)) {
+    if (passes_whole(way, packet)) {
         count_pieces(way, now_ns, packet);
         enqueue(way, &packet, 1);
     } else {
-        cut(way, now_ns, packet);
+        take_pieces(way, now_ns, packet);
         pool_give(&way->pool, &packet, 1);
     }
 }

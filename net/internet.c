@@ -17,14 +17,24 @@
 const char *internet_cause_name(enum internet_cause cause)
 {
     static const char *const names[INTERNET_CAUSES] = {
-        [INTERNET_FLAWED] = "flawed",       [INTERNET_NOT_IP] = "not-ip",
-        [INTERNET_TOO_LONG] = "too-long",   [INTERNET_UNSPECIFIED] = "unspecified",
-        [INTERNET_LOOPBACK] = "loopback",   [INTERNET_LINK_LOCAL] = "link-local",
-        [INTERNET_MULTICAST] = "multicast", [INTERNET_RESERVED] = "reserved",
-        [INTERNET_NO_ROUTE] = "no-route",   [INTERNET_SAME_NIC] = "same-nic",
-        [INTERNET_HOPS] = "hops",           [INTERNET_TOO_BIG] = "too-big",
-        [INTERNET_LOCAL] = "local",         [INTERNET_FULL] = "full",
+        [INTERNET_FLAWED] = "flawed",
+        [INTERNET_NOT_IP] = "not-ip",
+        [INTERNET_TOO_LONG] = "too-long",
+        [INTERNET_UNSPECIFIED] = "unspecified",
+        [INTERNET_LOOPBACK] = "loopback",
+        [INTERNET_LINK_LOCAL] = "link-local",
+        [INTERNET_MULTICAST] = "multicast",
+        [INTERNET_RESERVED] = "reserved",
+        [INTERNET_NO_ROUTE] = "no-route",
+        [INTERNET_SAME_NIC] = "same-nic",
+        [INTERNET_HOPS] = "hops",
+        [INTERNET_TOO_BIG] = "too-big",
+        [INTERNET_LOCAL] = "local",
+        [INTERNET_FULL] = "full",
         [INTERNET_NO_ROOM] = "no-room",
+        [INTERNET_OTHER_HOST] = "other-host",
+        [INTERNET_NO_NEIGHBOUR] = "no-neighbour",
+        [INTERNET_UNRESOLVED] = "unresolved",
     };
 
     return cause < INTERNET_CAUSES ? names[cause] : "unknown";
@@ -143,9 +153,21 @@ static inline size_t forward_run(struct internet *internet, const struct nic *fr
     return done;
 }
 
+static void pass_on(struct internet *internet, struct nic *from, struct packet *packet,
+                    uint32_t target, uint64_t now_ns)
+{
+    enum internet_cause cause;
+
+    internet_count_hop(packet);
+    cause = internet_output(internet, from, packet, target, now_ns);
+    if (cause != INTERNET_CAUSES)
+        internet_refuse(internet, from, packet, cause, now_ns);
+}
+
 /* One at which forward_run ended. */
-static void forward_rare(struct internet *internet, struct nic *from, struct packet *packet,
-                         uint32_t target, uint64_t now_ns)
+static __attribute__((noinline)) void forward_rare(struct internet *internet, struct nic *from,
+                                                   struct packet *packet, uint32_t target,
+                                                   uint64_t now_ns)
 {
     const struct nic *to;
 
@@ -153,17 +175,19 @@ static void forward_rare(struct internet *internet, struct nic *from, struct pac
         internet_refuse(internet, from, packet, INTERNET_NO_ROUTE, now_ns);
         return;
     }
-    to = &internet->nics[target & TARGET_NIC];
-    if (target & TARGET_ROUTER)
-        internet_answer(internet, from, packet);
-    else if (to == from && !from->hairpin)
+    if (target & TARGET_ROUTER) {
+        internet_answer(internet, from, packet, now_ns);
+        return;
+    }
+    to = &internet->nics[internet_nic_of(internet, target)];
+    if (to == from && !from->hairpin)
         internet_refuse(internet, from, packet, INTERNET_SAME_NIC, now_ns);
     else if (packet_hops(packet) <= 1)
         internet_refuse(internet, from, packet, INTERNET_HOPS, now_ns);
     else if (packet_network_length(packet) > to->mtu)
         internet_cut(internet, from, packet, target, now_ns);
     else
-        internet_drop(internet, from, packet, INTERNET_FULL);
+        pass_on(internet, from, packet, target, now_ns);
 }
 
 /* A vector at work: what is left of it after the first pass, and where that goes. */
@@ -239,12 +263,29 @@ static void send_vector(struct internet *internet, struct nic *from, struct pack
     internet->dropped_count = 0;
 }
 
+static __attribute__((noinline)) void send_from_wire(struct internet *internet, struct nic *from,
+                                                     struct packet *const packets[], size_t count,
+                                                     uint64_t now_ns)
+{
+    struct packet *kept[INTERNET_VECTOR];
+
+    count = internet_from_wire(internet, from, packets, count, kept, now_ns);
+    send_vector(internet, from, kept, count, now_ns);
+}
+
 void internet_send(struct internet *internet, uint16_t nic, struct packet *const packets[],
                    size_t count, uint64_t now_ns)
 {
-    for (size_t i = 0; i < count; i += INTERNET_VECTOR)
-        send_vector(internet, &internet->nics[nic], packets + i,
-                    count - i < INTERNET_VECTOR ? count - i : INTERNET_VECTOR, now_ns);
+    struct nic *from = &internet->nics[nic];
+
+    for (size_t i = 0; i < count; i += INTERNET_VECTOR) {
+        size_t some = count - i < INTERNET_VECTOR ? count - i : INTERNET_VECTOR;
+
+        if (from->is_wire)
+            send_from_wire(internet, from, packets + i, some, now_ns);
+        else
+            send_vector(internet, from, packets + i, some, now_ns);
+    }
 }
 
 size_t internet_receive(struct internet *internet, uint16_t number, struct packet *packets[],

@@ -8,8 +8,7 @@ enum { ECHO_HOPS = 64 };
 
 /* -- ICMP errors ------------------------------------------------------------------------------- */
 
-/* Takes the tokens of one error; false where there are too few. */
-static bool limit_allows(struct limit *limit, uint64_t now_ns)
+bool internet_limit(struct limit *limit, uint64_t now_ns)
 {
     if (now_ns > limit->last_ns) {
         uint64_t room_ns = limit->burst_ns - limit->tokens_ns;
@@ -44,37 +43,39 @@ static uint32_t way_back(const struct internet *internet, const struct nic *from
                          const struct packet *about, enum icmp_error error)
 {
     if (error == ICMP_ERROR_BEYOND_SCOPE)
-        return (uint32_t)(from - internet->nics);
+        return internet_next_to(internet, (uint32_t)(from - internet->nics));
     return route_lookup(&internet->routes, (enum packet_network)about->network,
                         packet_source(about));
 }
 
 static bool send_error(struct internet *internet, const struct nic *from,
-                       const struct packet *about, enum icmp_error error, uint32_t mtu)
+                       const struct packet *about, enum icmp_error error, uint32_t mtu,
+                       uint64_t now_ns)
 {
     const uint8_t *source = own_address(internet, from, family_of(about));
     uint32_t target = way_back(internet, from, about, error);
     struct packet *packet;
 
-    if (!source || target & ~TARGET_NIC || internet->pool->room < ICMP_ERROR_BYTES_MAX ||
+    if (!source || target & TARGET_ROUTER || internet->pool->room < ICMP_ERROR_BYTES_MAX ||
         pool_take(internet->pool, &packet, 1) == 0)
         return false;
-    icmp_error_build(packet, about, source, error, mtu, internet->nics[target].mtu);
+    icmp_error_build(packet, about, source, error, mtu,
+                     internet->nics[internet_nic_of(internet, target)].mtu);
     packet->time_ns = about->time_ns;
-    if (internet_enqueue(internet, target, packet))
+    if (internet_output(internet, from, packet, target, now_ns) == INTERNET_CAUSES)
         return true;
     pool_give(internet->pool, &packet, 1);
     return false;
 }
 
-static void complain(struct internet *internet, struct nic *from, const struct packet *about,
-                     enum icmp_error error, uint32_t mtu, uint64_t now_ns)
+void internet_complain(struct internet *internet, struct nic *from, const struct packet *about,
+                       enum icmp_error error, uint32_t mtu, uint64_t now_ns)
 {
     if (!icmp_error_may_be_sent(about, error))
         return;
-    if (!limit_allows(&internet->limit, now_ns))
+    if (!internet_limit(&internet->limit, now_ns))
         from->counters.errors_limited++;
-    else if (send_error(internet, from, about, error, mtu))
+    else if (send_error(internet, from, about, error, mtu, now_ns))
         from->counters.errors++;
     else
         from->counters.errors_lost++;
@@ -84,27 +85,28 @@ void internet_refuse(struct internet *internet, struct nic *from, struct packet 
                      enum internet_cause cause, uint64_t now_ns)
 {
     if (cause == INTERNET_NO_ROUTE)
-        complain(internet, from, packet, ICMP_ERROR_NO_ROUTE, 0, now_ns);
-    else if (cause == INTERNET_SAME_NIC)
-        complain(internet, from, packet, ICMP_ERROR_HOST_UNREACHABLE, 0, now_ns);
+        internet_complain(internet, from, packet, ICMP_ERROR_NO_ROUTE, 0, now_ns);
+    else if (cause == INTERNET_SAME_NIC || cause == INTERNET_NO_NEIGHBOUR)
+        internet_complain(internet, from, packet, ICMP_ERROR_HOST_UNREACHABLE, 0, now_ns);
     else if (cause == INTERNET_HOPS)
-        complain(internet, from, packet, ICMP_ERROR_HOPS, 0, now_ns);
+        internet_complain(internet, from, packet, ICMP_ERROR_HOPS, 0, now_ns);
     else if (cause == INTERNET_LINK_LOCAL)
-        complain(internet, from, packet, ICMP_ERROR_BEYOND_SCOPE, 0, now_ns);
+        internet_complain(internet, from, packet, ICMP_ERROR_BEYOND_SCOPE, 0, now_ns);
     internet_drop(internet, from, packet, cause);
 }
 
 /* -- Too big ----------------------------------------------------------------------------------- */
 
-void internet_cut(struct internet *internet, struct nic *from, struct packet *packet, uint32_t nic,
-                  uint64_t now_ns)
+void internet_cut(struct internet *internet, struct nic *from, struct packet *packet,
+                  uint32_t target, uint64_t now_ns)
 {
-    struct nic *to = &internet->nics[nic];
+    struct nic *to = &internet->nics[internet_nic_of(internet, target)];
     struct packet *rest[FRAGMENTS_MAX];
+    enum internet_cause cause;
     int count;
 
     if (packet_unfragmentable(packet)) {
-        complain(internet, from, packet, ICMP_ERROR_TOO_BIG, to->mtu, now_ns);
+        internet_complain(internet, from, packet, ICMP_ERROR_TOO_BIG, to->mtu, now_ns);
         internet_drop(internet, from, packet, INTERNET_TOO_BIG);
         return;
     }
@@ -119,10 +121,17 @@ void internet_cut(struct internet *internet, struct nic *from, struct packet *pa
         internet_drop(internet, from, packet, INTERNET_NO_ROOM);
         return;
     }
+    cause = internet_output(internet, from, packet, target, now_ns);
+    if (cause != INTERNET_CAUSES) {
+        internet_refuse(internet, from, packet, cause, now_ns);
+        pool_give(internet->pool, rest, (size_t)count);
+        return;
+    }
     from->counters.fragmented++;
-    internet_enqueue(internet, nic, packet);
+    /* A question for the neighbour may have taken the room of one. */
     for (int i = 0; i < count; i++)
-        internet_enqueue(internet, nic, rest[i]);
+        if (internet_output(internet, from, rest[i], target, now_ns) != INTERNET_CAUSES)
+            pool_give(internet->pool, &rest[i], 1);
 }
 
 /* -- To the router itself ---------------------------------------------------------------------- */
@@ -176,19 +185,22 @@ static void turn_echo(struct packet *packet)
     header[0] = word[0];
 }
 
-void internet_answer(struct internet *internet, struct nic *from, struct packet *packet)
+void internet_answer(struct internet *internet, struct nic *from, struct packet *packet,
+                     uint64_t now_ns)
 {
+    enum internet_cause cause;
     uint32_t target = route_lookup(&internet->routes, (enum packet_network)packet->network,
                                    packet_source(packet));
 
-    if (target & ~TARGET_NIC || packet_network_length(packet) > internet->nics[target].mtu ||
-        !is_echo_request(packet)) {
+    if (target & TARGET_ROUTER || !is_echo_request(packet) ||
+        packet_network_length(packet) > internet->nics[internet_nic_of(internet, target)].mtu) {
         internet_drop(internet, from, packet, INTERNET_LOCAL);
         return;
     }
     turn_echo(packet);
-    if (internet_enqueue(internet, target, packet))
+    cause = internet_output(internet, from, packet, target, now_ns);
+    if (cause == INTERNET_CAUSES)
         from->counters.echoes++;
     else
-        internet_drop(internet, from, packet, INTERNET_FULL);
+        internet_drop(internet, from, packet, cause);
 }

@@ -5,8 +5,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 
-enum { NS_PER_SECOND = 1000000000 };
+enum {
+    NS_PER_SECOND = 1000000000,
+    QUESTIONS_PER_S = 1000, /* for neighbours, of all wires */
+};
 
 static size_t power_of_two(size_t least)
 {
@@ -27,6 +31,9 @@ int internet_new(const struct internet_options *options, struct internet **out, 
     if (options->nics < 1 || options->nics > INTERNET_NICS_MAX)
         return error_set(error, EINVAL, "an internet has 1 to %d NICs, not %zu", INTERNET_NICS_MAX,
                          options->nics);
+    if (options->neighbours > NEIGHBOURS_MAX)
+        return error_set(error, EINVAL, "%" PRIu32 " neighbours are more than %d",
+                         options->neighbours, NEIGHBOURS_MAX);
     if (flight > INTERNET_FLIGHT_MAX)
         return error_set(error, EINVAL, "%zu packets in flight are more than %d", flight,
                          INTERNET_FLIGHT_MAX);
@@ -38,6 +45,9 @@ int internet_new(const struct internet_options *options, struct internet **out, 
     internet->queue_mask = power_of_two(flight) - 1;
     internet->limit.each_ns = NS_PER_SECOND / per_s;
     internet->limit.burst_ns = internet->limit.tokens_ns = internet->limit.each_ns * burst;
+    internet->questions.each_ns = NS_PER_SECOND / QUESTIONS_PER_S;
+    internet->questions.burst_ns = internet->questions.tokens_ns = NS_PER_SECOND;
+    internet->neighbours_most = options->neighbours;
     route_table_init(&internet->routes);
     *out = internet;
     return 0;
@@ -54,6 +64,8 @@ void internet_free(struct internet *internet)
             pool_give(internet->pool, &packet, 1);
         free(internet->nics[i].queue);
     }
+    internet_free_neighbours(internet);
+    free(internet->gateways);
     free(internet->nics);
     route_table_free(&internet->routes);
     free(internet);
@@ -89,6 +101,23 @@ int internet_add_nic(struct internet *internet, size_t mtu, bool hairpin, uint16
     *added = (struct nic){.mtu = (uint32_t)mtu, .hairpin = hairpin};
     added->queue = xcalloc(internet->queue_mask + 1, sizeof(struct packet *));
     *nic = (uint16_t)internet->nic_count++;
+    return 0;
+}
+
+int internet_add_wire(struct internet *internet, size_t mtu, const uint8_t mac[PACKET_MAC_BYTES],
+                      uint16_t *nic, struct error *error)
+{
+    int code;
+
+    if (mac[0] & 1)
+        return error_set(error, EINVAL, "the address of a NIC is none of a group's");
+    code = internet_add_nic(internet, mtu, true, nic, error);
+    if (code < 0)
+        return code;
+    if (!internet->neighbours.items)
+        neighbours_init(&internet->neighbours, internet->neighbours_most);
+    internet->nics[*nic].is_wire = true;
+    memcpy(internet->nics[*nic].mac, mac, PACKET_MAC_BYTES);
     return 0;
 }
 
@@ -138,7 +167,11 @@ static int attach(struct internet *internet, uint16_t nic, uint32_t target,
 int internet_attach(struct internet *internet, uint16_t nic, enum packet_network network,
                     const uint8_t *address, struct error *error)
 {
-    return attach(internet, nic, nic, network, address, error);
+    int code = check_nic(internet, nic, error);
+
+    return code < 0
+               ? code
+               : attach(internet, nic, internet_next_to(internet, nic), network, address, error);
 }
 
 int internet_set_router(struct internet *internet, uint16_t nic, enum packet_network network,
@@ -180,7 +213,52 @@ int internet_add_route(struct internet *internet, uint16_t nic, const struct rou
 {
     int code = check_nic(internet, nic, error);
 
-    return code < 0 ? code : route_insert(&internet->routes, prefix, nic, error);
+    return code < 0
+               ? code
+               : route_insert(&internet->routes, prefix, internet_next_to(internet, nic), error);
+}
+
+static bool is_same_gateway(const struct gateway *a, const struct gateway *b)
+{
+    return a->nic == b->nic && a->network == b->network &&
+           memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
+/* The gateway's number, which it gets where it has none. */
+static int add_gateway(struct internet *internet, const struct gateway *gateway, uint32_t *number,
+                       struct error *error)
+{
+    struct gateway *grown;
+
+    for (*number = 0; *number < internet->gateway_count; ++*number)
+        if (is_same_gateway(&internet->gateways[*number], gateway))
+            return 0;
+    if (internet->gateway_count == GATEWAYS_MAX)
+        return error_set(error, ENOSPC, "%zu gateways are all that can be",
+                         internet->gateway_count);
+    grown = xreallocarray(internet->gateways, internet->gateway_count + 1, sizeof *grown);
+    grown[internet->gateway_count++] = *gateway;
+    internet->gateways = grown;
+    return 0;
+}
+
+int internet_add_route_via(struct internet *internet, const struct route_prefix *prefix,
+                           const uint8_t *address, struct error *error)
+{
+    uint32_t target = route_lookup(&internet->routes, prefix->network, address);
+    char text[INET6_ADDRSTRLEN];
+    struct gateway gateway = {.network = (uint8_t)prefix->network,
+                              .nic = (uint16_t)(target & TARGET_NIC)};
+    uint32_t number;
+    int code;
+
+    inet_ntop(prefix->network == PACKET_NETWORK_IPV4 ? AF_INET : AF_INET6, address, text,
+              sizeof text);
+    if (target & TARGET_ROUTER || !(target & TARGET_WIRE))
+        return error_set(error, EHOSTUNREACH, "the gateway %s is on no wire of the router", text);
+    memcpy(gateway.address, address, prefix->network == PACKET_NETWORK_IPV4 ? 4 : 16);
+    code = add_gateway(internet, &gateway, &number, error);
+    return code < 0 ? code : route_insert(&internet->routes, prefix, TARGET_VIA | number, error);
 }
 
 int internet_remove_route(struct internet *internet, const struct route_prefix *prefix,

@@ -6,6 +6,7 @@
 
 #include "net/build.h"
 #include "net/checksum.h"
+#include "net/ethernet.h"
 #include "net/fragment.h"
 #include "net/headers.h"
 #include "net/icmp_error.h"
@@ -14,6 +15,8 @@
 #include "net/impair_netem.h"
 #include "net/impair_plan.h"
 #include "net/internet.h"
+#include "net/neighbour.h"
+#include "net/neighbour_message.h"
 #include "net/offload.h"
 #include "net/packet.h"
 #include "net/packet_flow.h"

@@ -49,6 +49,16 @@ static cJSON *number(double value)
     return cJSON_CreateNumber(strtod(text, NULL));
 }
 
+static cJSON *values_of(const struct bench_measure *measure)
+{
+    cJSON *array = xchecked(cJSON_CreateArray());
+
+    for (size_t i = 0; i < measure->n; i++)
+        if (!cJSON_AddItemToArray(array, xchecked(number(measure->values[i]))))
+            xchecked(NULL);
+    return array;
+}
+
 void bench_emit(const struct bench_measure *measure)
 {
     cJSON *object = xchecked(cJSON_CreateObject());
@@ -59,6 +69,8 @@ void bench_emit(const struct bench_measure *measure)
     put(object, "value", number(measure->value));
     put(object, "unit", cJSON_CreateString(measure->unit));
     put(object, "n", cJSON_CreateNumber((double)measure->n));
+    if (measure->values)
+        put(object, "values", values_of(measure));
     put(object, "baseline", compared ? cJSON_CreateString(measure->baseline) : cJSON_CreateNull());
     put(object, "baseline_value", compared ? number(measure->baseline_value) : cJSON_CreateNull());
     put(object, "ratio", compared ? number(measure->ratio) : cJSON_CreateNull());
@@ -76,6 +88,7 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
     cleanup_free double *values = xcalloc(measure->n, sizeof *values);
     cleanup_free double *baselines = xcalloc(measure->n, sizeof *baselines);
     cleanup_free double *ratios = xcalloc(measure->n, sizeof *ratios);
+    cleanup_free double *kept = xcalloc(measure->n, sizeof *kept);
 
     for (size_t i = 0; i < measure->n; i++) {
         int code = side->sample(side->context, &values[i], error);
@@ -86,10 +99,13 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
             return code;
         ratios[i] = values[i] / baselines[i];
     }
+    memcpy(kept, values, measure->n * sizeof *kept);
+    measure->values = kept;
     measure->value = bench_median(values, measure->n);
     measure->baseline_value = bench_median(baselines, measure->n);
     measure->ratio = bench_median(ratios, measure->n);
     bench_emit(measure);
+    measure->values = NULL;
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct bench_measure {
     double value; /* in `unit`; the median where n > 1 */
     const char *unit;
     size_t n;             /* samples */
+    const double *values; /* all of them, as they were taken; NULL where they are not kept */
     const char *baseline; /* what it is compared with, measured in the same run; NULL: nothing */
     double baseline_value;
     double ratio;       /* value / baseline_value, or the median of the samples' ratios */

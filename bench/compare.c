@@ -90,7 +90,7 @@ static void adjust(struct comparison *comparisons, size_t count)
 
 struct interval compare_interval(const struct comparison *comparison, uint64_t seed)
 {
-    if (!is_above_zero(&comparison->a) || !is_above_zero(&comparison->b))
+    if (!has_enough(comparison) || !is_above_zero(&comparison->a) || !is_above_zero(&comparison->b))
         return (struct interval){NAN, NAN};
     return sample_ratio_interval(&comparison->a, &comparison->b, seed);
 }

@@ -1,0 +1,62 @@
+/* What was measured, from a file: of `duet bench`, of `duet run`, or of `make bench`. docs/bench.md
+ * and docs/results.md have the formats. */
+#ifndef DUET_BENCH_RECORD_H
+#define DUET_BENCH_RECORD_H
+
+#include "bench/statistics.h"
+#include "results/model.h"
+
+enum {
+    RECORD_SCHEMA = 1,            /* of the files of `duet bench` */
+    RECORD_METRICS_MAX = 1 << 14, /* of one file */
+    RECORD_BYTES_MAX = 64 << 20,
+};
+
+enum record_kind {
+    RECORD_BENCH,    /* duet bench */
+    RECORD_RUN,      /* duet run: results.json */
+    RECORD_MEASURES, /* make bench: bench/out/results.json */
+};
+
+struct record_metric {
+    char *name; /* unique in its record: "CASE/METRIC", or the measure's */
+    char *unit;
+    enum metric_better better;
+    double *values; /* finite, one at least */
+    size_t count;
+    struct metric_bounds bounds;
+};
+
+/* Zero-initialised is empty. Texts are NULL where the file has none. */
+struct record {
+    enum record_kind kind;
+    int schema;     /* 0 of RECORD_MEASURES, which has none */
+    char *path;     /* as it was given */
+    char *suite;    /* NULL of RECORD_MEASURES; so are the next ones */
+    char *revision; /* of the suite's directory: what git describes it as */
+    char *tag;
+    char *started;         /* ISO 8601 */
+    struct host_info host; /* cpu_model, cpus, accel, kernel, qemu and guest_kernel alone */
+    double spin_ms;        /* what a calibrated spin took; 0: not known */
+    struct record_metric *metrics;
+    size_t metric_count;
+};
+
+/* Reads a file's text. `path` is its name. `any_schema`: take one that this duet does not know for
+ * one that it does. The caller frees *record.
+ *
+ * Errors: EBADMSG for what is none of the three, EPROTONOSUPPORT for another schema; the message
+ * has the path. */
+int record_read(const char *path, const char *text, size_t length, bool any_schema,
+                struct record *record, struct error *error);
+/* As record_read, from the file, or from results.json in the directory, at `path`. */
+int record_load(const char *path, bool any_schema, struct record *record, struct error *error);
+/* Or NULL. */
+const struct record_metric *record_find(const struct record *record, const char *name);
+struct sample record_sample(const struct record_metric *metric);
+/* "a results file of `duet bench`" */
+const char *record_kind_name(enum record_kind kind);
+/* NULL is fine. */
+void record_free(struct record *record);
+
+#endif

@@ -1,0 +1,337 @@
+/* Files of measurements: the three kinds, what is refused, what is compared with what, and one
+ * metric over many of them. */
+#include "directory.h"
+
+#include "base/base.h"
+#include "bench/history.h"
+#include "bench/match.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define HOST                                                                                       \
+    "\"host\":{\"cpu_model\":\"Z80\",\"cpus\":2,\"accel\":\"tcg\",\"kernel\":\"6.1\",\"qemu\":"    \
+    "\"7.2\"}"
+#define BENCH(more, metrics)                                                                       \
+    "{\"format\":\"bench\",\"schema\":1,\"suite\":\"bench\",\"started\":\"2026-01-01T00:00:"       \
+    "00Z\"," HOST more ",\"metrics\":[" metrics "]}"
+#define METRIC(name, values)                                                                       \
+    "{\"name\":\"" name "\",\"unit\":\"s\",\"better\":\"lower\",\"values\":[" values "]}"
+#define RUN(metrics)                                                                               \
+    "{\"schema\":6,\"suite\":\"s\"," HOST ",\"cases\":[{\"name\":\"c\",\"metrics\":[" metrics "]}" \
+                                                                                              "]}"
+
+static int read_text(const char *text, struct record *record, struct error *error)
+{
+    return record_read("f.json", text, strlen(text), false, record, error);
+}
+
+static struct record parsed(const char *text)
+{
+    struct record record = {0};
+    struct error error;
+
+    if (read_text(text, &record, &error) < 0)
+        fail_msg("%s", error.message);
+    return record;
+}
+
+static void the_three_kinds_are_read(void **state)
+{
+    struct record bench = parsed(BENCH(",\"tag\":\"v1\",\"spin_ms\":12.5", METRIC("c/m", "1,2,4")));
+    struct record run = parsed(RUN(METRIC("m", "3")));
+    struct record measures = parsed("{\"measures\":[{\"name\":\"m\",\"value\":7,\"unit\":\"s\","
+                                    "\"better\":\"higher\",\"n\":5}]}");
+    (void)state;
+
+    assert_int_equal(bench.kind, RECORD_BENCH);
+    assert_string_equal(bench.tag, "v1");
+    assert_string_equal(bench.host.cpu_model, "Z80");
+    assert_int_equal(bench.host.cpus, 2);
+    assert_true(bench.spin_ms == 12.5);
+    assert_int_equal(record_find(&bench, "c/m")->count, 3);
+    assert_true(record_find(&bench, "c/m")->values[2] == 4);
+    assert_int_equal(run.kind, RECORD_RUN);
+    assert_non_null(record_find(&run, "c/m"));
+    assert_int_equal(measures.kind, RECORD_MEASURES);
+    assert_int_equal(measures.metrics[0].better, METRIC_HIGHER);
+    assert_true(measures.metrics[0].values[0] == 7);
+    record_free(&bench);
+    record_free(&run);
+    record_free(&measures);
+}
+
+static void what_is_none_of_them_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *message;
+        int code;
+    } bad[] = {
+        {"", "f.json: this is not JSON", EBADMSG},
+        {"{\"measures\":[", "f.json: this is not JSON", EBADMSG},
+        {"[]", "f.json: this is no results file", EBADMSG},
+        {"{\"format\":\"bench\"}", "expected a \"schema\", a number", EBADMSG},
+        {"{\"format\":\"bench\",\"schema\":2,\"metrics\":[]}",
+         "of schema 2, and this duet reads schema 1", EPROTONOSUPPORT},
+        {"{\"schema\":5,\"cases\":[]}", "of schema 5, and this duet reads schema 6",
+         EPROTONOSUPPORT},
+        {BENCH("", METRIC("m", "")), "m: expected \"values\", a list of 1 to 10000 numbers",
+         EBADMSG},
+        {BENCH("", METRIC("m", "1e999")), "m: expected numbers alone", EBADMSG},
+        {BENCH("", METRIC("m", "\"1\"")), "m: expected numbers alone", EBADMSG},
+        {BENCH("", METRIC("m", "1") "," METRIC("m", "1")), "m: expected it once", EBADMSG},
+        {BENCH("", "{\"name\":\"m\",\"values\":[1]}"), "m: expected a \"unit\"", EBADMSG},
+        {BENCH("", "7"), "a metric: expected a \"name\"", EBADMSG},
+        {"{\"measures\":[{\"name\":\"m\",\"unit\":\"s\",\"better\":\"lower\",\"value\":null}]}",
+         "a measure: expected", EBADMSG},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < array_size(bad); i++) {
+        struct record record = {0};
+        struct error error;
+
+        assert_int_equal(read_text(bad[i].text, &record, &error), -bad[i].code);
+        if (!strstr(error.message, bad[i].message))
+            fail_msg("\"%s\" lacks \"%s\"", error.message, bad[i].message);
+        assert_null(record.path);
+    }
+}
+
+static void another_schema_is_read_where_that_is_wanted(void **state)
+{
+    static const char text[] = "{\"format\":\"bench\",\"schema\":9,\"metrics\":[]}";
+    struct record record = {0};
+    (void)state;
+
+    assert_int_equal(record_read("f", text, strlen(text), true, &record, NULL), 0);
+    assert_int_equal(record.schema, 9);
+    record_free(&record);
+}
+
+/* -- Two of them ------------------------------------------------------------------------------- */
+
+static void assert_lines(void (*tell)(const struct record *, const struct record *,
+                                      struct buffer *),
+                         const char *a, const char *b, const char *expected)
+{
+    cleanup_buffer struct buffer lines = {0};
+    struct record first = parsed(a);
+    struct record second = parsed(b);
+
+    tell(&first, &second, &lines);
+    assert_string_equal(lines.data ? lines.data : "", expected);
+    record_free(&first);
+    record_free(&second);
+}
+
+static void what_makes_them_unlike_is_said(void **state)
+{
+    (void)state;
+
+    assert_lines(match_obstacles, BENCH("", ""), BENCH(",\"tag\":\"x\"", ""), "");
+    assert_lines(match_obstacles, BENCH("", ""), RUN(""),
+                 "another kind of file: results of `duet bench` against results of `duet run`\n"
+                 "another suite: bench against s\n");
+    assert_lines(match_obstacles,
+                 "{\"format\":\"bench\",\"schema\":1,\"suite\":\"s\",\"metrics\":[],"
+                 "\"host\":{\"cpu_model\":\"A\",\"cpus\":2,\"accel\":\"kvm\"}}",
+                 "{\"format\":\"bench\",\"schema\":1,\"suite\":\"s\",\"metrics\":[],"
+                 "\"host\":{\"cpu_model\":\"B\",\"cpus\":4}}",
+                 "another machine: processor: A against B\n"
+                 "another machine: processors: 2 against 4\n"
+                 "another machine: accelerator: kvm against not known\n");
+}
+
+static void other_differences_are_remarks(void **state)
+{
+    (void)state;
+
+    assert_lines(match_remarks, BENCH(",\"spin_ms\":10", METRIC("a", "1") "," METRIC("b", "1")),
+                 BENCH(",\"spin_ms\":11",
+                       METRIC("c", "1") ",{\"name\":\"b\",\"unit\":\"h\",\"better\":\"lower\","
+                                        "\"values\":[1]}"),
+                 "the machine itself took 1.1 times as long for the same work: that much is added "
+                 "to the threshold\n"
+                 "c: only the second has it\n"
+                 "b: in s and in h, so it is not compared\n"
+                 "a: only the first has it\n");
+}
+
+static void metrics_of_one_name_are_compared(void **state)
+{
+    struct record a = parsed(BENCH("", METRIC("x", "10,10.1,9.9,10") "," METRIC("y", "1,1,1")));
+    struct record b = parsed(BENCH("", METRIC("z", "1") "," METRIC("x", "20,20.1,19.9,20")));
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    assert_int_equal(match.count, 1);
+    assert_string_equal(match.rows[0].b->name, "x");
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_SLOWER);
+    assert_true(match.rows[0].comparison.ratio == 2);
+    assert_null(match.rows[0].limit);
+    assert_true(match_has_regression(&match));
+    match_free(&match);
+    match_make(&b, &a, 0.05, &match);
+    assert_false(match_has_regression(&match));
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
+/* A machine that became a tenth slower explains a tenth. */
+static void the_machine_s_own_speed_is_added_to_the_threshold(void **state)
+{
+    struct record a = parsed(BENCH(",\"spin_ms\":10", METRIC("x", "10,10.1,9.9,10,10")));
+    struct record b = parsed(BENCH(",\"spin_ms\":11", METRIC("x", "11,11.1,10.9,11,11")));
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    assert_true(fabs(match.threshold - 0.05 - log(1.1)) < 1e-12);
+    assert_false(match_has_regression(&match));
+    match_free(&match);
+    b.spin_ms = 10;
+    match_make(&a, &b, 0.05, &match);
+    assert_true(match_has_regression(&match));
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
+static void limits_are_regressions_of_their_own(void **state)
+{
+    struct record a = parsed(BENCH("", METRIC("x", "10")));
+    struct record b =
+        parsed(BENCH("", "{\"name\":\"x\",\"unit\":\"s\",\"better\":\"lower\",\"values\":[12],"
+                         "\"fail_above\":{\"value\":1.1,\"relative\":true},\"fail_below\":null}"));
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_TOO_FEW);
+    assert_string_equal(match.rows[0].limit, "above the limit of 11 s");
+    assert_true(match_has_regression(&match));
+    match_free(&match);
+    match_make(&b, &a, 0.05, &match);
+    assert_null(match.rows[0].limit);
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
+static void a_comparison_is_written_without_nan(void **state)
+{
+    struct record a = parsed(BENCH("", METRIC("x", "0")));
+    struct record b = parsed(BENCH("", METRIC("x", "1")));
+    cleanup_buffer struct buffer json = {0}, obstacles = {0}, remarks = {0};
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    buffer_append_text(&remarks, "one\ntwo\n");
+    match_write(&a, &b, &match, &obstacles, &remarks, &json);
+    assert_non_null(strstr(json.data, "\"ratio\":\tnull"));
+    assert_non_null(strstr(json.data, "[\"one\", \"two\"]"));
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
+/* -- Many of them ------------------------------------------------------------------------------ */
+
+static void put_run(const char *results, const char *run, const char *text)
+{
+    cleanup_free char *directory = xasprintf("%s/bench/%s", results, run);
+
+    assert_int_equal(fs_mkdirs(directory, 0755, NULL), 0);
+    directory_write(directory, "results.json", text, 0644);
+}
+
+static void a_metric_is_found_over_tags(void **state)
+{
+    char *results = directory_make();
+    struct history_options options = {.results = results, .metric = "m"};
+    struct history history = {0};
+    cleanup_buffer struct buffer plot = {0};
+    struct error error;
+    (void)state;
+
+    assert_int_equal(history_read(&options, &history, &error), -ENOENT);
+    put_run(results, "20260103T000000Z-s", BENCH(",\"tag\":\"v3\"", METRIC("c/m", "3,3,3")));
+    put_run(results, "20260101T000000Z-s", BENCH(",\"tag\":\"v\\\"1\"", METRIC("c/m", "1,1,1")));
+    put_run(results, "20260102T000000Z-s",
+            BENCH("", METRIC("c/m", "2,2,2") "," METRIC("c/n", "1")));
+    put_run(results, "20260104T000000Z-s", "{}");
+    if (history_read(&options, &history, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_int_equal(history.count, 2);
+    assert_int_equal(history.unread, 1);
+    assert_string_equal(history.points[0].label, "v\"1");
+    assert_string_equal(history.points[1].label, "v3");
+    history_plot(&history, "m", "out.svg", &plot);
+    assert_non_null(strstr(plot.data, "0 1 1 1 \"v\\\"1\"\n1 3 3 3 \"v3\"\n"));
+    assert_non_null(strstr(plot.data, "set output \"out.svg\"\n"));
+    history_free(&history);
+    options.untagged = true;
+    options.metric = "c/n";
+    assert_int_equal(history_read(&options, &history, &error), 0);
+    assert_int_equal(history.count, 1);
+    assert_string_equal(history.points[0].label, "2026-01-01T00:00:00Z");
+    assert_int_equal(history.name_count, 2);
+    history_free(&history);
+    directory_remove(results);
+}
+
+static void a_name_that_fits_two_is_refused(void **state)
+{
+    char *results = directory_make();
+    struct history_options options = {.results = results, .metric = "m", .untagged = true};
+    struct history history = {0};
+    struct error error;
+    (void)state;
+
+    put_run(results, "1-s", BENCH("", METRIC("c/m", "2") "," METRIC("d/m", "1")));
+    assert_int_equal(history_read(&options, &history, &error), -EINVAL);
+    assert_string_equal(error.message, "\"m\" may be c/m or d/m: say which");
+    directory_remove(results);
+}
+
+static void the_newest_of_a_tag_is_opened(void **state)
+{
+    char *results = directory_make();
+    struct record record = {0};
+    struct error error;
+    (void)state;
+
+    put_run(results, "2-s", BENCH(",\"tag\":\"v1\"", METRIC("m", "2")));
+    put_run(results, "1-s", BENCH(",\"tag\":\"v1\"", METRIC("m", "1")));
+    if (history_open(results, "v1", false, &record, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_true(record.metrics[0].values[0] == 2);
+    record_free(&record);
+    assert_int_equal(history_open(results, "v2", false, &record, &error), -ENOENT);
+    assert_non_null(strstr(error.message, "v2 is no file, no directory, and no tag"));
+    directory_remove(results);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_three_kinds_are_read),
+        cmocka_unit_test(what_is_none_of_them_is_refused),
+        cmocka_unit_test(another_schema_is_read_where_that_is_wanted),
+        cmocka_unit_test(what_makes_them_unlike_is_said),
+        cmocka_unit_test(other_differences_are_remarks),
+        cmocka_unit_test(metrics_of_one_name_are_compared),
+        cmocka_unit_test(the_machine_s_own_speed_is_added_to_the_threshold),
+        cmocka_unit_test(limits_are_regressions_of_their_own),
+        cmocka_unit_test(a_comparison_is_written_without_nan),
+        cmocka_unit_test(a_metric_is_found_over_tags),
+        cmocka_unit_test(a_name_that_fits_two_is_refused),
+        cmocka_unit_test(the_newest_of_a_tag_is_opened),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

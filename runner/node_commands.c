@@ -48,13 +48,16 @@ static void judge_step(struct node *node, size_t index)
 
     node->judged = index + 1;
     command_result(node->commands[index].command, result);
+    if (step->measures)
+        node_read_measures(node, index);
     if (result->verdict == VERDICT_TIMEOUT && taken_ns < step->timeout_ns / 10 * 9)
         node_fault(node, VERDICT_INVALID, true,
                    "step \"%s\" ran into its timeout of %g s after %g s of the host's time: the "
                    "guest's clock is wrong",
                    step->name, (double)step->timeout_ns / NS_PER_S, (double)taken_ns / NS_PER_S);
     else if (result->verdict != VERDICT_PASSED)
-        node_fault(node, result->verdict, true, "step \"%s\": %s", step->name, result->reason);
+        node_fault(node, result->verdict, !step->measures, "step \"%s\": %s", step->name,
+                   result->reason);
     node_result_free(&holder);
 }
 

@@ -119,6 +119,8 @@ void node_tell_output(const struct node *node, const char *process, const char *
 void node_take_metric(struct node *node, const char *step, const struct scanner_event *event);
 /* Looks for metric tokens in what command `index` printed; `count` 0 is its end. */
 void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count);
+/* Reads what the measuring step `index`, which has ended, printed. */
+void node_read_measures(struct node *node, size_t index);
 
 /* node_end.c */
 void node_on_gone(void *context, const struct vm_gone *gone);

@@ -1,6 +1,9 @@
 /* What a node measures: metric tokens on its console and on what its commands print. */
 #include "base/memory.h"
+#include "bench/iperf3.h"
 #include "runner/node_internal.h"
+
+#include <errno.h>
 
 static const char *name_of(const struct node *node, size_t index)
 {
@@ -61,4 +64,23 @@ void node_scan_output(struct node *node, size_t index, const char *bytes, size_t
         scanner_feed(command->scanner, bytes, count);
     else if (command->scanner)
         scanner_finish(command->scanner);
+}
+
+/* One that cannot be used says nothing of the others: the node goes on, and fails. */
+void node_read_measures(struct node *node, size_t index)
+{
+    const char *step = name_of(node, index);
+    struct error error;
+    const char *bytes;
+    uint64_t more = 0;
+    size_t count;
+    int code;
+
+    command_kept(node->commands[index].command, false, &bytes, &count, &more);
+    if (more > 0)
+        code = error_set(&error, EFBIG, "it printed more than 1 MiB");
+    else
+        code = iperf3_read(bytes, count, step, &node->metrics, &error);
+    if (code < 0)
+        node_fault(node, VERDICT_FAILED, false, "step \"%s\": %s", step, error.message);
 }

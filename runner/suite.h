@@ -116,6 +116,7 @@ struct suite_step {
     struct suite_expect expect;
     struct suite_step_impair *impairs; /* one for a link */
     size_t impair_count;
+    bool measures; /* iperf3: what it prints are results of that */
     struct suite_position at;
 };
 

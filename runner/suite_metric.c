@@ -6,6 +6,20 @@
 #include <math.h>
 #include <string.h>
 
+int read_measure(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
+                 void *field)
+{
+    const char *text = NULL;
+    int status = reader_text(reader, value, key->name, &text);
+
+    if (status)
+        return status;
+    if (strcmp(text, "iperf3") != 0)
+        return reader_expected(reader, key, value, "iperf3");
+    *(bool *)field = true;
+    return 0;
+}
+
 int read_bound(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
                void *field)
 {

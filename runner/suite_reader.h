@@ -185,6 +185,7 @@ int read_routes(struct reader *, const struct suite_key *, const struct yaml_nod
 
 /* suite_metric.c; the field of read_metrics is the whole target */
 int read_metrics(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+int read_measure(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 int read_bound(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 
 /* suite_values.c: helpers */

@@ -102,6 +102,63 @@ static void what_a_step_prints_is_no_panic(void **state)
     assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
 }
 
+#define MEASURE_YAML                                                                               \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  n:\n"                                                                                       \
+    "    steps:\n"                                                                                 \
+    "      - {name: tcp, run: iperf3, measure: iperf3}\n"                                          \
+    "      - {name: later, run: x}\n"
+
+/* Runs the two steps of MEASURE_YAML: iperf3 prints `prints` and ends with `status`. */
+static void measure(struct fixture *fixture, const char *prints, int status)
+{
+    fixture_use(fixture, MEASURE_YAML);
+    node_start(fixture->node);
+    fixture->vm = fixture->host.machines[0];
+    machine_starts(fixture->vm);
+    guest_is_ready(fixture->vm);
+    fixture_is_configured(fixture);
+    node_go(fixture->node);
+    fixture_executes(fixture, 1);
+    guest_writes(fixture->vm, 2, prints);
+    guest_finished(fixture->vm, 1, status, 0, strlen(prints));
+    fixture_executes(fixture, 2);
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    node_result(fixture->node, &fixture->result);
+}
+
+static void iperf3_is_measured(void **state)
+{
+    static const char text[] =
+        "{\"start\":{\"version\":\"iperf 3.12\",\"test_start\":{\"protocol\":\"TCP\","
+        "\"duration\":1}},\"intervals\":[{\"sum\":{\"seconds\":1,\"bytes\":1000}}],\"end\":{"
+        "\"sum_sent\":{\"seconds\":1,\"retransmits\":0},\"sum_received\":{\"bytes\":1000,"
+        "\"bits_per_second\":8e6},\"cpu_utilization_percent\":{\"host_total\":1,"
+        "\"remote_total\":2}}}";
+    struct fixture *fixture = *state;
+
+    measure(fixture, text, 0);
+    assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
+    assert_true(metrics_find(&fixture->result.metrics, "tcp.throughput")->values[0] == 8);
+}
+
+static void a_measurement_that_failed_leaves_the_others(void **state)
+{
+    struct fixture *fixture = *state;
+
+    measure(fixture, "{\"start\":{\"version\":\"iperf 3.12\"},\"error\":\"no route\"}", 1);
+    assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
+    assert_string_equal(fixture->result.reason, "step \"tcp\": iperf3 says: no route");
+    measure(fixture, "", 127);
+    assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
+    assert_non_null(strstr(fixture->result.reason, "it printed nothing: iperf3 is missing"));
+    assert_int_equal(fixture->result.metrics.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +166,8 @@ int main(void)
         TEST(standard_error_has_none),
         TEST(a_bad_one_fails_the_node_which_goes_on),
         TEST(what_a_step_prints_is_no_panic),
+        TEST(iperf3_is_measured),
+        TEST(a_measurement_that_failed_leaves_the_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,266 @@
+/* Results of the real iperf3 3.12 (tests/fuzz/corpus/iperf3), and what is wrong with others. */
+#include "base/base.h"
+#include "bench/iperf3.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The program is build/<compiler>/tests/test_bench_iperf3: the tests run in any directory. */
+static char *fixture(const char *name)
+{
+    cleanup_free char *path = NULL;
+    cleanup_free char *file = NULL;
+    struct buffer text = {0};
+    struct error error;
+
+    if (fs_realpath("/proc/self/exe", &path, &error) < 0)
+        fail_msg("%s", error.message);
+    for (int i = 0; i < 4; i++)
+        *strrchr(path, '/') = '\0';
+    file = xasprintf("%s/tests/fuzz/corpus/iperf3/%s.json", path, name);
+    if (fs_read(file, 1 << 20, &text, &error) < 0)
+        fail_msg("%s", error.message);
+    return buffer_steal(&text);
+}
+
+static struct metrics parsed(const char *name)
+{
+    cleanup_free char *text = fixture(name);
+    struct metrics metrics = {0};
+    struct error error;
+
+    if (iperf3_read(text, strlen(text), "t", &metrics, &error) < 0)
+        fail_msg("%s: %s", name, error.message);
+    return metrics;
+}
+
+static void assert_metric(const struct metrics *metrics, const char *name, const char *unit,
+                          enum metric_better better, double expected)
+{
+    const struct metric *metric = metrics_find(metrics, name);
+
+    if (!metric)
+        fail_msg("there is no %s", name);
+    assert_string_equal(metric->unit, unit);
+    assert_int_equal(metric->better, better);
+    assert_int_equal(metric->count, 1);
+    if (fabs(metric->values[0] - expected) > 1e-6 * fabs(expected))
+        fail_msg("%s is %.9g, expected %.9g", name, metric->values[0], expected);
+}
+
+/* A number of the fixture by its path. */
+static double said(const char *name, const char *sum, const char *key)
+{
+    cleanup_free char *text = fixture(name);
+    cJSON *root = cJSON_Parse(text);
+    const cJSON *object = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "end"), sum);
+    double value = cJSON_GetNumberValue(cJSON_GetObjectItem(object, key));
+
+    cJSON_Delete(root);
+    assert_false(isnan(value));
+    return value;
+}
+
+static void a_tcp_test_is_read(void **state)
+{
+    static const char *const names[] = {"tcp_fwd", "tcp_rev", "parallel2", "omit"};
+    (void)state;
+
+    for (size_t i = 0; i < array_size(names); i++) {
+        struct metrics metrics = parsed(names[i]);
+
+        assert_int_equal(metrics.count, 4);
+        assert_metric(&metrics, "t.throughput", "Mbit/s", METRIC_HIGHER,
+                      said(names[i], "sum_received", "bits_per_second") / 1e6);
+        assert_metric(&metrics, "t.retransmits", "segments", METRIC_LOWER,
+                      said(names[i], "sum_sent", "retransmits"));
+        assert_metric(&metrics, "t.cpu_client", "ns/B", METRIC_LOWER,
+                      said(names[i], "cpu_utilization_percent", "host_total") * 1e7 *
+                          said(names[i], "sum_sent", "seconds") /
+                          said(names[i], "sum_received", "bytes"));
+        metrics_free(&metrics);
+    }
+}
+
+static void a_test_of_both_ways_is_read(void **state)
+{
+    struct metrics metrics = parsed("tcp_bidir");
+    (void)state;
+
+    assert_int_equal(metrics.count, 5);
+    assert_metric(&metrics, "t.throughput_reverse", "Mbit/s", METRIC_HIGHER,
+                  said("tcp_bidir", "sum_received_bidir_reverse", "bits_per_second") / 1e6);
+    assert_metric(&metrics, "t.retransmits", "segments", METRIC_LOWER,
+                  said("tcp_bidir", "sum_sent", "retransmits") +
+                      said("tcp_bidir", "sum_sent_bidir_reverse", "retransmits"));
+    metrics_free(&metrics);
+}
+
+static void a_udp_test_is_read(void **state)
+{
+    static const char *const names[] = {"udp", "udp_rev", "udp_unlimited"};
+    (void)state;
+
+    for (size_t i = 0; i < array_size(names); i++) {
+        struct metrics metrics = parsed(names[i]);
+
+        assert_int_equal(metrics.count, 6);
+        assert_metric(&metrics, "t.loss", "%", METRIC_LOWER,
+                      said(names[i], "sum_received", "lost_percent"));
+        assert_metric(&metrics, "t.jitter", "ms", METRIC_LOWER,
+                      said(names[i], "sum_received", "jitter_ms"));
+        assert_non_null(metrics_find(&metrics, "t.out_of_order"));
+        assert_null(metrics_find(&metrics, "t.retransmits"));
+        metrics_free(&metrics);
+    }
+}
+
+/* -- What is wrong ----------------------------------------------------------------------------- */
+
+static void assert_refused(const char *text, int code, const char *message)
+{
+    struct metrics metrics = {0};
+    struct error error;
+
+    assert_int_equal(iperf3_read(text, strlen(text), "t", &metrics, &error), -code);
+    assert_int_equal(metrics.count, 0);
+    if (!strstr(error.message, message))
+        fail_msg("\"%s\" lacks \"%s\"", error.message, message);
+}
+
+static void tests_that_went_wrong_are_errors(void **state)
+{
+    static const struct {
+        const char *name, *message;
+    } bad[] = {
+        {"refused", "iperf3 says: unable to connect to server: Connection refused"},
+        {"server_busy", "iperf3 says: the server is busy running a test"},
+        {"killed", "iperf3 says: interrupt - the client has terminated"},
+        {"server_died", "iperf3 says: unable to write to stream socket: Connection reset by peer"},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < array_size(bad); i++) {
+        cleanup_free char *text = fixture(bad[i].name);
+
+        assert_refused(text, EIO, bad[i].message);
+    }
+}
+
+static void what_is_no_result_is_an_error(void **state)
+{
+    (void)state;
+
+    assert_refused("", EBADMSG, "it printed nothing");
+    assert_refused("sh: iperf3: not found\n", EBADMSG, "no JSON from byte 0 on: iperf3 is missing");
+    assert_refused("[]", EBADMSG, "no JSON");
+    assert_refused("{}", EBADMSG, "these are results of \"something else\"; expected");
+    assert_refused("{\"start\":{\"version\":\"iperf 2.1\"}}", EBADMSG, "of \"iperf 2.1\"");
+    assert_refused("{\"start\":{\"version\":\"iperf 3.1\"}}", EBADMSG, "of \"iperf 3.1\"");
+    assert_refused("{\"start\":{\"version\":\"iperf 3.12\"}}", EBADMSG, "no \"protocol\"");
+}
+
+/* The fixture without one member of an object of its end. */
+static void drop(const char *name, const char *sum, const char *key)
+{
+    cleanup_free char *text = fixture(name);
+    cleanup_free char *without = NULL;
+    cJSON *root = cJSON_Parse(text);
+    cJSON *object = cJSON_GetObjectItem(cJSON_GetObjectItem(root, "end"), sum);
+
+    assert_true(cJSON_HasObjectItem(object, key));
+    cJSON_DeleteItemFromObject(object, key);
+    without = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    assert_refused(without, EBADMSG, key);
+}
+
+static void a_field_that_is_missing_is_an_error(void **state)
+{
+    (void)state;
+
+    drop("tcp_fwd", "sum_received", "bits_per_second");
+    drop("tcp_fwd", "sum_received", "bytes");
+    drop("tcp_fwd", "sum_sent", "seconds");
+    drop("tcp_fwd", "sum_sent", "retransmits");
+    drop("tcp_fwd", "cpu_utilization_percent", "host_total");
+    drop("tcp_fwd", "cpu_utilization_percent", "remote_total");
+    drop("tcp_bidir", "sum_received_bidir_reverse", "bits_per_second");
+    drop("tcp_bidir", "sum_sent_bidir_reverse", "retransmits");
+    drop("udp", "sum_received", "lost_percent");
+    drop("udp", "sum_received", "jitter_ms");
+}
+
+/* `key` of `object` becomes `value`. */
+static void change(const char *name, cJSON *(*find)(cJSON *root), const char *key, double value,
+                   int code, const char *message)
+{
+    cleanup_free char *text = fixture(name);
+    cleanup_free char *changed = NULL;
+    cJSON *root = cJSON_Parse(text);
+    cJSON *number = cJSON_GetObjectItem(find(root), key);
+
+    assert_non_null(number);
+    cJSON_SetNumberValue(number, value);
+    changed = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    assert_refused(changed, code, message);
+}
+
+static cJSON *first_interval(cJSON *root)
+{
+    cJSON *interval = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "intervals"), 0);
+
+    return cJSON_GetObjectItem(interval, "sum");
+}
+
+static cJSON *first_reverse(cJSON *root)
+{
+    cJSON *interval = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "intervals"), 0);
+
+    return cJSON_GetObjectItem(interval, "sum_bidir_reverse");
+}
+
+static cJSON *test_start(cJSON *root)
+{
+    return cJSON_GetObjectItem(cJSON_GetObjectItem(root, "start"), "test_start");
+}
+
+static cJSON *sum_received(cJSON *root)
+{
+    return cJSON_GetObjectItem(cJSON_GetObjectItem(root, "end"), "sum_received");
+}
+
+static void nothing_sent_and_too_little_are_errors(void **state)
+{
+    (void)state;
+
+    change("tcp_fwd", first_interval, "bytes", 0, EBADMSG, "nothing was sent in interval 1");
+    change("tcp_fwd", first_interval, "seconds", 0, EBADMSG, "nothing was sent in interval 1");
+    change("tcp_bidir", first_reverse, "bytes", 0, EBADMSG, "(\"sum_bidir_reverse\")");
+    change("tcp_fwd", sum_received, "bits_per_second", 0, EBADMSG, "got nothing");
+    change("tcp_fwd", test_start, "duration", 10, EIO, "of 10 s: it was cut short");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tcp_test_is_read),
+        cmocka_unit_test(a_test_of_both_ways_is_read),
+        cmocka_unit_test(a_udp_test_is_read),
+        cmocka_unit_test(tests_that_went_wrong_are_errors),
+        cmocka_unit_test(what_is_no_result_is_an_error),
+        cmocka_unit_test(a_field_that_is_missing_is_an_error),
+        cmocka_unit_test(nothing_sent_and_too_little_are_errors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

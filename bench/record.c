@@ -316,6 +316,32 @@ const struct record_metric *record_find(const struct record *record, const char 
     return NULL;
 }
 
+int record_add(struct record *record, const char *name, const struct metric *values,
+               struct error *error)
+{
+    struct record_metric *metric = (struct record_metric *)record_find(record, name);
+
+    if (metric && (strcmp(metric->unit, values->unit) != 0 || metric->better != values->better))
+        return error_set(error, EBADMSG,
+                         "\"%s\" was in %s, better when %s, and is now in %s, better when %s", name,
+                         metric->unit, metric_better_name(metric->better), values->unit,
+                         metric_better_name(values->better));
+    if (!metric) {
+        record->metrics =
+            xreallocarray(record->metrics, record->metric_count + 1, sizeof *record->metrics);
+        metric = &record->metrics[record->metric_count++];
+        *metric = (struct record_metric){.name = xstrdup(name),
+                                         .unit = xstrdup(values->unit),
+                                         .better = values->better,
+                                         .bounds = values->bounds};
+    }
+    metric->values =
+        xreallocarray(metric->values, metric->count + values->count, sizeof *metric->values);
+    memcpy(metric->values + metric->count, values->values, values->count * sizeof(double));
+    metric->count += values->count;
+    return 0;
+}
+
 struct sample record_sample(const struct record_metric *metric)
 {
     return (struct sample){metric->values, metric->count};
@@ -339,6 +365,13 @@ void record_free(struct record *record)
     for (size_t i = 0; i < record->metric_count; i++)
         free_metric(&record->metrics[i]);
     free(record->metrics);
+    for (size_t i = 0; i < record->run_count; i++) {
+        free(record->runs[i].name);
+        free(record->runs[i].reason);
+        free(record->runs[i].directory);
+    }
+    free(record->runs);
+    free(record->set);
     free(record->path);
     free(record->suite);
     free(record->revision);
@@ -349,5 +382,9 @@ void record_free(struct record *record)
     free(record->host.qemu);
     free(record->host.accel);
     free(record->host.guest_kernel.release);
+    free(record->host.guest_kernel.name);
+    free(record->host.guest_kernel.digest);
+    free(record->host.duet);
+    free(record->host.libvirt);
     *record = (struct record){0};
 }

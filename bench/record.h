@@ -27,6 +27,21 @@ struct record_metric {
     struct metric_bounds bounds;
 };
 
+/* A run of a case of `duet bench`. */
+struct record_run {
+    char *name;    /* of the case */
+    size_t number; /* from 1, those that warm up included */
+    bool warmup;
+    enum verdict verdict;
+    char *reason;    /* or NULL */
+    char *directory; /* from the record's */
+    double duration_s;
+    double load;       /* of the host in the last minute, as it began */
+    double stolen;     /* share of its time that a hypervisor took, while it ran */
+    double slowdown;   /* of the calibrated spin after it or before it, against the quickest */
+    const char *noise; /* why the values of this run are in doubt; NULL: they are not */
+};
+
 /* Zero-initialised is empty. Texts are NULL where the file has none. */
 struct record {
     enum record_kind kind;
@@ -40,7 +55,20 @@ struct record {
     double spin_ms;        /* what a calibrated spin took; 0: not known */
     struct record_metric *metrics;
     size_t metric_count;
+    /* Not read from a file: */
+    char *set; /* the variables that were set: "bin=/tmp/new" */
+    uint64_t seed;
+    double duration_s;
+    struct record_run *runs;
+    size_t run_count;
 };
+
+/* Adds the values to the metric of that name, which is made where it is not there. EBADMSG where
+ * its unit, or what is better, is another. */
+int record_add(struct record *record, const char *name, const struct metric *values,
+               struct error *error);
+/* Writes the file of a record of RECORD_BENCH; errors are those of fs_write. */
+int record_write(const struct record *record, const char *path, struct error *error);
 
 /* Reads a file's text. `path` is its name. `any_schema`: take one that this duet does not know for
  * one that it does. The caller frees *record.

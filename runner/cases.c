@@ -195,6 +195,8 @@ static void end_case(struct slot *slot)
         cases->interrupted++;
     if (began)
         show_result(slot);
+    if (began && cases->options->ends)
+        cases->options->ends(cases->options->context, slot->item);
     scheduled(slot)->state = SCHEDULE_OVER;
     job_free(slot->job);
     slot->job = NULL;
@@ -273,6 +275,8 @@ static void start(struct slot *slot)
 {
     const struct suite_case *suite_case = slot->item->suite_case;
 
+    if (slot->cases->options->begins)
+        slot->cases->options->begins(slot->cases->options->context, slot->item);
     scheduled(slot)->state = SCHEDULE_RUNNING;
     slot->started_ns = clock_ns();
     if (suite_case->skip) {

@@ -38,6 +38,10 @@ struct cases_options {
     uint64_t seed;
     bool keep;  /* each node's initrd */
     bool quiet; /* no lines on standard output */
+    /* When a case's turn comes, and when nothing is left of it; NULL: nobody looks. */
+    void (*begins)(void *context, const struct cases_item *item);
+    void (*ends)(void *context, const struct cases_item *item);
+    void *context;
 };
 
 /* What the case's machines may take of the host's memory. */

@@ -25,6 +25,7 @@ int cmd_down(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_debug_kernel(int argc, char **argv);
 int cmd_verdicts(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -30,6 +30,7 @@ static const struct subcommand {
     {"console", cmd_console, "the raw serial console of such a node"},
     {"debug-kernel", cmd_debug_kernel, "open the gdb stub of such a node"},
     {"verdicts", cmd_verdicts, "show or compare what became of the packets of impaired links"},
+    {"bench", cmd_bench, "measure: run a suite again and again, with statistics"},
     {"compare", cmd_compare, "say whether one build's measurements are worse than another's"},
     {"history", cmd_history, "show how a metric came along, from tag to tag"},
     {"doctor", cmd_doctor, "check everything that duet needs of this machine"},

@@ -244,6 +244,11 @@ struct suite {
  * "FILE:LINE:COLUMN: what was found, what was expected"; other codes are open's and read's. */
 int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error);
 
+/* As suite_load; each of `set` takes the place of the variable of its name in the suite's `vars:`,
+ * which must have it. */
+int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
+                   struct suite **suite, struct error *error);
+
 /* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
  * relative paths of the host start in `directory`. */
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,

@@ -21,8 +21,9 @@ struct load {
     const struct yaml_node *body; /* of the case in `cases`, a mapping; or NULL */
     struct case_build head;       /* what the suite says of itself */
     struct suite *suite;
-    struct suite_texts kernels; /* over what the suite says; none: the suite decides */
-    size_t room;                /* for cases, in suite->cases */
+    struct suite_texts kernels;    /* over what the suite says; none: the suite decides */
+    const struct suite_pairs *set; /* over its variables; NULL: nothing */
+    size_t room;                   /* for cases, in suite->cases */
 };
 
 static int check_node_name(struct reader *reader, const struct yaml_node *name)
@@ -289,6 +290,49 @@ static char *name_of_file(struct arena *memory, const char *path)
     return *name ? name : arena_text(memory, "suite");
 }
 
+/* The suite's variables with one of them replaced: the tree itself may be shared. */
+static int set_variable(struct load *load, const struct suite_pair *pair)
+{
+    struct reader *reader = &load->reader;
+    const struct yaml_node *vars = load->head.vars;
+    struct yaml_node *map = arena_alloc(reader->scratch, sizeof(*map));
+    struct yaml_node *value = arena_alloc(reader->scratch, sizeof(*value));
+    size_t index = 0;
+    size_t count;
+    char suggestion[80];
+
+    while (vars && index < vars->count && strcmp(vars->pairs[index].key->text, pair->name) != 0)
+        index++;
+    if (!vars || index == vars->count) {
+        const char *const *names = reader_keys(reader, vars, &count);
+
+        return error_set(reader->error, EINVAL, "--set %s: the suite %s has no such variable%s",
+                         pair->name, load->suite->path,
+                         suggest_text(pair->name, names, count, suggestion, sizeof(suggestion)));
+    }
+    *map = *vars;
+    map->pairs = arena_array(reader->scratch, vars->count, sizeof(*map->pairs));
+    memcpy(map->pairs, vars->pairs, vars->count * sizeof(*map->pairs));
+    *value = (struct yaml_node){.kind = YAML_SCALAR,
+                                .line = map->pairs[index].value->line,
+                                .column = map->pairs[index].value->column,
+                                .text = arena_text(reader->scratch, pair->value),
+                                .weight = 1,
+                                .height = 1};
+    map->pairs[index].value = value;
+    load->head.vars = map;
+    return 0;
+}
+
+static int set_variables(struct load *load)
+{
+    int status = 0;
+
+    for (size_t i = 0; !status && load->set && i < load->set->count; i++)
+        status = set_variable(load, &load->set->items[i]);
+    return status;
+}
+
 static int read_head(struct load *load)
 {
     static const char *const keys[] = {"vars", "name", "summary", "tags", "matrix", "cases"};
@@ -302,6 +346,8 @@ static int read_head(struct load *load)
         status = section_defaults(reader, IN_SUITE, head);
     for (size_t i = 0; !status && i < array_size(keys); i++) {
         status = section_read_one(reader, IN_SUITE, load->root, keys[i], head);
+        if (!status && !strcmp(keys[i], "vars"))
+            status = set_variables(load);
         if (status || strcmp(keys[i], "vars") || !head->vars)
             continue;
         reader->scope.suite_vars = head->vars;
@@ -319,11 +365,12 @@ static int read_head(struct load *load)
 }
 
 static int load_text(const char *path, const char *directory, const char *text, size_t length,
-                     const char *kernels, struct suite **out, struct error *error)
+                     const char *kernels, const struct suite_pairs *set, struct suite **out,
+                     struct error *error)
 {
     struct arena *memory = arena_new();
     struct suite *suite = arena_alloc(memory, sizeof(*suite));
-    struct load load = {.suite = suite};
+    struct load load = {.suite = suite, .set = set};
     struct yaml_node *root = NULL;
     int status = 0;
 
@@ -357,10 +404,16 @@ static int load_text(const char *path, const char *directory, const char *text, 
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
                     struct suite **suite, struct error *error)
 {
-    return load_text(path, directory, text, length, NULL, suite, error);
+    return load_text(path, directory, text, length, NULL, NULL, suite, error);
 }
 
 int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)
+{
+    return suite_load_set(path, kernels, NULL, suite, error);
+}
+
+int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
+                   struct suite **suite, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *whole = NULL;
@@ -373,7 +426,7 @@ int suite_load(const char *path, const char *kernels, struct suite **suite, stru
     /* Where the file truly is: a suite reached through a link finds its own files. */
     *strrchr(whole, '/') = '\0';
     return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, kernels,
-                     suite, error);
+                     set, suite, error);
 }
 
 void suite_free(struct suite *suite)

@@ -3,7 +3,7 @@
 #include "net/checksum.h"
 
 #include <errno.h>
-#include <net/ethernet.h>
+#include <linux/if_ether.h>
 #include <string.h>
 
 enum {
@@ -27,7 +27,7 @@ static size_t inside_gre(const struct packet *packet, uint8_t *link)
     if (flags & ~(unsigned)GRE_KEY)
         return 0;
     *link = type == GRE_BRIDGED ? PACKET_LINK_ETHERNET : PACKET_LINK_IP;
-    return type == GRE_BRIDGED || type == ETHERTYPE_IP || type == ETHERTYPE_IPV6
+    return type == GRE_BRIDGED || type == ETH_P_IP || type == ETH_P_IPV6
                ? at + (flags & GRE_KEY ? GRE_KEY_BYTES : 0)
                : 0;
 }

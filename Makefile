@@ -140,11 +140,19 @@ parallel  = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 submake   = $(Q)$(MAKE) --no-print-directory $(parallel)
 TESTS    ?=
 
-.PHONY: smoke test
+# One that is known to be survived: with another, a network may be worse than its numbers promise.
+SEED     ?= 1
+
+.PHONY: smoke resilience test
 smoke: ## the smoke suite in real guests (installs what is missing, builds)
 	$(Q).ci/packages build run smoke
 	$(submake) build
 	$(Q)build/duet run smoke
+
+resilience: ## transports through bad networks, SEED=1 of them (likewise)
+	$(Q).ci/packages build run smoke
+	$(submake) build
+	$(Q)build/duet run resilience --seed $(SEED)
 
 test: ## all tests (likewise); TESTS='GLOB…' only these
 	$(Q).ci/packages build run smoke test

@@ -281,8 +281,7 @@ static void fill_link(cJSON *object, const struct link_result *link)
     put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
     put_text(object, "carrier", link->carrier);
-    if (link->incomplete && !cJSON_AddTrueToObject(object, "incomplete"))
-        xchecked(NULL);
+    put_bool(object, "incomplete", link->incomplete);
     put_text(object, "capture", link->capture);
     impair = put_array(object, "impair");
     for (size_t i = 0; i < array_size(link->ways); i++)

@@ -317,8 +317,6 @@ void case_links_result(const struct case_links *links, struct case_result *resul
 
         added->name = xstrdup(link->spec->name);
         added->mtu = link->spec->mtu;
-        added->carrier = suite_carrier_name(link->spec->carrier);
-        added->carried = link->carrier != NULL;
         if (link->capture_path)
             added->capture = xstrdup(link->capture_path);
         added->carrier = suite_carrier_name(link->spec->carrier);

@@ -191,7 +191,9 @@ static void check(const cJSON *root, cJSON *schema, const cJSON *value, const ch
             check_items(root, keyword, value, where, problems); /* no properties stand beside it */
         } else if (strcmp(name, "required") == 0) {
             check_required(keyword, value, where, problems);
-        } else if (strcmp(name, "items") == 0) {
+        } else if (strcmp(name, "items") == 0 ||
+                   /* Beside which no properties stand. */
+                   (strcmp(name, "additionalProperties") == 0 && cJSON_IsObject(keyword))) {
             check_items(root, keyword, value, where, problems);
         } else if (!holds(keyword, value)) {
             buffer_printf(problems, "%s: breaks %s\n", where, name);

@@ -261,13 +261,6 @@ class Refused(unittest.TestCase):
         self.work = duet.Workplace()
         self.addCleanup(self.work.close)
 
-    def test_an_impairment_is_made_on_the_host(self):
-        run = self.work.run("nodes: {a: {run: 'true'}, b: }\n"
-                            "links: [{nodes: [a, b], impair: {loss: 1%}}]\n")
-        self.assertEqual(run.status, duet.TROUBLE, run)
-        self.assertIn("link a-b has carrier: guest", run.cases["suite"]["reason"])
-        self.assertIn("write `carrier: host` on the link", run.cases["suite"]["reason"])
-
     def test_a_link_stays_as_it_begins(self):
         link = "links: [{nodes: [a, b], carrier: host, impair: {%s}}]\n"
         run = self.work.run("nodes: {a: {run: 'true'}, b: }\n"

@@ -1,6 +1,6 @@
 /* Wires: the next hop's address on them, and what neighbours ask and answer. */
-#include "net/ethernet.h"
 #include "net/internet_internal.h"
+#include "net/mac_header.h"
 #include "net/neighbour_message.h"
 #include "net/scope.h"
 

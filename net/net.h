@@ -6,7 +6,6 @@
 
 #include "net/build.h"
 #include "net/checksum.h"
-#include "net/ethernet.h"
 #include "net/fragment.h"
 #include "net/headers.h"
 #include "net/icmp_error.h"
@@ -15,6 +14,7 @@
 #include "net/impair_netem.h"
 #include "net/impair_plan.h"
 #include "net/internet.h"
+#include "net/mac_header.h"
 #include "net/neighbour.h"
 #include "net/neighbour_message.h"
 #include "net/offload.h"

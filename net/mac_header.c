@@ -1,4 +1,4 @@
-#include "net/ethernet.h"
+#include "net/mac_header.h"
 
 #include "net/headers.h"
 

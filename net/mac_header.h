@@ -1,6 +1,6 @@
 /* The Ethernet header of a packet that goes out on another wire than it came from. */
-#ifndef DUET_NET_ETHERNET_H
-#define DUET_NET_ETHERNET_H
+#ifndef DUET_NET_MAC_HEADER_H
+#define DUET_NET_MAC_HEADER_H
 
 #include "net/packet.h"
 

@@ -210,6 +210,8 @@ char *pod_make(const struct suite_case *suite_case, size_t node, const struct vm
     add_routes(pod, spec);
     add_hosts(pod, suite_case, node);
     add_sysctls(pod, spec);
+    if (spec->is_router)
+        cJSON_AddTrueToObject(pod, "router");
     text = xchecked(cJSON_PrintUnformatted(pod));
     cJSON_Delete(pod);
     return text;

@@ -156,6 +156,7 @@ struct suite_node {
     size_t after_count;
     struct suite_route *routes;
     size_t route_count;
+    bool is_router; /* the packet core routes between its links; its kernel has no network */
     struct suite_position at;
 };
 
@@ -172,7 +173,7 @@ struct suite_end {
 /* Who has a link's packets in hand between its NICs. */
 enum suite_carrier {
     SUITE_CARRIER_DIRECT, /* nobody: no impairment */
-    SUITE_CARRIER_GUEST,  /* the init of one end, for both directions */
+    SUITE_CARRIER_GUEST,  /* the init of one end, a router's first, for both directions */
     SUITE_CARRIER_HOST,   /* duet's own process */
     SUITE_CARRIER_NETEM,  /* each sender's kernel, for its own direction */
 };

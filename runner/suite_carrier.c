@@ -49,6 +49,21 @@ static bool has_own_init(const struct suite_case *built, const struct suite_link
     return built->nodes[link->ends[end].node].init.directory != NULL;
 }
 
+static bool is_router(const struct suite_case *built, const struct suite_link *link, unsigned end)
+{
+    return built->nodes[link->ends[end].node].is_router;
+}
+
+/* Of SUITE_CARRIER_GUEST: a router, in whose hands the packets are anyway, or who has duet's init.
+ */
+static unsigned choose_end(const struct suite_case *built, const struct suite_link *link)
+{
+    for (unsigned end = 0; end < 2; end++)
+        if (is_router(built, link, end))
+            return end;
+    return has_own_init(built, link, 0);
+}
+
 static int check_direct(struct reader *reader, const struct suite_case *built, size_t index,
                         const struct yaml_node *at)
 {
@@ -70,9 +85,10 @@ static int choose(struct reader *reader, const struct suite_case *built, size_t 
     const struct link_notes *notes = &reader->link_notes[index];
     struct suite_link *link = &built->links[index];
     bool foreign[2] = {has_own_init(built, link, 0), has_own_init(built, link, 1)};
+    bool routed = is_router(built, link, 0) || is_router(built, link, 1);
 
-    link->carrier_end = foreign[0];
-    if (!notes->carrier && (notes->impair || change_by_step(built, index)))
+    link->carrier_end = choose_end(built, link);
+    if (!notes->carrier && (notes->impair || change_by_step(built, index) || routed))
         link->carrier = foreign[0] && foreign[1] ? SUITE_CARRIER_HOST : SUITE_CARRIER_GUEST;
     if (!notes->carrier)
         return 0;
@@ -82,6 +98,11 @@ static int choose(struct reader *reader, const struct suite_case *built, size_t 
         return reader_fail(reader, notes->carrier,
                            "carrier: found guest, and both nodes have an init of their own: "
                            "expected carrier: host");
+    if (link->carrier == SUITE_CARRIER_NETEM && routed)
+        return reader_fail(reader, notes->carrier,
+                           "carrier: found netem, which is the kernel's, and the node \"%s\" is a "
+                           "router, whose kernel has no network: expected guest, host or direct",
+                           built->nodes[link->ends[link->carrier_end].node].name);
     if (link->carrier == SUITE_CARRIER_NETEM && (foreign[0] || foreign[1]))
         return reader_fail(reader, notes->carrier,
                            "carrier: found netem, which duet's init sets, and the node \"%s\" has "

@@ -126,6 +126,11 @@ static const struct suite_key keys[] = {
     PART("routes", IN_NODE, .type = "list of routes", .read = read_routes,
          .example = "[{to: default, via: 10.0.0.2}]",
          .summary = "Routes besides those of the links. A case's own list replaces the suite's."),
+    KEY("router", IN_NODE, suite_node, is_router, .type = "true or false", .read = read_bool,
+        .fallback = "false", .example = "true",
+        .summary = "The node is a router: duet's packet core forwards between its links, by its "
+                   "`routes`. Its kernel has no network, and it has no steps or background of its "
+                   "own."),
     KEY("init", IN_NODE, suite_node, init, .type = "init", .read = read_init,
         .example = "{directory: guest, run: /init}", .summary = "Somebody else's PID 1."),
     KEY("cmdline", IN_NODE, suite_node, cmdline, .type = "line", .read = read_line,
@@ -232,7 +237,8 @@ static const struct suite_key keys[] = {
              "Who takes packets from one end to the other: the two machines themselves "
              "(`direct`); duet's init in one of the guests (`guest`); duet on the host "
              "(`host`); or the guests' own tc netem (`netem`). Default: `guest` where "
-             "`impair` is given, here or in a step (`host` where both nodes have an `init`), "
+             "`impair` is given, here or in a step (`host` where both nodes have an `init`), or "
+             "an end is a router, "
              "else `direct`."),
     KEY("impair", IN_LINK, link_build, impair, .type = "impairment", .read = read_keep,
         .example = "{loss: 0.5%, delay: 5ms}",

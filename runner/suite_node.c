@@ -354,6 +354,23 @@ static int check_raw(struct reader *reader, const struct yaml_node *at,
     return 0;
 }
 
+/* What a router routes is all it does: a process in it would find no network. */
+static int check_router(struct reader *reader, const struct yaml_node *at,
+                        const struct suite_node *node)
+{
+    const char *what = node->init.directory     ? "an init of its own"
+                       : node->step_count       ? "steps"
+                       : node->background_count ? "background processes"
+                                                : NULL;
+
+    if (node->is_router && what)
+        return reader_fail(reader, at,
+                           "the node \"%s\" is a router and has %s: its kernel has no network, and "
+                           "duet's init routes",
+                           node->name, what);
+    return 0;
+}
+
 int suite_read_node(struct reader *reader, const struct yaml_node *name,
                     const struct yaml_node *const layers[], size_t layer_count,
                     struct suite_node *node)
@@ -376,8 +393,13 @@ int suite_read_node(struct reader *reader, const struct yaml_node *name,
         if (!status)
             status = check_layer(reader, layer);
     }
+    /* What all nodes have is not the router's own. */
+    if (built.is_router && built.init.directory == node->init.directory)
+        built.init = (struct suite_init){0};
     if (!status)
         status = check_raw(reader, name, &built);
+    if (!status)
+        status = check_router(reader, name, &built);
     if (!status)
         *node = built;
     return status;

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "initrd/init/datapath_device.h"
 #include "initrd/init/fail.h"
+#include "initrd/init/router.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -281,33 +282,50 @@ static int make_links(struct datapath *datapath, const struct datapath_device de
     const struct pod *pod = datapath->options.pod;
     int code = 0;
 
-    for (size_t i = 0, next = 0; code == 0 && i < pod->interface_count; i++) {
+    for (size_t i = 0, taken = 0, next = 0; code == 0 && i < pod->interface_count; i++) {
+        const struct datapath_device *device = &devices[taken];
         struct carried *link = &datapath->links[next];
 
+        taken += datapath_takes(pod, &pod->interfaces[i]);
         if (!pod->interfaces[i].carrier)
             continue;
         link->datapath = datapath;
-        code = make_link(link, &pod->interfaces[i], &devices[next], datapath->logs[next], error);
+        code = make_link(link, &pod->interfaces[i], device, datapath->logs[next], error);
         next++;
     }
     return code;
 }
 
+static int make_router(struct datapath *datapath, const struct datapath_device devices[],
+                       struct error *error)
+{
+    const struct pod *pod = datapath->options.pod;
+    cleanup_free struct router_port *ports = xcalloc(pod->interface_count, sizeof *ports);
+
+    for (size_t i = 0; i < pod->interface_count; i++)
+        ports[i] = devices[i].router >= 0 ? (struct router_port){.fd = devices[i].router}
+                                          : (struct router_port){devices[i].nic, true};
+    return router_start(datapath->loop, pod, ports, error);
+}
+
 static int begin(struct datapath *datapath, struct error *error)
 {
-    cleanup_free struct datapath_device *devices = xcalloc(datapath->count, sizeof *devices);
+    const struct pod *pod = datapath->options.pod;
+    cleanup_free struct datapath_device *devices = xcalloc(pod->interface_count, sizeof *devices);
     int code;
 
-    for (size_t i = 0; i < datapath->count; i++)
-        devices[i] = (struct datapath_device){-1, -1};
-    code = datapath_devices_take(datapath->options.pod, devices, error);
+    for (size_t i = 0; i < pod->interface_count; i++)
+        devices[i] = (struct datapath_device){-1, -1, -1};
+    code = datapath_devices_take(pod, devices, error);
     datapath->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (code == 0 && datapath->alarm < 0)
         code = error_errno(error, "cannot make a timer");
     if (code == 0)
         code = loop_watch(datapath->loop, datapath->alarm, EPOLLIN, on_alarm, datapath,
                           &datapath->alarm_watch, error);
-    return code < 0 ? code : make_links(datapath, devices, error);
+    if (code == 0)
+        code = make_links(datapath, devices, error);
+    return code < 0 || !pod->is_router ? code : make_router(datapath, devices, error);
 }
 
 static void on_started(void *context)

@@ -26,6 +26,7 @@ enum {
     /* That the NIC's queue may hold: a queue takes 1000 packets, whatever their size, and what it
      * refuses is lost. */
     SEND_BYTES = 1 << 20,
+    SOCKET_BYTES = 1 << 20, /* that wait between a router and a way of its link */
 };
 
 /* Where the NICs go: a socket for each namespace. */
@@ -131,6 +132,11 @@ static int open_nic(const struct pod_interface *interface, int index, int *out, 
     return 0;
 }
 
+bool datapath_takes(const struct pod *pod, const struct pod_interface *interface)
+{
+    return pod->is_router || interface->carrier;
+}
+
 /* -- Both -------------------------------------------------------------------------------------- */
 
 /* IPv6 would give the NICs addresses, and tell their neighbours. */
@@ -152,7 +158,7 @@ static int take_device(const struct move *move, const struct pod_interface *inte
 
     if (code == 0)
         code = move_nic(move, index, interface->name, error);
-    if (code == 0)
+    if (code == 0 && device->tap >= 0 && device->router < 0)
         code = make_tap(device->tap, interface, name, error);
     if (code == 0) /* its index may be another one there */
         code = network_await_nic(move->own, interface, &index, moved, error);
@@ -167,7 +173,7 @@ static int take_all(const struct move *move, const struct pod *pod,
     int code = quieten(error);
 
     for (size_t i = 0, next = 0; code == 0 && i < pod->interface_count; i++)
-        if (pod->interfaces[i].carrier)
+        if (datapath_takes(pod, &pod->interfaces[i]))
             code = take_device(move, &pod->interfaces[i], &devices[next++], error);
     return code;
 }
@@ -181,6 +187,28 @@ static int open_taps(const struct pod *pod, struct datapath_device devices[], st
         if (pod->interfaces[i].carrier)
             code = open_tap(&pod->interfaces[i], &devices[next++].tap, error);
     return code;
+}
+
+/* The kernel's side of the links that a router carries. */
+static int open_sockets(const struct pod *pod, struct datapath_device devices[],
+                        struct error *error)
+{
+    const int room = SOCKET_BYTES;
+
+    for (size_t i = 0; i < pod->interface_count; i++) {
+        int ends[2];
+
+        if (!pod->interfaces[i].carrier)
+            continue;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+            return error_errno(error, "cannot make a socket");
+        devices[i].tap = ends[0];
+        devices[i].router = ends[1];
+        for (size_t end = 0; end < 2; end++)
+            if (setsockopt(ends[end], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) < 0)
+                return error_errno(error, "cannot make room in a socket");
+    }
+    return 0;
 }
 
 static int leave_namespace(struct move *move, struct error *error)
@@ -201,7 +229,7 @@ int datapath_devices_take(const struct pod *pod, struct datapath_device devices[
     int code = netlink_open(NETLINK_ROUTE, 0, &move.node, error);
 
     if (code == 0)
-        code = open_taps(pod, devices, error);
+        code = pod->is_router ? open_sockets(pod, devices, error) : open_taps(pod, devices, error);
     if (code == 0)
         code = leave_namespace(&move, error);
     if (code == 0)

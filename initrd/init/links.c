@@ -40,7 +40,12 @@ static size_t count_links(const struct pod *pod)
 
 bool links_are_any(const struct pod *pod)
 {
-    return count_links(pod) > 0;
+    return pod->is_router || count_links(pod) > 0;
+}
+
+bool links_are_routed(const struct links *links)
+{
+    return links && links->pod->pod.is_router;
 }
 
 static void on_started(void *context, const struct error *failure)

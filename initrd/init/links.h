@@ -7,8 +7,10 @@
 
 struct links;
 
-/* Whether the pod has any. */
+/* Whether the pod has any: those that it carries, and all of a router. */
 bool links_are_any(const struct pod *pod);
+/* Whether the node is a router, whose links and routes came with STARTPOD. NULL is fine. */
+bool links_are_routed(const struct links *links);
 /* Starts those of STARTPOD, which has one at least. `started` is called later, unless this fails;
  * `failure` is NULL where they run: their devices then stand in the place of the NICs. */
 int links_start(struct agent *agent, struct request *pod,

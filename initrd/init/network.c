@@ -322,11 +322,11 @@ int network_set_up(const struct pod *pod, struct error *error)
 
     if (code == 0)
         code = raise_link(netlink, LOOPBACK_INDEX, "lo", 0, error);
-    if (code == 0)
+    if (code == 0 && !pod->is_router)
         code = set_up_links(netlink, pod, error);
     for (size_t i = 0; code == 0 && i < pod->sysctl_count; i++)
         code = set_sysctl(&pod->sysctls[i], error);
-    return code < 0 ? code : add_routes(netlink, pod, error);
+    return code < 0 || pod->is_router ? code : add_routes(netlink, pod, error);
 }
 
 int network_add_links(const struct pod *pod, struct error *error)

@@ -4,8 +4,9 @@
 
 #include "initrd/init/pod.h"
 
-/* Returns when everything can be used: links have their carrier, addresses skip duplicate
- * detection. Waits up to 5 s for a NIC that is not there yet, and as long for its carrier. */
+/* Of a router, whose links are not the kernel's, loopback and sysctls alone. Returns when
+ * everything can be used: links have their carrier, addresses skip duplicate detection. Waits up to
+ * 5 s for a NIC that is not there yet, and as long for its carrier. */
 int network_set_up(const struct pod *pod, struct error *error);
 /* Those of the pod alone; the waiting is the same. */
 int network_add_links(const struct pod *pod, struct error *error);

@@ -416,11 +416,34 @@ static int parse_dns(const json_t *json, struct pod_dns *dns, struct error *erro
     return code < 0 ? error_context(error, "\"dns\"") : 0;
 }
 
+static int parse_router(const json_t *json, struct pod *pod, struct error *error)
+{
+    int code = 0;
+
+    if (json_object_get(json, "router"))
+        code = field_boolean(json, "router", &pod->is_router, error);
+    if (code < 0 || !pod->is_router)
+        return code;
+    if (pod->interface_count == 0)
+        return error_set(error, EINVAL, "a router without \"interfaces\"");
+    for (size_t i = 0; i < pod->interface_count; i++) {
+        if (!pod->interfaces[i].mtu)
+            return error_set(error, EINVAL, "the interface %s of a router needs an \"mtu\"",
+                             pod->interfaces[i].name);
+        if (pod->interfaces[i].netem)
+            return error_set(
+                error, EINVAL,
+                "the interface %s of a router has \"netem\", and its kernel no network",
+                pod->interfaces[i].name);
+    }
+    return 0;
+}
+
 int pod_parse(json_t *json, struct pod *pod, struct error *error)
 {
-    static const char *const known[] = {"id",         "hostname",   "time_ns",    "entropy",
-                                        "machine_id", "interfaces", "routes",     "hosts",
-                                        "sysctls",    "dns",        "containers", NULL};
+    static const char *const known[] = {
+        "id",    "hostname", "time_ns", "entropy",    "machine_id", "interfaces", "routes",
+        "hosts", "sysctls",  "dns",     "containers", "router",     NULL};
     int code = field_check_known(json, known, error);
 
     if (code == 0)
@@ -439,5 +462,7 @@ int pod_parse(json_t *json, struct pod *pod, struct error *error)
         code = field_each(json, "hosts", add_host, pod, error);
     if (code == 0)
         code = field_each(json, "sysctls", add_sysctl, pod, error);
+    if (code == 0)
+        code = parse_router(json, pod, error);
     return code < 0 ? code : parse_dns(json, &pod->dns, error);
 }

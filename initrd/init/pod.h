@@ -56,6 +56,7 @@ struct pod_dns {
 
 struct pod {
     char *hostname;   /* and the node's name in reports */
+    bool is_router;   /* the packet core routes between its links, and the kernel has none */
     uint64_t time_ns; /* CLOCK_REALTIME of the host */
     uint8_t entropy[POD_ENTROPY_MOST];
     size_t entropy_size; /* bytes */

@@ -131,8 +131,12 @@ static int serve_destroy(struct agent *agent, struct request *request, struct er
     return ending_power_off(agent, request->id, error);
 }
 
-static int check_interface(const struct request *request, struct error *error)
+static int check_network(const struct agent *agent, const struct request *request,
+                         struct error *error)
 {
+    if (links_are_routed(agent->links))
+        return error_set(error, ENOTSUP,
+                         "the links and routes of a router are set up with STARTPOD only");
     if (request->code == WIRE_SETUPINTERFACE && links_are_any(&request->pod))
         return error_set(error, ENOTSUP,
                          "a link that the node carries is set up with STARTPOD only");
@@ -158,7 +162,7 @@ static int serve_network(struct agent *agent, struct request *request, struct er
                                                                               : set_up_routes,
                                   .done = errand_answer};
     struct process *process;
-    int code = check_interface(request, error);
+    int code = check_network(agent, request, error);
 
     return code < 0 ? code : errand_start(agent, &errand, &process, error);
 }

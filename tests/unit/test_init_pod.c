@@ -224,6 +224,26 @@ static void netem_that_cannot_be_is_refused(void **state)
     }
 }
 
+static void a_node_may_be_a_router(void **state)
+{
+    struct request *request = accepts("\"interfaces\":[{" DEVICE "," MAC
+                                      ",\"name\":\"a\",\"mtu\":1500}],\"router\":true");
+
+    (void)state;
+    assert_true(request->pod.is_router);
+    request_free(request);
+    request = accepts("\"router\":false");
+    assert_false(request->pod.is_router);
+    request_free(request);
+    refuses("\"router\":1", "\"router\" is an integer");
+    refuses("\"router\":true", "a router without \"interfaces\"");
+    refuses("\"interfaces\":[{" DEVICE "," MAC ",\"name\":\"a\"}],\"router\":true",
+            "the interface a of a router needs an \"mtu\"");
+    refuses("\"interfaces\":[{" DEVICE "," MAC ",\"name\":\"a\",\"mtu\":1500,\"netem\":{\"end\":0,"
+            "\"seed\":\"1\",\"impair\":{}}}],\"router\":true",
+            "the interface a of a router has \"netem\"");
+}
+
 static void interfaces_that_cannot_be_are_refused(void **state)
 {
     static const struct {
@@ -356,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_machine_id_is_32_digits),
         cmocka_unit_test(an_interface_has_its_device_mac_name_mtu_and_addresses),
         cmocka_unit_test(an_interface_may_have_netem),
+        cmocka_unit_test(a_node_may_be_a_router),
         cmocka_unit_test(netem_that_cannot_be_is_refused),
         cmocka_unit_test(interfaces_that_cannot_be_are_refused),
         cmocka_unit_test(routes_are_of_either_family_and_may_be_the_default),

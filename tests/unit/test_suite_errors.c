@@ -267,6 +267,21 @@ static void files(void **state)
          "1:9: the node \"a\" has steps and an init with raw: true"});
 }
 
+static void routers(void **state)
+{
+    CHECK_ALL(
+        {NODE("router: 7"), "2:23: router: found \"7\", expected true or false"},
+        {"nodes: {a: {run: x}, r: {router: true, run: x}}",
+         "1:22: the node \"r\" is a router and has steps"},
+        {"nodes: {a: {run: x}, r: {router: true, background: [{name: p, run: p}]}}",
+         "1:22: the node \"r\" is a router and has background processes"},
+        {"nodes: {a: {run: x}, r: {router: true, init: {directory: /bin, run: /sh}}}",
+         "1:22: the node \"r\" is a router and has an init of its own"},
+        {"nodes: {a: {run: x}, r: {router: true}}\n"
+         "links: [{nodes: [a, r], carrier: netem}]",
+         "2:34: carrier: found netem, which is the kernel's, and the node \"r\" is a router"});
+}
+
 static void processes(void **state)
 {
 #define READY(text) "nodes: {a: {run: x, background: [{name: p, run: p, " text "}]}}"
@@ -344,6 +359,7 @@ int main(void)
         cmocka_unit_test(topologies),
         cmocka_unit_test(addresses),
         cmocka_unit_test(files),
+        cmocka_unit_test(routers),
         cmocka_unit_test(processes),
         cmocka_unit_test(variables),
         cmocka_unit_test(matrices),

@@ -246,6 +246,13 @@ static void a_link_has_a_carrier(void **state)
     carried_by(raw, "", ", carrier: guest", SUITE_CARRIER_GUEST, 1);
     carried_by(foreign, raw, ", impair: {loss: 1%}", SUITE_CARRIER_HOST, 0);
     carried_by(foreign, raw, "", SUITE_CARRIER_DIRECT, 0);
+    carried_by("router: true", "", "", SUITE_CARRIER_GUEST, 0);
+    carried_by("", "router: true", "", SUITE_CARRIER_GUEST, 1);
+    carried_by("", "router: true", ", impair: {loss: 1%}", SUITE_CARRIER_GUEST, 1);
+    carried_by("router: true", "router: true", "", SUITE_CARRIER_GUEST, 0);
+    carried_by(foreign, "router: true", ", carrier: guest", SUITE_CARRIER_GUEST, 1);
+    carried_by("router: true", "", ", carrier: direct", SUITE_CARRIER_DIRECT, 0);
+    carried_by("router: true", "", ", carrier: host", SUITE_CARRIER_HOST, 0);
 }
 
 /* -- Mistakes ---------------------------------------------------------------------------------- */

@@ -87,7 +87,7 @@ $(INIT): $(init_objects)
 
 # Init is small, but for what handles packets by the million.
 GUEST_CFLAGS := -Os
-$(BUILD)/guest/net/%.o: GUEST_CFLAGS := -O2
+$(BUILD)/guest/net/%.o $(BUILD)/guest/initrd/init/datapath%.o: GUEST_CFLAGS := -O2
 $(BUILD)/guest/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)

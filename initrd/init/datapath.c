@@ -10,10 +10,14 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { LOG_WAIT_MS = 50 }; /* that a verdict waits for more of them */
+enum {
+    LOG_WAIT_MS = 50, /* that a verdict waits for more of them */
+    NICE = -10,       /* of the thread; setpriority(2) */
+};
 
 /* One end of a link: its device, the way that is read from it and the one that writes to it. */
 struct end {
@@ -158,6 +162,43 @@ static void on_alarm(void *context, uint32_t events)
     }
 }
 
+/* -- Priority ---------------------------------------------------------------------------------- */
+
+static bool may_delay(const struct impair_settings *settings)
+{
+    return settings && (settings->delay.mean_ns || settings->rate.bps ||
+                        settings->slot.interval.mean_ns || settings->rule_count > 0);
+}
+
+static bool link_may_delay(const struct carried *link)
+{
+    const struct impair_plan *plan = &link->run.plan;
+
+    for (unsigned way = 0; way < 2; way++) {
+        if (may_delay(way_settings(link->ways[way])))
+            return true;
+        for (size_t i = 0; i < plan->count; i++)
+            if (may_delay(plan->steps[i].settings[way]))
+                return true;
+    }
+    return false;
+}
+
+/* What is due goes at once, whatever else runs in the node. Where nothing can be due, a thread that
+ * interrupted each sender for each packet would cost more than it brings: it then has nine tenths
+ * of the CPU where it needs them, and no less. */
+static void set_priority(struct datapath *datapath)
+{
+    struct sched_param param = {0};
+    bool hurries = false;
+
+    for (size_t i = 0; i < datapath->count; i++)
+        hurries = hurries || link_may_delay(&datapath->links[i]);
+    param.sched_priority = hurries ? 1 : 0;
+    pthread_setschedparam(pthread_self(), hurries ? SCHED_FIFO : SCHED_OTHER, &param);
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 /* -- Requests ---------------------------------------------------------------------------------- */
 
 static void on_answer(void *context)
@@ -187,6 +228,7 @@ static int change(struct carried *link, json_t *json, struct error *error)
         }
         impair_config_free(&configs[way]);
     }
+    set_priority(link->datapath);
     return code;
 }
 
@@ -325,7 +367,11 @@ static int begin(struct datapath *datapath, struct error *error)
                           &datapath->alarm_watch, error);
     if (code == 0)
         code = make_links(datapath, devices, error);
-    return code < 0 || !pod->is_router ? code : make_router(datapath, devices, error);
+    if (code == 0 && pod->is_router)
+        code = make_router(datapath, devices, error);
+    if (code == 0)
+        set_priority(datapath);
+    return code;
 }
 
 static void on_started(void *context)
@@ -336,20 +382,11 @@ static void on_started(void *context)
                               datapath->error.code ? &datapath->error : NULL);
 }
 
-/* Packets come before all else in the node: a device that is not read soon drops them. */
-static void go_first(void)
-{
-    const struct sched_param first = {.sched_priority = 1};
-
-    pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
-}
-
 static void *run(void *context)
 {
     struct datapath *datapath = context;
     int code = begin(datapath, &datapath->error);
 
-    go_first();
     free(datapath->logs);
     loop_post(datapath->options.loop, on_started, datapath);
     if (code == 0)

@@ -18,6 +18,7 @@ enum {
 /* A frame is read into the pool's packet, and what has no room there behind the place in `large`
  * where that then belongs. */
 struct input_frame {
+    struct packet *small; /* of the pool; NULL: it went on */
     struct packet large;
     uint8_t header[OFFLOAD_BYTES];
     struct iovec parts[3];
@@ -49,19 +50,37 @@ void input_free(struct input *input)
 
 /* -- From the device --------------------------------------------------------------------------- */
 
-static void prepare(struct input *input, size_t index, const struct packet *packet)
+static void prepare(struct input *input, size_t index)
 {
     struct input_frame *frame = &input->frames[index];
 
+    frame->parts[0] = (struct iovec){frame->header, sizeof frame->header};
+    frame->parts[1] = (struct iovec){frame->small->bytes, input->room};
+    frame->parts[2] = (struct iovec){large_of(input, index) + input->room,
+                                     (size_t)PACKET_BYTES_MAX - input->room};
     input->messages[index].msg_hdr =
         (struct msghdr){.msg_iov = frame->parts,
                         .msg_iovlen = array_size(frame->parts),
-                        .msg_control = input->is_nic ? frame->control.bytes : NULL,
-                        .msg_controllen = input->is_nic ? sizeof frame->control.bytes : 0};
-    frame->parts[0] = (struct iovec){frame->header, sizeof frame->header};
-    frame->parts[1] = (struct iovec){packet->bytes, input->room};
-    frame->parts[2] = (struct iovec){large_of(input, index) + input->room,
-                                     (size_t)PACKET_BYTES_MAX - input->room};
+                        .msg_control = input->is_nic ? frame->control.bytes : NULL};
+}
+
+/* Gives those frames a packet that have none left. How many have one. */
+static size_t fill(struct input *input, struct pool *pool)
+{
+    size_t count = 0;
+
+    for (; count < INPUT_FRAMES; count++) {
+        struct input_frame *frame = &input->frames[count];
+
+        if (!frame->small) {
+            if (pool_take(pool, &frame->small, 1) == 0)
+                break;
+            prepare(input, count);
+        }
+        input->messages[count].msg_hdr.msg_controllen =
+            input->is_nic ? sizeof frame->control.bytes : 0;
+    }
+    return count;
 }
 
 /* A large frame ends the round: the next one then finds the same memory in the cache. */
@@ -118,16 +137,18 @@ static void put_tag_back(struct packet *packet, struct msghdr *message)
 }
 
 /* The packet that a frame of so many bytes is. */
-static struct packet *place(struct input *input, size_t index, struct packet *small, size_t length)
+static struct packet *place(struct input *input, size_t index, size_t length)
 {
-    struct packet *large = &input->frames[index].large;
+    struct input_frame *frame = &input->frames[index];
+    struct packet *large = &frame->large;
 
+    frame->small->bytes = frame->parts[1].iov_base; /* a tag may have moved them */
     if (length <= input->room) {
-        small->length = (uint32_t)length;
-        return small;
+        frame->small->length = (uint32_t)length;
+        return frame->small;
     }
     *large = (struct packet){.bytes = large_of(input, index), .length = (uint32_t)length};
-    memcpy(large->bytes, small->bytes, input->room);
+    memcpy(large->bytes, frame->small->bytes, input->room);
     return large;
 }
 
@@ -147,43 +168,39 @@ static bool understand(const struct input *input, struct packet *packet)
            input->room;
 }
 
-static void take(struct input *input, struct pool *pool, size_t index, struct packet *small)
+/* The frame as a packet that a link can have; NULL: it is none. */
+static struct packet *read_frame(struct input *input, size_t index)
 {
     struct mmsghdr *message = &input->messages[index];
-    size_t length = message->msg_len;
-    struct packet *packet = small;
-    bool is_sound = length > OFFLOAD_BYTES && !(message->msg_hdr.msg_flags & MSG_TRUNC);
+    struct packet *packet;
 
-    if (is_sound) {
-        packet = place(input, index, small, length - OFFLOAD_BYTES);
-        is_sound = offload_read(packet, input->frames[index].header) == 0;
-    }
-    if (is_sound) {
-        put_tag_back(packet, &message->msg_hdr);
-        is_sound = understand(input, packet);
-    }
-    if (!is_sound || packet != small)
-        pool_give(pool, &small, 1);
-    if (!is_sound) {
-        input->lost_packets++;
-        input->lost_bytes += length;
-        return;
-    }
-    packet->time_ns = input->now_ns;
-    input->packets[input->count++] = packet;
+    if (message->msg_len <= OFFLOAD_BYTES || message->msg_hdr.msg_flags & MSG_TRUNC)
+        return NULL;
+    packet = place(input, index, message->msg_len - OFFLOAD_BYTES);
+    if (offload_read(packet, input->frames[index].header) < 0)
+        return NULL;
+    put_tag_back(packet, &message->msg_hdr);
+    return understand(input, packet) ? packet : NULL;
 }
 
 void input_read(struct input *input, struct pool *pool)
 {
-    struct packet *small[INPUT_FRAMES];
-    size_t most = pool_take(pool, small, INPUT_FRAMES), count;
+    size_t most = fill(input, pool);
+    size_t count = input->is_nic ? read_nic(input, most) : read_tap(input, most);
+    uint64_t now_ns = clock_ns();
 
-    for (size_t i = 0; i < most; i++)
-        prepare(input, i, small[i]);
-    count = input->is_nic ? read_nic(input, most) : read_tap(input, most);
-    pool_give(pool, small + count, most - count);
-    input->now_ns = clock_ns();
     input->count = 0;
-    for (size_t i = 0; i < count; i++)
-        take(input, pool, i, small[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet = read_frame(input, i);
+
+        if (!packet) {
+            input->lost_packets++;
+            input->lost_bytes += input->messages[i].msg_len;
+            continue;
+        }
+        packet->time_ns = now_ns;
+        input->packets[input->count++] = packet;
+        if (packet == input->frames[i].small)
+            input->frames[i].small = NULL;
+    }
 }

@@ -23,7 +23,6 @@ struct input {
     int fd;
     bool is_nic;
     size_t room; /* of the pool's packets */
-    uint64_t now_ns;
     struct input_frame *frames;
     struct mmsghdr *messages;
     uint8_t *memory;

@@ -15,8 +15,8 @@ struct pod_netem {
     struct impair_config config; /* its settings have passed impair_netem_check */
 };
 
-/* The object `{"end": 0 or 1, "seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller frees *netem with
- * pod_netem_free. EINVAL as pod_parse. */
+/* The object `{"end": 0 or 1, "seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller
+ * frees *netem with pod_netem_free. EINVAL as pod_parse. */
 int pod_netem_parse(json_t *json, struct pod_netem **netem, struct error *error);
 /* NULL is fine. */
 void pod_netem_free(struct pod_netem *netem);

@@ -34,6 +34,9 @@ FIELDS = {
     Code.SETUPINTERFACE: {"device": MACS[0], "mac": MACS[0], "name": "eth0"},
     Code.SETUPROUTE: {"routes": []},
     Code.REMOVECONTAINER: {"container": "c"},
+    Code.SETLINK: {"interface": "left", "impair": [{}, None]},
+    Code.LINKSTATE: {"interface": "left"},
+    Code.CLOSELINK: {"interface": "left"},
 }
 
 

@@ -31,6 +31,16 @@ def setupinterface(peer):
 
 
 @exchange()
+def links_that_the_node_does_not_carry(peer):
+    for link in ("left", "nowhere"):
+        peer.refuse(Code.LINKSTATE, interface=link)
+        peer.refuse(Code.CLOSELINK, interface=link)
+        peer.refuse(Code.SETLINK, interface=link, impair=[None, None])
+    peer.refuse(Code.SETLINK, interface="left")
+    peer.refuse(Code.LINKSTATE)
+
+
+@exchange()
 def setuproute(peer):
     peer.ask(Code.SETUPROUTE, routes=[{"to": "10.7.0.0/16", "via": "10.1.0.9"},
                                       {"to": "fd07::/64", "via": "fd01::9", "device": "right"}])

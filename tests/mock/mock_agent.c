@@ -32,6 +32,9 @@ static const struct {
     {WIRE_SETUPINTERFACE, "setupinterface"},
     {WIRE_SETUPROUTE, "setuproute"},
     {WIRE_REMOVECONTAINER, "removecontainer"},
+    {WIRE_SETLINK, "setlink"},
+    {WIRE_LINKSTATE, "linkstate"},
+    {WIRE_CLOSELINK, "closelink"},
     {WIRE_CMDREADY, "cmdready"},
     {WIRE_FAILED, "failed"},
 };
@@ -129,6 +132,7 @@ void mock_disconnect(struct mock_agent *mock)
     while (mock->streams)
         mock_stream_free(mock, mock->streams);
     mock_containers_free(mock);
+    mock_links_free(mock);
     mock_files_free(mock);
     problems_free(&mock->late);
     timer_free(mock->destroy_timer);

@@ -191,6 +191,16 @@ struct mock_plan {
     struct mock_command command;
 };
 
+/* -- Links (mock_link.c) ----------------------------------------------------------------------- */
+
+struct mock_link;
+
+/* Those that the pod carries. */
+void mock_links_add(struct mock_agent *mock, const struct pod *pod);
+void mock_links_free(struct mock_agent *mock);
+/* SETLINK, LINKSTATE or CLOSELINK. */
+int mock_serve_link(struct mock_agent *mock, struct request *request, struct error *error);
+
 struct mock_agent {
     struct mock_options options;
     struct mock_port ctl, io;
@@ -208,6 +218,7 @@ struct mock_agent {
     struct mock_job *jobs;
     struct mock_container *containers;
     struct mock_file *files;
+    struct mock_link *links;
     struct ids ids; /* of all jobs there ever were */
 };
 

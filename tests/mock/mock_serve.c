@@ -260,6 +260,7 @@ static int serve_pod(struct mock_agent *mock, struct request *request, struct er
     }
     if (code < 0)
         return code;
+    mock_links_add(mock, &request->pod);
     mock->configured = true;
     acknowledge(mock, request);
     return 0;
@@ -380,6 +381,9 @@ static const struct {
     {WIRE_SETUPINTERFACE, serve_network, STARTING},
     {WIRE_SETUPROUTE, serve_network, STARTING},
     {WIRE_REMOVECONTAINER, serve_removal, STARTING},
+    {WIRE_SETLINK, mock_serve_link, CONFIGURED},
+    {WIRE_LINKSTATE, mock_serve_link, CONFIGURED},
+    {WIRE_CLOSELINK, mock_serve_link, CONFIGURED},
 };
 
 static int check_when(const struct mock_agent *mock, enum when when, struct error *error)

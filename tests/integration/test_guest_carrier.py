@@ -1,0 +1,126 @@
+"""Links that a node carries itself: the packet core in its init, between its kernel and its NIC."""
+
+import re
+import unittest
+
+import duet
+import kept
+from test_carrier import (DATAGRAMS, ENDS, PAIR, SCRIPT, causes, direction, read_verdicts,
+                          verdicts)
+
+
+class Seeded(duet.SuiteTest):
+    """2000 numbered datagrams, with a share of them lost."""
+
+    OPTIONS = ("--seed", "7")
+    SUITE = PAIR + SCRIPT + """
+    links:
+      - {nodes: [a, b], subnet: 10.0.0.0/24, carrier: guest, impair: {loss: 30%}}
+    """
+
+    def test_what_arrives_is_what_was_not_lost(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        received = self.result.step_output("suite", "get", "b").decode().splitlines()[:-1]
+        lost = {number for number, _, why, _ in verdicts(self.result, "suite") if why}
+        self.assertEqual(received, [str(number + 1) for number in range(DATAGRAMS)
+                                    if number not in lost])
+
+    def test_the_counters_are_those_of_the_log(self):
+        way = direction(self.result, "suite")
+        log = self.result.read(way["verdicts"])
+        self.assertEqual(way["packets_in"], sum(len(read_verdicts(log, upkeep))
+                                                for upkeep in (False, True)))
+        self.assertEqual(causes(self.result, "suite")["loss"],
+                         way["packets_in"] - way["packets_out"])
+        self.assertEqual(self.result.cases["suite"]["links"][0]["carrier"], "guest")
+        self.assertNotIn("incomplete", self.result.cases["suite"]["links"][0])
+
+    def test_the_seed_decides_whoever_carries(self):
+        def log(suite, *options):
+            run = self.work.run(suite, *options)
+            self.assertEqual(run.verdicts, {"suite": "passed"}, run)
+            return verdicts(run, "suite")
+
+        first = verdicts(self.result, "suite")
+        self.assertEqual(len(first), DATAGRAMS + ENDS)
+        self.assertEqual(log(self.SUITE, "--seed", "7", "--cold"), first)
+        self.assertEqual(log(self.SUITE.replace("guest", "host"), "--seed", "7"), first)
+        self.assertNotEqual(log(self.SUITE, "--seed", "8"), first)
+
+
+class Changes(duet.SuiteTest):
+    SUITE = PAIR + SCRIPT + """
+    links:
+      - nodes: [a, b]
+        subnet: 10.0.0.0/24
+        carrier: guest
+        impair: {changes: [{at: 100, loss: 100%}, {at: 300, loss: 0%}]}
+    """
+
+    def test_happen_on_their_packets(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        received = self.result.step_output("suite", "get", "b").decode().splitlines()[:-1]
+        self.assertEqual(received, [str(number + 1) for number in range(DATAGRAMS)
+                                    if not 100 <= number < 300])
+
+
+class Device(duet.SuiteTest):
+    """What a node's kernel has in the place of its NIC, with large packets and with IPv6."""
+
+    SUITE = """
+    defaults:
+      files: [/bin/bash, /bin/ip, /usr/bin/socat]
+    timeout: 180s
+    nodes:
+      b:
+        background:
+          - {name: echo, run: "exec socat -t 60 TCP6-LISTEN:5000 EXEC:cat", ready: {tcp: 5000}}
+      a:
+        after: [b]
+        steps:
+          - {name: link, run: ip -o link show eth0}
+          - {name: addresses, run: "ip -o addr show dev eth0 | awk '{print $4}'"}
+          - {name: names, run: ls /sys/class/net}
+          - {name: kill, run: "kill -9 -1; true"}
+          - {name: large, run: ping -c 1 -s 8900 10.0.0.2}
+          - name: stream
+            run: head -c 3000000 /dev/zero | socat -t 60 - TCP6:[fd00::2]:5000 | wc -c
+    links:
+      - {nodes: [a, b], subnet: [10.0.0.0/24, "fd00::/64"], mtu: 9000, carrier: guest, impair: {}}
+    """
+
+    def output(self, step):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        return self.result.step_output("suite", step, "a").decode()
+
+    def test_looks_like_a_nic(self):
+        self.assertRegex(self.output("link"), r"eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 9000 ")
+        self.assertIn("link/ether 02:00:00:00:00:01", self.output("link"))
+        self.assertEqual(sorted(self.output("addresses").split()),
+                         ["10.0.0.1/24", "fd00::1/64", "fe80::ff:fe00:1/64"])
+        self.assertEqual(self.output("names").split(), ["eth0", "lo"])
+
+    def test_carries_though_all_was_killed(self):
+        self.assertIn("1 packets received", self.output("large"))
+        self.assertEqual(self.output("stream"), "3000000\n")
+        self.assertGreater(direction(self.result, "suite")["bytes_in"], 3000000)
+
+
+class Up(kept.Kept):
+    SUITE = PAIR + """
+    nodes: {a: {run: "true"}, b: }
+    links:
+      - nodes: [a, b]
+        subnet: 10.0.0.0/24
+        carrier: guest
+        impair: {delay: 50ms, from: {b: {delay: 30ms}}}
+    """
+
+    def test_each_direction_has_its_own_delay(self):
+        times = re.findall(r"time=([0-9.]+) ms", self.sh("a", "ping -c 3 b"))
+        self.assertEqual(len(times), 3)
+        self.assertGreaterEqual(min(map(float, times)), 80)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -112,18 +112,17 @@ static void on_timer(void *context)
 
 /* What stands for many goes as these: the next link may be one that takes no more at once. One that
  * cannot be cut now is lost, and TCP sends it again. */
-static void take_large(struct port *port, struct packet *packet)
+static void take_large(struct port *port, struct packet *packet, uint64_t now_ns)
 {
     struct packet *segments[SEGMENTS_MAX];
     int count = cut(&port->router->pool, packet, segments);
 
     if (count > 0)
-        internet_send(port->router->internet, port->nic, segments, (size_t)count,
-                      port->input.now_ns);
+        internet_send(port->router->internet, port->nic, segments, (size_t)count, now_ns);
     pool_give(&port->router->pool, &packet, 1);
 }
 
-static void take_read(struct port *port)
+static void take_read(struct port *port, uint64_t now_ns)
 {
     struct input *input = &port->input;
 
@@ -132,10 +131,10 @@ static void take_read(struct port *port)
 
         while (i + small < input->count && !input->packets[i + small]->segment_bytes)
             small++;
-        internet_send(port->router->internet, port->nic, input->packets + i, small, input->now_ns);
+        internet_send(port->router->internet, port->nic, input->packets + i, small, now_ns);
         i += small;
         if (i < input->count)
-            take_large(port, input->packets[i++]);
+            take_large(port, input->packets[i++], now_ns);
     }
 }
 
@@ -145,7 +144,7 @@ static void on_port(void *context, uint32_t events)
 
     if (events & (EPOLLIN | EPOLLERR)) {
         input_read(&port->input, &port->router->pool);
-        take_read(port);
+        take_read(port, clock_ns());
     }
     send_all(port->router, clock_ns());
 }

@@ -87,6 +87,7 @@ struct control_way {
     uint64_t packets_out, bytes_out; /* that the receiver took, duplicates included */
     uint64_t causes[IMPAIR_CAUSES];  /* as in struct impair_counters */
     uint64_t too_long, unread;       /* as in struct carrier_counters */
+    uint64_t dropped;                /* in tc netem, which does not tell why */
 };
 
 struct control_answer {

@@ -242,6 +242,8 @@ static uint64_t *cause_of(struct control_way *way, const char *name)
             return &way->causes[cause];
     if (strcmp(name, "too_long") == 0)
         return &way->too_long;
+    if (strcmp(name, "dropped") == 0)
+        return &way->dropped;
     return strcmp(name, "unread") == 0 ? &way->unread : NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "initrd/init/console.h"
 #include "initrd/init/container.h"
 #include "initrd/init/container_request.h"
+#include "initrd/init/netem_links.h"
 #include "initrd/init/process.h"
 #include "initrd/init/service.h"
 
@@ -48,6 +49,7 @@ static void pod_is_done(struct agent *agent)
 void agent_configured(struct agent *agent, struct request *pod)
 {
     agent->pod = request_share(pod);
+    netem_links_keep(agent, pod);
     if (pod->container_count > 0)
         start_next_container(agent);
     else

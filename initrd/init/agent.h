@@ -40,7 +40,8 @@ struct agent {
     struct container *containers;
     struct inlet *inlets;                  /* streams to the guest that the host has not closed */
     struct stream *stalled, **stalled_end; /* wait for room on io, the longest waiting first */
-    struct links *links;                   /* that the node carries; NULL: none */
+    struct request *netem; /* STARTPOD, shared, if tc netem impairs a link; or NULL */
+    struct links *links;   /* that the node carries; NULL: none */
     struct ending ending;
 };
 

@@ -23,6 +23,7 @@ static void add_way(struct buffer *out, const struct link_way_state *way)
             add_cause(out, &separator, impair_cause_name(cause), way->causes[cause]);
     add_cause(out, &separator, "too_long", way->too_long);
     add_cause(out, &separator, "unread", way->unread);
+    add_cause(out, &separator, "dropped", way->dropped);
     buffer_append_text(out, "}}");
 }
 

@@ -15,6 +15,7 @@ struct link_way_state {
     uint64_t causes[IMPAIR_CAUSES];  /* as in struct impair_counters */
     uint64_t too_long;               /* lost: longer than the link's MTU, or no packet at all */
     uint64_t unread;                 /* lost: the receiver's device had no room */
+    uint64_t dropped;                /* lost in tc netem, which does not tell why */
 };
 
 /* Appends the member "ways", by direction. Causes that did not happen are left out. */

@@ -148,7 +148,8 @@ static void read_stats(const void *stats, size_t length, struct netem_counters *
     if (found)
         memcpy(&queue, found, size < sizeof queue ? size : sizeof queue);
     counters->dropped = queue.drops;
-    counters->waiting = queue.qlen;
+    counters->packets_waiting = queue.qlen;
+    counters->bytes_waiting = queue.backlog;
 }
 
 static int match_qdisc(void *context, const struct nlmsghdr *header)

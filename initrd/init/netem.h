@@ -9,9 +9,9 @@
 
 /* As the qdisc counts. A duplicate counts as a packet of its own. */
 struct netem_counters {
-    uint64_t packets_out, bytes_out; /* handed to the NIC */
-    uint64_t dropped;                /* packets: by loss, or for want of room; of 32 bits */
-    uint32_t waiting;                /* packets that are on their way */
+    uint64_t packets_out, bytes_out;         /* handed to the NIC */
+    uint64_t dropped;                        /* packets: by loss, or for want of room; of 32 bits */
+    uint32_t packets_waiting, bytes_waiting; /* on their way */
 };
 
 /* Sets it, or changes the one that is there, on what goes out from the next packet on; what is on

@@ -8,13 +8,47 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int pod_netem_settings(json_t *json, struct impair_config *config, struct error *error)
+/* After an error the config is only to be freed. */
+static int change(json_t *object, struct impair_config *config, struct error *error)
 {
+    int code = pod_impair_change(object, UINT16_MAX, config, error);
+
+    return code < 0 ? code : impair_netem_check(&config->settings, NULL, error);
+}
+
+int pod_netem_change(const json_t *json, struct pod_netem *netem, struct error *error)
+{
+    json_t *pair = json_object_get(json, "impair");
+    json_t *own = json_array_get(pair, netem->end), *other = json_array_get(pair, 1 - netem->end);
+    struct impair_config config = {0};
     int code;
 
-    impair_config_free(config);
-    code = pod_impair_change(json, UINT16_MAX, config, error);
-    return code < 0 ? code : impair_netem_check(&config->settings, NULL, error);
+    if (json_array_size(pair) != 2)
+        return error_set(error, EINVAL, "\"impair\" is no array of two, one for each direction");
+    if (!json_is_null(other))
+        return error_set(error, EINVAL,
+                         "\"impair\"[%u] is of what the other end sends, whose tc netem is there",
+                         1 - netem->end);
+    if (json_is_null(own))
+        return 0;
+    impair_config_copy(&config, &netem->config.settings);
+    code = change(own, &config, error);
+    if (code < 0) {
+        impair_config_free(&config);
+        return error_context(error, "\"impair\"[%u]", netem->end);
+    }
+    impair_config_free(&netem->config);
+    netem->config = config;
+    netem->changes++;
+    return 0;
+}
+
+static int parse_settings(const json_t *json, struct pod_netem *netem, struct error *error)
+{
+    json_t *object = json_object_get(json, "impair");
+
+    return object ? change(object, &netem->config, error)
+                  : field_wrong("impair", NULL, "an object", error);
 }
 
 int pod_netem_parse(json_t *json, struct pod_netem **out, struct error *error)
@@ -30,7 +64,7 @@ int pod_netem_parse(json_t *json, struct pod_netem **out, struct error *error)
     if (code == 0)
         code = pod_impair_seed(json, &netem->seed, error);
     if (code == 0)
-        code = pod_netem_settings(json_object_get(json, "impair"), &netem->config, error);
+        code = parse_settings(json, netem, error);
     if (code < 0) {
         pod_netem_free(netem);
         return error_context(error, "\"netem\"");

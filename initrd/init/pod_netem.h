@@ -13,6 +13,7 @@ struct pod_netem {
     unsigned end; /* of the link, that this node is: the direction of what it sends */
     uint64_t seed;
     struct impair_config config; /* its settings have passed impair_netem_check */
+    uint32_t changes;            /* of it, so far */
 };
 
 /* The object `{"end": 0 or 1, "seed": TEXT, "impair": {NAME: TEXT, …}}`. On success the caller
@@ -21,7 +22,9 @@ int pod_netem_parse(json_t *json, struct pod_netem **netem, struct error *error)
 /* NULL is fine. */
 void pod_netem_free(struct pod_netem *netem);
 
-/* The settings that a flat object of texts says, in place of what is in `config`. */
-int pod_netem_settings(json_t *json, struct impair_config *config, struct error *error);
+/* Makes the changes that `"impair": [{…} or null, {…} or null]` of `json` says, for both
+ * directions: that which this node does not send cannot be changed here. EINVAL leaves the config
+ * as it is. */
+int pod_netem_change(const json_t *json, struct pod_netem *netem, struct error *error);
 
 #endif

@@ -10,6 +10,7 @@
 #include "initrd/init/identity.h"
 #include "initrd/init/links.h"
 #include "initrd/init/names.h"
+#include "initrd/init/netem_links.h"
 #include "initrd/init/network.h"
 #include "initrd/init/process.h"
 #include "initrd/init/terminal.h"
@@ -167,6 +168,12 @@ static int serve_network(struct agent *agent, struct request *request, struct er
     return code < 0 ? code : errand_start(agent, &errand, &process, error);
 }
 
+static int serve_link(struct agent *agent, struct request *request, struct error *error)
+{
+    return netem_links_have(agent, request->interface) ? netem_links_serve(agent, request, error)
+                                                       : links_serve(agent, request, error);
+}
+
 /* -- Commands and files ------------------------------------------------------------------------ */
 
 static void on_launched(struct process *process, const struct error *failure)
@@ -277,9 +284,9 @@ static const struct {
     {WIRE_SETUPINTERFACE, serve_network, STARTING},
     {WIRE_SETUPROUTE, serve_network, STARTING},
     {WIRE_REMOVECONTAINER, serve_removal, STARTING},
-    {WIRE_SETLINK, links_serve, CONFIGURED},
-    {WIRE_LINKSTATE, links_serve, CONFIGURED},
-    {WIRE_CLOSELINK, links_serve, CONFIGURED},
+    {WIRE_SETLINK, serve_link, CONFIGURED},
+    {WIRE_LINKSTATE, serve_link, CONFIGURED},
+    {WIRE_CLOSELINK, serve_link, CONFIGURED},
 };
 
 static int check(const struct agent *agent, enum when when, struct error *error)

@@ -276,7 +276,8 @@ static void fill_way(const struct case_link *link, unsigned end, struct way_resu
 static void fill_guest_way(const struct case_link *link, unsigned end,
                            const struct control_way *found, struct way_result *way)
 {
-    way->verdicts = xstrdup(link->logs[end]);
+    if (link->logs[end])
+        way->verdicts = xstrdup(link->logs[end]);
     if (!found)
         return;
     way->packets_in = found->packets_in;
@@ -287,6 +288,7 @@ static void fill_guest_way(const struct case_link *link, unsigned end,
         way_result_add_cause(way, impair_cause_name(i), found->causes[i]);
     way_result_add_cause(way, "too_long", found->too_long);
     way_result_add_cause(way, "unread", found->unread);
+    way_result_add_cause(way, "dropped", found->dropped);
 }
 
 /* What the node that carries the link has said of it. */
@@ -302,6 +304,22 @@ static void fill_guest_link(const struct case_links *links, size_t index,
     for (unsigned end = 0; end < 2; end++)
         fill_guest_way(link, end, ways ? &ways[end] : NULL, &result->ways[end]);
     result->incomplete = !is_last;
+}
+
+/* Each node's netem has what that node sends. */
+static void fill_netem_link(const struct case_links *links, size_t index,
+                            struct link_result *result)
+{
+    const struct case_link *link = &links->items[index];
+
+    for (unsigned end = 0; end < 2; end++) {
+        const struct guest_links *node = links->nodes[link->spec->ends[end].node];
+        bool is_last = false;
+        const struct control_way *ways = guest_links_ways(node, index, &is_last);
+
+        fill_guest_way(link, end, ways ? &ways[end] : NULL, &result->ways[end]);
+        result->incomplete = result->incomplete || !is_last;
+    }
 }
 
 static void add_setting(void *context, const char *name, const char *text)
@@ -320,7 +338,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         if (link->capture_path)
             added->capture = xstrdup(link->capture_path);
         added->carrier = suite_carrier_name(link->spec->carrier);
-        added->carried = link->carrier || link->spec->carrier == SUITE_CARRIER_GUEST;
+        added->carried = link->spec->carrier != SUITE_CARRIER_DIRECT;
         for (unsigned end = 0; end < 2; end++) {
             added->nodes[end] = xstrdup(node_name(link, end));
             impair_field_each(&link->spec->impair[end], add_setting, &added->ways[end]);
@@ -329,6 +347,8 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         }
         if (link->spec->carrier == SUITE_CARRIER_GUEST)
             fill_guest_link(links, i, added);
+        if (link->spec->carrier == SUITE_CARRIER_NETEM)
+            fill_netem_link(links, i, added);
         if (link->spec->ends[0].address_count > 0)
             added->subnet = xstrdup(link->spec->ends[0].addresses[0].text);
     }

@@ -13,11 +13,12 @@ enum {
 
 #define CLOSE_NS (2 * NS_PER_S) /* from CLOSELINK to its answer */
 
-/* One that the node carries. */
+/* One that the node carries, or of whose packets its kernel's netem has those that it sends. */
 struct guest_link {
     struct guest_links *links;
     size_t index; /* in the case */
     const char *interface;
+    bool logged;                     /* there are verdicts: netem has none */
     struct control_command *streams; /* NULL: not open */
     struct writer *logs[2];
     struct buffer waiting[2]; /* for room in those; the guest was not told that it was taken */
@@ -45,6 +46,11 @@ bool guest_links_carries(const struct suite_link *link, unsigned end)
     return link->carrier == SUITE_CARRIER_GUEST && link->carrier_end == end;
 }
 
+bool guest_links_counts(const struct suite_link *link, unsigned end)
+{
+    return guest_links_carries(link, end) || link->carrier == SUITE_CARRIER_NETEM;
+}
+
 /* -- From the guest ---------------------------------------------------------------------------- */
 
 static bool all_closed(const struct guest_links *links)
@@ -52,7 +58,8 @@ static bool all_closed(const struct guest_links *links)
     for (size_t i = 0; i < links->count; i++) {
         const struct guest_link *link = &links->items[i];
 
-        if (!link->answered || (link->has_last && !(link->ended[0] && link->ended[1])))
+        if (!link->answered ||
+            (link->logged && link->has_last && !(link->ended[0] && link->ended[1])))
             return false;
     }
     return true;
@@ -131,7 +138,8 @@ void guest_links_open(struct guest_links *links, struct control *control)
         return;
     links->control = control;
     for (size_t i = 0; i < links->count; i++)
-        links->items[i].streams = control_open_link(control, &calls, &links->items[i]);
+        if (links->items[i].logged)
+            links->items[i].streams = control_open_link(control, &calls, &links->items[i]);
 }
 
 /* False: nothing will be answered. */
@@ -176,7 +184,8 @@ static int add_link(struct guest_links *links, const struct guest_links_options 
     link->links = links;
     link->index = index;
     link->interface = options->suite_case->links[index].ends[end].interface;
-    for (unsigned way = 0; way < 2 && code == 0; way++)
+    link->logged = guest_links_carries(&options->suite_case->links[index], end);
+    for (unsigned way = 0; way < 2 && code == 0 && link->logged; way++)
         code = writer_open(options->logs[index][way], RING, &link->logs[way], error);
     return code;
 }
@@ -191,7 +200,7 @@ int guest_links_new(const struct guest_links_options *options, struct guest_link
     links->items = xcalloc(suite_case->link_count, sizeof *links->items);
     for (size_t i = 0; i < suite_case->link_count; i++)
         for (unsigned end = 0; end < 2 && code == 0; end++)
-            if (guest_links_carries(&suite_case->links[i], end) &&
+            if (guest_links_counts(&suite_case->links[i], end) &&
                 suite_case->links[i].ends[end].node == options->node)
                 code = add_link(links, options, i, end, error);
     if (code < 0 || links->count == 0) {

@@ -42,5 +42,7 @@ const struct control_way *guest_links_ways(const struct guest_links *links, size
 uint64_t guest_links_stream(size_t nth, unsigned direction);
 /* Whether that end's node carries the link. */
 bool guest_links_carries(const struct suite_link *link, unsigned end);
+/* Whether it is asked for what it counts: of one that it carries, or whose netem it has. */
+bool guest_links_counts(const struct suite_link *link, unsigned end);
 
 #endif

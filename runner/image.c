@@ -17,18 +17,39 @@ static const char *const optional[] = {"virtio-rng"};
 
 /* What a link that the node carries is made with: a TAP. */
 static const char tun[] = "tun";
+static const char netem[] = "sch_netem";
 
-static const struct suite_link *find_carried(const struct image_options *options,
-                                             const struct suite_node *node)
+/* A link of the node of which `is` holds, at the node's end; or NULL. */
+static const struct suite_link *find_link(const struct image_options *options,
+                                          const struct suite_node *node,
+                                          bool (*is)(const struct suite_link *link, unsigned end))
 {
     const struct suite_case *suite_case = options->suite_case;
 
     for (size_t i = 0; suite_case && i < suite_case->link_count; i++)
         for (unsigned end = 0; end < 2; end++)
-            if (guest_links_carries(&suite_case->links[i], end) &&
+            if (is(&suite_case->links[i], end) &&
                 &suite_case->nodes[suite_case->links[i].ends[end].node] == node)
                 return &suite_case->links[i];
     return NULL;
+}
+
+static const struct suite_link *find_carried(const struct image_options *options,
+                                             const struct suite_node *node)
+{
+    return find_link(options, node, guest_links_carries);
+}
+
+static bool is_netem(const struct suite_link *link, unsigned end)
+{
+    (void)end;
+    return link->carrier == SUITE_CARRIER_NETEM;
+}
+
+static const struct suite_link *find_netem(const struct image_options *options,
+                                           const struct suite_node *node)
+{
+    return find_link(options, node, is_netem);
 }
 
 static int check_carried(const struct kernel *kernel, const struct suite_link *carried,
@@ -42,6 +63,19 @@ static int check_carried(const struct kernel *kernel, const struct suite_link *c
                      "a kernel with CONFIG_TUN",
                      node->name, carried->name, kernel->name,
                      kernel->release ? kernel->release : "no release");
+}
+
+static int check_netem(const struct kernel *kernel, const struct suite_link *link,
+                       struct error *error)
+{
+    if (!link || kernel_find_driver(kernel, netem) != KERNEL_DRIVER_ABSENT)
+        return 0;
+    return error_set(error, ENODEV,
+                     "link %s has `carrier: netem`, and the kernel %s (%s) has no %s: write "
+                     "`carrier: guest` or `carrier: host` on the link, or use a kernel with "
+                     "CONFIG_NET_SCH_NETEM",
+                     link->name, kernel->name, kernel->release ? kernel->release : "no release",
+                     netem);
 }
 
 static int check_kernel(const struct kernel *kernel, const struct suite_node *node,
@@ -69,13 +103,15 @@ static int make_base(const struct image_options *options, const struct suite_nod
                      char **path, struct error *error)
 {
     size_t count = array_size(required);
-    cleanup_free const char **modules = xcalloc(count + node->modules.count + 1, sizeof *modules);
+    cleanup_free const char **modules = xcalloc(count + node->modules.count + 2, sizeof *modules);
 
     memcpy(modules, required, sizeof required);
     for (size_t i = 0; i < node->modules.count; i++)
         modules[count++] = node->modules.items[i];
     if (find_carried(options, node))
         modules[count++] = tun;
+    if (find_netem(options, node))
+        modules[count++] = netem;
     return initrd_base(
         &(struct initrd_base_options){
             .module_root = options->kernel->module_root,
@@ -190,6 +226,7 @@ int image_make(const struct image_options *options, const struct suite_node *nod
 
     if ((code = check_kernel(options->kernel, node, error)) < 0 ||
         (code = check_carried(options->kernel, find_carried(options, node), node, error)) < 0 ||
+        (code = check_netem(options->kernel, find_netem(options, node), error)) < 0 ||
         (code = make_base(options, node, &base, error)) < 0)
         return code;
     if (node->file_count == 0 && !node->init.directory) {

@@ -1,6 +1,7 @@
 #include "runner/pod.h"
 
 #include "base/memory.h"
+#include "net/impair_chance.h"
 #include "net/impair_field.h"
 #include "runner/guest_links.h"
 
@@ -118,6 +119,19 @@ static void add_carrier(cJSON *interface, const struct suite_link *link, size_t 
         cJSON_AddItemToArray(verdicts, cJSON_CreateNumber((double)guest_links_stream(nth, way)));
 }
 
+/* For what this end sends. A kernel's generator has one seed for all of its draws. */
+static void add_netem(cJSON *interface, const struct suite_link *link, size_t index, unsigned end,
+                      uint64_t seed)
+{
+    cJSON *netem = cJSON_AddObjectToObject(interface, "netem");
+    char digits[24];
+
+    snprintf(digits, sizeof digits, "%" PRIu64, random_key(seed, index, end, DRAW_LOSS));
+    cJSON_AddNumberToObject(netem, "end", end);
+    cJSON_AddStringToObject(netem, "seed", digits);
+    impair_field_each(&link->impair[end], add_setting, cJSON_AddObjectToObject(netem, "impair"));
+}
+
 static void add_interfaces(cJSON *pod, const struct suite_case *suite_case, size_t node,
                            const struct vm_nic *nics, uint64_t seed)
 {
@@ -136,6 +150,8 @@ static void add_interfaces(cJSON *pod, const struct suite_case *suite_case, size
         add_interface(interface, end, link->mtu, nics++->mac);
         if (guest_links_carries(link, end == &link->ends[1]))
             add_carrier(interface, link, i, carried++, seed);
+        if (link->carrier == SUITE_CARRIER_NETEM)
+            add_netem(interface, link, i, end == &link->ends[1], seed);
     }
 }
 

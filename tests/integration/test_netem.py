@@ -1,0 +1,116 @@
+"""Links that the guests' own tc netem impairs."""
+
+import re
+import unittest
+
+import duet
+import kept
+from test_carrier import DATAGRAMS, ENDS, PAIR, SCRIPT, causes, direction, quantile
+
+LIMIT = 4096  # packets on their way, where a suite names no limit
+
+
+class Lossy(duet.SuiteTest):
+    """2000 numbered datagrams, and those that say that all were sent."""
+
+    SUITE = PAIR + SCRIPT + """
+    matrix:
+      impair: [{loss: 30%}, {duplicate: 20%}]
+    links:
+      - {nodes: [a, b], subnet: 10.0.0.0/24, carrier: netem, impair: {from: {a: "${impair}"}}}
+    """
+
+    def received(self, case):
+        self.assertEqual(self.result.verdicts.get(case), "passed", self.result)
+        return self.result.step_output(case, "get", "b").decode().splitlines()[:-1]
+
+    def test_loss_is_what_was_asked_for(self):
+        received = self.received("loss=30%")
+        self.assertEqual(received, sorted(set(received), key=int))
+        self.assertGreaterEqual(len(received), quantile(DATAGRAMS, 0.7, 0.00005))
+        self.assertLessEqual(len(received), quantile(DATAGRAMS, 0.7, 0.99995))
+
+    def test_what_the_qdisc_counts_is_in_the_results(self):
+        there, back = (direction(self.result, "loss=30%", number) for number in (0, 1))
+        dropped = causes(self.result, "loss=30%")["dropped"]
+        self.assertEqual(self.result.cases["loss=30%"]["links"][0]["carrier"], "netem")
+        self.assertEqual((there["from"], there["to"]), ("a", "b"))
+        self.assertEqual(there["packets_in"], DATAGRAMS + ENDS)
+        self.assertEqual(there["packets_out"], DATAGRAMS + ENDS - dropped)
+        self.assertGreaterEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, 0.00005))
+        self.assertLessEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, 0.99995))
+        self.assertIsNone(there["verdicts"])
+        self.assertEqual(back["causes"], [])
+
+    def test_duplicates_count_as_packets(self):
+        received = self.received("duplicate=20%")
+        self.assertEqual(len(set(received)), DATAGRAMS)
+        self.assertGreaterEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, 0.00005))
+        self.assertLessEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, 0.99995))
+        self.assertGreater(direction(self.result, "duplicate=20%")["packets_out"], DATAGRAMS + ENDS)
+
+
+class Up(kept.Kept):
+    """Each direction has its own, in both families."""
+
+    SUITE = """
+    nodes: {a: {run: "true", files: [/sbin/tc]}, b: {files: [/sbin/tc]}}
+    links:
+      - nodes: [a, b]
+        subnet: [10.0.0.0/24, "fd00::/64"]
+        carrier: netem
+        impair:
+          delay: 50ms
+          from:
+            b: {delay: 30ms, jitter: 10ms, distribution: normal, loss.gemodel: {p: 1%, r: 50%}}
+    """
+
+    def test_a_delay_counts_there_and_back(self):
+        for address in ("10.0.0.2", "fd00::2"):
+            with self.subTest(address=address):
+                times = re.findall(r"time=([0-9.]+) ms", self.sh("a", f"ping -c 10 {address}"))
+                self.assertGreater(len(times), 0)
+                self.assertGreaterEqual(min(map(float, times)), 50)
+
+    def test_the_kernel_has_what_was_asked_for(self):
+        self.assertIn(f"limit {LIMIT} delay 50ms\n", self.sh("a", "tc qdisc show dev eth0"))
+        self.assertIn("delay 30ms  10ms loss gemodel p 1% r 50% 1-h 100% 1-k 0%",
+                      self.sh("b", "tc qdisc show dev eth0"))
+
+
+class Refused(unittest.TestCase):
+    def setUp(self):
+        self.work = duet.Workplace()
+        self.addCleanup(self.work.close)
+
+    def assert_refused(self, impair, value, message):
+        """`value` is where the mistake is."""
+        line = f"    impair: {impair}"
+        run = self.work.run("nodes: {a: {run: 'true'}, b: }\n"
+                            "links:\n"
+                            "  - nodes: [a, b]\n"
+                            "    carrier: netem\n"
+                            f"{line}\n")
+        self.assertEqual(run.status, duet.BAD_USAGE, run)
+        self.assertIn(f"suite.yaml:5:{line.index(value) + 1}: {message}", run.stderr)
+
+    def test_what_netem_cannot_do_has_a_line_and_a_column(self):
+        others = "tc netem has nothing like it; `carrier: guest` and `carrier: host` do"
+        self.assert_refused("{delay: 5ms, mtu: 1400}", "1400", f"mtu: {others}")
+        self.assert_refused("{rate: 1mbit, burst: 15000B}", "15000B", f"burst: {others}")
+        self.assert_refused("{from: {b: {corrupt: 1%, corrupt.bits: 2}}}", "2",
+                            f"corrupt.bits: {others}")
+        self.assert_refused("{delay: 5s, jitter: 3s}", "3s",
+                            "jitter: found 3000000000 ns, expected at most 2147483647 ns")
+
+    def test_a_node_with_an_init_of_its_own_has_no_netem(self):
+        self.work.write("guest/init", "#!/bin/sh\n", 0o755)
+        run = self.work.run("nodes: {a: {run: 'true'}, b: {init: {directory: guest, run: /init}}}\n"
+                            "links: [{nodes: [a, b], carrier: netem}]\n")
+        self.assertEqual(run.status, duet.BAD_USAGE, run)
+        self.assertIn("suite.yaml:2:34: carrier: found netem, which duet's init sets, and the node "
+                      "\"b\" has an init of its own: expected carrier: host", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

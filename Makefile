@@ -44,7 +44,7 @@ LIBRARY := $(BUILD)/libduet.a
 
 # What has a main() of its own, and what measures duet itself.
 programs        := runner/main.c $(wildcard bench/bench_*.c) \
-                   $(addprefix bench/,bench.c guest.c pair.c run.c)
+                   $(addprefix bench/,bench.c fidelity.c guest.c pair.c probe.c run.c)
 library_sources := $(filter-out $(programs),$(foreach module,$(MODULES),$(wildcard $(module)/*.c)))
 library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 
@@ -65,6 +65,7 @@ libraries    := $(LIBRARY) $(MOCK) $(LIBRARY)
 unit_tests   := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 benches      := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
+PROBE        := $(BUILD)/bench/probe
 conformance  := $(BUILD)/conformance/guest_image
 
 .PHONY: build
@@ -119,10 +120,16 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY) $(MOCK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(fuzz_driver),,-fsanitize=fuzzer) -o $@ $< $(fuzz_driver) \
 	    $(libraries) $(PKG_LIBS)
 
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/bench/bench.o $(BUILD)/bench/pair.o \
-                  $(BUILD)/bench/guest.o $(LIBRARY) $(MOCK)
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(addprefix $(BUILD)/bench/,bench.o fidelity.o guest.o \
+                  pair.o) $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libraries) $(PKG_LIBS)
+
+# What a bench runs in guests is static, too.
+$(PROBE): $(BUILD)/guest/bench/probe.o
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $< && strip $@
 
 $(conformance): $(BUILD)/tests/conformance/guest_image.o $(LIBRARY)
 	$(call say,LINK,$@)
@@ -163,7 +170,7 @@ test: ## all tests (likewise); TESTS='GLOB…' only these
 
 BENCH ?= .
 .PHONY: bench bench-programs
-bench-programs: $(BUILD)/bench/run $(benches)
+bench-programs: $(BUILD)/bench/run $(benches) $(PROBE)
 bench: ## measure duet; BENCH='start.*' only the measures that this matches
 	$(Q).ci/packages build run smoke bench kernel
 	$(submake) SANITIZE= build bench-programs

@@ -115,7 +115,7 @@ _duet()
     down) words='--all --help --usage' ;;
     console) words='--help --usage' ;;
     debug-kernel) words='--halt --help --json --usage' ;;
-    verdicts) words='--all --diff --help --json --lost --usage' ;;
+    verdicts) words='--all --diff --help --json --lost --upkeep --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     mock-agent) words='--ctl --help --io --stay --usage' ;;

@@ -4,6 +4,7 @@
 #include "runner/verdict_show.h"
 
 #include "base/memory.h"
+#include "net/verdict_text.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -11,13 +12,13 @@
 
 #define RESULTS "duet-results"
 
-enum { KEY_ALL = 256, KEY_LOST, KEY_DIFF };
+enum { KEY_ALL = 256, KEY_LOST, KEY_DIFF, KEY_UPKEEP };
 
 struct arguments {
     char **operands;
     size_t operand_count;
     enum verdict_show_which which;
-    bool diff, json;
+    bool diff, upkeep, json;
 };
 
 static const struct argp_option options[] = {
@@ -26,6 +27,11 @@ static const struct argp_option options[] = {
     {"diff", KEY_DIFF, NULL, 0,
      "Compare two logs, or all of two directories or cases: exit status 1 where a packet met "
      "something else",
+     0},
+    {"upkeep", KEY_UPKEEP, NULL, 0,
+     "With --diff: compare the link's own upkeep, too (ARP and its like), which kernels do when "
+     "they "
+     "like",
      0},
     {"json", 'j', NULL, 0, "A JSON object a line", 0},
     {0},
@@ -46,6 +52,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_DIFF:
         arguments->diff = true;
         return 0;
+    case KEY_UPKEEP:
+        arguments->upkeep = true;
+        return 0;
     case 'j':
         arguments->json = true;
         return 0;
@@ -59,6 +68,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
                        arguments->operand_count);
         if (arguments->diff && arguments->which != VERDICT_SHOW_CHANGED)
             argp_error(state, "--diff shows what differs: --all and --lost say nothing there");
+        if (arguments->upkeep && !arguments->diff)
+            argp_error(state, "--upkeep goes with --diff");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -86,6 +97,7 @@ static int show(const struct arguments *arguments, struct error *error)
 /* Two logs are compared whatever they are called; of two directories, those of the same name. */
 static int compare(const struct arguments *arguments, size_t *differences, struct error *error)
 {
+    unsigned fields = VERDICT_DEFAULT | (arguments->upkeep ? VERDICT_UPKEEP : 0u);
     struct verdict_log_files one = {0}, other = {0};
     int code = verdict_logs_find(RESULTS, arguments->operands[0], &one, error);
 
@@ -99,8 +111,8 @@ static int compare(const struct arguments *arguments, size_t *differences, struc
                                        : strverscmp(one.items[i].name, other.items[j].name);
 
         code = verdict_show_differences(order <= 0 ? one.items[i].path : NULL,
-                                        order >= 0 ? other.items[j].path : NULL, arguments->json,
-                                        differences, error);
+                                        order >= 0 ? other.items[j].path : NULL, fields,
+                                        arguments->json, differences, error);
         i += order <= 0;
         j += order >= 0;
     }

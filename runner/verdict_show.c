@@ -127,7 +127,7 @@ static bool is_shown(const struct impair_verdict *verdict, enum verdict_show_whi
     case VERDICT_SHOW_LOST:
         return !impair_delivered(verdict);
     case VERDICT_SHOW_CHANGED:
-        return verdict->why || verdict->rule || verdict->back;
+        return (verdict->why & ~IMPAIR_WHY(IMPAIR_UPKEEP)) || verdict->rule || verdict->back;
     case VERDICT_SHOW_ALL:
         break;
     }
@@ -222,7 +222,8 @@ static int whole(const char *path, const struct verdict_entries *entries, struct
 }
 
 static size_t compare(const char *one_path, const struct verdict_entries *one,
-                      const char *other_path, const struct verdict_entries *other, bool json)
+                      const char *other_path, const struct verdict_entries *other, unsigned fields,
+                      bool json)
 {
     struct difference difference = {.path = one_path, .one = one, .other = other, .json = json};
     size_t count;
@@ -231,7 +232,7 @@ static size_t compare(const char *one_path, const struct verdict_entries *one,
         printf("--- %s: seed %" PRIu64 ", %zu verdicts\n+++ %s: seed %" PRIu64 ", %zu verdicts\n",
                one_path, one->header.seed, one->count, other_path, other->header.seed,
                other->count);
-    count = verdict_entries_compare(one, other, VERDICT_DEFAULT, on_difference, &difference);
+    count = verdict_entries_compare(one, other, fields, on_difference, &difference);
     if (!json && count == 0)
         puts("the same");
     else if (!json)
@@ -254,8 +255,8 @@ static void print_alone(const char *path, bool is_one, bool json)
     print(&line);
 }
 
-int verdict_show_differences(const char *one_path, const char *other_path, bool json,
-                             size_t *differences, struct error *error)
+int verdict_show_differences(const char *one_path, const char *other_path, unsigned fields,
+                             bool json, size_t *differences, struct error *error)
 {
     struct verdict_entries one = {0}, other = {0};
     int code;
@@ -273,7 +274,7 @@ int verdict_show_differences(const char *one_path, const char *other_path, bool 
     if (code == 0)
         code = whole(other_path, &other, error);
     if (code == 0)
-        *differences += compare(one_path, &one, other_path, &other, json);
+        *differences += compare(one_path, &one, other_path, &other, fields, json);
     verdict_entries_free(&one);
     verdict_entries_free(&other);
     return code;

@@ -17,10 +17,9 @@ enum verdict_show_which {
  * each. EBADMSG: it is no log, or is cut, which is told when all else was printed. */
 int verdict_show(const char *path, enum verdict_show_which which, bool json, struct error *error);
 
-/* Prints where two logs differ, in what verdict_entries_compare asks by default, and adds to
- * *differences how often; a log that is not there (NULL) is one more. EBADMSG: one of them is not
- * whole. */
-int verdict_show_differences(const char *one, const char *other, bool json, size_t *differences,
-                             struct error *error);
+/* Prints where two logs differ in one of `fields` (enum verdict_field), and adds to *differences
+ * how often; a log that is not there (NULL) is one more. EBADMSG: one of them is not whole. */
+int verdict_show_differences(const char *one, const char *other, unsigned fields, bool json,
+                             size_t *differences, struct error *error);
 
 #endif

@@ -21,15 +21,15 @@ def varint(value):
     return out + bytes([value])
 
 
-def packet(why=0, length=60, in_ns=1000, late_ns=0):
+def packet(why=0, length=60, in_ns=1000, late_ns=0, upkeep=False):
     """A record as net/verdict_log.h has it, of the next number and of flow 7."""
-    kind = 0x40 | (0x10 if why else 0)
+    kind = 0x40 | (0x10 if why else 0) | (3 if upkeep else 0)
     return (bytes([kind]) + varint(2 * in_ns) + varint(0) + varint(2 * late_ns) + varint(length)
             + (varint(why) if why else b"") + b"\x07")
 
 
 def log(*records, seed=7, link=3, direction=1):
-    return (b"duetvlog" + struct.pack("<HHIQQQQ", 1, 48, direction, seed, link, 5000, 0) + FLOW
+    return (b"duetvlog" + struct.pack("<HHIQQQQ", 2, 48, direction, seed, link, 5000, 0) + FLOW
             + b"".join(records))
 
 
@@ -143,6 +143,14 @@ class Verdicts(unittest.TestCase):
         self.assertEqual((first["one"]["why"], first["other"]["why"]), (["loss"], []))
         self.assertEqual((second["one"], second["other"]["number"]), (None, 3))
 
+    def test_upkeep_is_compared_where_that_is_asked_for(self):
+        self.write("a", packet(), packet(upkeep=True), packet())
+        self.write("b", packet(), packet(), packet(LOSS, upkeep=True), packet(upkeep=True))
+        self.assertIn("the same", self.verdicts("--diff", "a", "b"))
+        self.assertIn("2 differ", self.verdicts("--diff", "--upkeep", "a", "b", status=FAILED))
+        self.assertIn("packets 3, copies 0, lost 0; upkeep 1\n", self.verdicts("a"))
+        self.assertEqual(self.verdicts("b").count("\n"), 3)
+
     def test_directories_are_compared_log_by_log(self):
         for directory in ("a", "b"):
             self.write(f"{directory}/x.verdicts", packet(LOSS))
@@ -172,6 +180,7 @@ class Verdicts(unittest.TestCase):
         self.assertIn("--diff compares two logs", self.verdicts("--diff", "x", status=BAD_USAGE))
         self.assertIn("--all and --lost say nothing",
                       self.verdicts("--diff", "--all", "x", "y", status=BAD_USAGE))
+        self.assertIn("--upkeep goes with --diff", self.verdicts("--upkeep", status=BAD_USAGE))
 
 
 if __name__ == "__main__":

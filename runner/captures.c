@@ -19,7 +19,7 @@ static size_t mark(struct suite *const suites[], size_t count, const char *name)
                 if (name && strcmp(link->name, name) != 0)
                     continue;
                 link->captured = true;
-                if (link->carrier == SUITE_CARRIER_DIRECT || link->carrier == SUITE_CARRIER_GUEST)
+                if (link->carrier != SUITE_CARRIER_NETEM)
                     link->carrier = SUITE_CARRIER_HOST;
                 found++;
             }

@@ -144,33 +144,52 @@ static int receive(struct case_links *links, struct error *error)
     return code;
 }
 
+static int open_carrier(struct case_link *link, size_t index, struct carrier_options *options,
+                        struct error *error)
+{
+    const struct case_links_options *of_case = &link->links->options;
+    int code = 0;
+
+    options->loop = of_case->loop;
+    options->mtu = link->spec->mtu;
+    options->lied = on_lied;
+    options->context = link;
+    for (unsigned i = 0; i < 2; i++)
+        options->sockets[i] = of_case->plan->links[index].sockets[i];
+    if (link->spec->captured) {
+        code = start_capture(link, error);
+        options->note = on_note;
+    }
+    if (code == 0)
+        code = carrier_new(options, &link->carrier, error);
+    return code < 0 ? error_context(error, "link %s", link->spec->name) : 0;
+}
+
 static int carry(struct case_link *link, size_t index, struct error *error)
 {
     const struct case_links_options *of_case = &link->links->options;
     cleanup_free char *there = log_path(link, 0);
     cleanup_free char *back = log_path(link, 1);
-    struct carrier_options options = {.loop = of_case->loop,
-                                      .seed = of_case->seed,
+    struct carrier_options options = {.seed = of_case->seed,
                                       .link = index,
                                       .logs = {there, back},
-                                      .mtu = link->spec->mtu,
                                       .settings = {&link->spec->impair[0], &link->spec->impair[1]},
-                                      .lied = on_lied,
-                                      .context = link};
-    int code = 0;
+                                      .plan = &link->spec->changes};
 
-    if (link->spec->captured) {
-        code = start_capture(link, error);
-        options.note = on_note;
-    }
     for (unsigned i = 0; i < 2; i++) {
-        options.sockets[i] = of_case->plan->links[index].sockets[i];
         link->measures[i] = options.measures[i] = xmalloc(sizeof(struct impair_measure));
         impair_measure_init(link->measures[i], of_case->suite_case->network.late_ns);
     }
-    if (code == 0)
-        code = carrier_new(&options, &link->carrier, error);
-    return code < 0 ? error_context(error, "link %s", link->spec->name) : 0;
+    return open_carrier(link, index, &options, error);
+}
+
+/* What others impair comes through as it is. */
+static int only_capture(struct case_link *link, size_t index, struct error *error)
+{
+    static const struct impair_settings none;
+    struct carrier_options options = {.link = index, .settings = {&none, &none}};
+
+    return open_carrier(link, index, &options, error);
 }
 
 /* What clock_ns() has to be added to for the time since 1970. A clock that is set while a case runs
@@ -201,6 +220,8 @@ int case_links_new(const struct case_links_options *options, struct case_links *
         links->items[i].spec = &suite_case->links[i];
         if (suite_case->links[i].carrier == SUITE_CARRIER_HOST)
             code = carry(&links->items[i], i, error);
+        else if (suite_link_meets_host(links->items[i].spec))
+            code = only_capture(&links->items[i], i, error);
     }
     if (code == 0)
         code = receive(links, error);
@@ -216,7 +237,7 @@ static int close_link(struct case_link *link, struct error *error)
 {
     int code = carrier_close(link->carrier, error);
 
-    for (unsigned end = 0; end < 2; end++)
+    for (unsigned end = 0; end < 2 && link->measures[end]; end++)
         impair_measure_end(link->measures[end]);
     return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
 }
@@ -342,7 +363,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
         for (unsigned end = 0; end < 2; end++) {
             added->nodes[end] = xstrdup(node_name(link, end));
             impair_field_each(&link->spec->impair[end], add_setting, &added->ways[end]);
-            if (link->carrier)
+            if (link->spec->carrier == SUITE_CARRIER_HOST)
                 fill_way(link, end, &added->ways[end]);
         }
         if (link->spec->carrier == SUITE_CARRIER_GUEST)

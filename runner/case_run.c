@@ -112,7 +112,7 @@ static bool links_are_served(const struct case_run *run, size_t index)
             const struct suite_link *link = &run->options.suite_case->links[i];
             size_t peer = link->ends[1 - side].node;
 
-            if (link->carrier != SUITE_CARRIER_HOST && link->ends[side].node == index &&
+            if (!suite_link_meets_host(link) && link->ends[side].node == index &&
                 machines[peer].rank < machines[index].rank &&
                 node_state(run->nodes[peer]) < NODE_BOOTING)
                 return false;

@@ -148,7 +148,7 @@ static void join_nic(const struct plan_options *options, struct plan *plan, size
     unsigned side = link->ends[1].node == index;
     size_t peer = link->ends[1 - side].node;
 
-    if (link->carrier == SUITE_CARRIER_HOST) {
+    if (suite_link_meets_host(link)) {
         nic->socket_path = xasprintf("%s/%zu.l%zu.%u", options->runtime_dir, options->case_index,
                                      link_index, side);
         plan->links[link_index].sockets[side] = nic->socket_path;

@@ -257,6 +257,8 @@ int suite_load_text(const char *path, const char *directory, const char *text, s
 
 /* "direct", "guest", "host" or "netem". */
 const char *suite_carrier_name(enum suite_carrier carrier);
+/* Whether its frames go through duet: to be carried, or to be captured alone. */
+bool suite_link_meets_host(const struct suite_link *link);
 
 /* NULL is fine. */
 void suite_free(struct suite *suite);

@@ -12,6 +12,12 @@ const char *suite_carrier_name(enum suite_carrier carrier)
     return names[carrier];
 }
 
+bool suite_link_meets_host(const struct suite_link *link)
+{
+    return link->carrier == SUITE_CARRIER_HOST ||
+           (link->carrier == SUITE_CARRIER_NETEM && link->captured);
+}
+
 int read_carrier(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
                  void *field)
 {

@@ -99,17 +99,14 @@ static void on_changed(void *context, unsigned direction, uint64_t number,
 static void follow_plan(struct carrier *carrier)
 {
     uint64_t next_ns = impair_plan_next_ns(&carrier->plan);
-    uint64_t now_ns;
 
     if (carrier->steps_followed != carrier->plan.done) {
         carrier->steps_followed = carrier->plan.done;
         way_settings_changed(&carrier->ways[0]);
         way_settings_changed(&carrier->ways[1]);
     }
-    if (next_ns == IMPAIR_NEVER)
-        return;
-    now_ns = clock_ns();
-    timer_start(carrier->plan_timer, next_ns > now_ns ? next_ns - now_ns : 0);
+    if (next_ns != IMPAIR_NEVER)
+        timer_start_at(carrier->plan_timer, next_ns);
 }
 
 static void on_plan(void *context)

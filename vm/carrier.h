@@ -48,7 +48,8 @@ struct carrier_counters {
 int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
 /* All settings of what comes from `end`, from the next frame on: those that were left out are none.
- * They have passed impair_check. Returns the number of that frame. Not after carrier_close. */
+ * They have passed impair_check. Returns the number that the next frame with data has. Not after
+ * carrier_close. */
 uint64_t carrier_set(struct carrier *carrier, unsigned end, const struct impair_settings *settings);
 /* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The
  * first error of a log; once. */

@@ -176,12 +176,13 @@ void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t 
 
 uint64_t way_set(struct way *way, const struct impair_settings *settings)
 {
-    struct packet *packets[WAY_BATCH];
-    uint64_t now_ns = clock_ns();
+    uint64_t number = impair_next_number(way->impair);
 
-    impair_set(way->impair, now_ns, settings);
-    hand_on(way, now_ns, packets, 0);
-    return impair_counters(way->impair)->packets_in;
+    impair_set(way->impair, clock_ns(), settings);
+    if (way->measure)
+        impair_measure_set(way->measure, number, settings);
+    way_settings_changed(way);
+    return number;
 }
 
 /* -- Life -------------------------------------------------------------------------------------- */

@@ -73,6 +73,34 @@ static void refused(void **state, const char *names, const char *message)
     assert_string_equal(error.message, message);
 }
 
+/* duet takes a guest's place, with the same seed; tc netem has none. */
+static void who_carries_what_is_captured(void **state)
+{
+    static const char yaml[] =
+        "name: s\n"
+        "nodes: {a: {run: work}, b: }\n"
+        "links:\n"
+        "  - {name: one, nodes: [a, b], impair: {loss: 1%}}\n"
+        "  - {name: two, nodes: [a, b], impair: {loss: 1%}, carrier: netem}\n";
+    struct suite_link *links;
+    struct suite *suite;
+    struct error error;
+    (void)state;
+
+    if (suite_load_text("s.yaml", "/", yaml, strlen(yaml), &suite, &error))
+        fail_msg("%s", error.message);
+    links = suite->cases[0].links;
+    assert_int_equal(links[0].carrier, SUITE_CARRIER_GUEST);
+    assert_false(suite_link_meets_host(&links[0]));
+    assert_false(suite_link_meets_host(&links[1]));
+    assert_int_equal(captures_choose(&suite, 1, NULL, NULL), 0);
+    assert_int_equal(links[0].carrier, SUITE_CARRIER_HOST);
+    assert_int_equal(links[1].carrier, SUITE_CARRIER_NETEM);
+    assert_true(suite_link_meets_host(&links[0]));
+    assert_true(suite_link_meets_host(&links[1]));
+    suite_free(suite);
+}
+
 static void a_name_that_no_link_has(void **state)
 {
     refused(state, "wan,a-d", "--capture: no case has a link \"a-d\"; did you mean \"a-b\"?");
@@ -98,8 +126,11 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, load, unload)
     const struct CMUnitTest tests[] = {
-        TEST(none_unless_that_is_asked_for), TEST(all_of_every_case),
-        TEST(those_that_are_named),          TEST(a_name_that_no_link_has),
+        TEST(none_unless_that_is_asked_for),
+        TEST(all_of_every_case),
+        TEST(those_that_are_named),
+        TEST(a_name_that_no_link_has),
+        cmocka_unit_test(who_carries_what_is_captured),
         cmocka_unit_test(no_link_at_all),
     };
 

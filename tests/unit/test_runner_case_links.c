@@ -3,6 +3,8 @@
 
 #include "base/unix_socket.h"
 
+#include <sys/socket.h>
+
 #define CARRIED                                                                                    \
     "name: s\n"                                                                                    \
     "timeout: 90s\n"                                                                               \
@@ -103,6 +105,35 @@ static void what_is_no_frame_is_its_node_s_fault(void **state)
 }
 
 /* Without its record a case that passed would say more than is known. */
+#define NETEM                                                                                      \
+    "name: s\n"                                                                                    \
+    "nodes:\n"                                                                                     \
+    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
+    "  b: \n"                                                                                      \
+    "links: [{nodes: [a, b], carrier: netem, impair: {loss: 100%}}]\n"
+
+/* The kernel's impairment is not made a second time. */
+static void what_netem_lets_through_is_captured_as_it_is(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    struct fixture *fixture = *state;
+    int peers[2];
+    char received[64];
+
+    fixture->captures = true;
+    make(fixture, NETEM);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(unix_connect(fixture->plan.links[0].sockets[i], 0, &peers[i], NULL), 0);
+    assert_int_equal(write(peers[0], frame, 4 + 18), 4 + 18);
+    run(fixture, VERDICT_PASSED, NULL);
+    assert_int_equal(recv(peers[1], received, sizeof received, MSG_DONTWAIT), 4 + 18);
+    assert_string_equal(fixture->result.links[0].capture, "case/a-b.pcapng");
+    assert_string_equal(fixture->result.links[0].carrier, "netem");
+    assert_false(directory_has(fixture->directory, "case/a-b-from-a-to-b.verdicts"));
+    close(peers[0]);
+    close(peers[1]);
+}
+
 static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
 {
     struct fixture *fixture = *state;
@@ -151,6 +182,7 @@ int main(void)
         TEST(a_direction_has_its_own_impairment),
         TEST(what_is_no_frame_is_its_node_s_fault),
         TEST(a_capture_is_there_and_in_the_result),
+        TEST(what_netem_lets_through_is_captured_as_it_is),
         TEST(a_log_that_cannot_be_written_is_duet_s_fault),
     };
 

@@ -257,9 +257,9 @@ static void an_impairment_that_nobody_makes_is_refused(void **state)
     start(fixture, 0,
           "name: s\n"
           "nodes: {a: {run: one}, b: }\n"
-          "links: [{nodes: [a, b], impair: {loss: 1%}}]\n");
+          "links: [{nodes: [a, b], impair: {loss: 1%}, carrier: netem}]\n");
     expect(fixture, 0, VERDICT_ERROR,
-           "link a-b asks for an impairment, and its machines are joined directly: write "
+           "link a-b has carrier: netem, and an impairment is made on the host only: write "
            "`carrier: host` on the link");
     assert_int_equal(fixture->host.count, 0);
 }

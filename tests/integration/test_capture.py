@@ -8,7 +8,7 @@ import unittest
 
 import duet
 import kept
-from test_carrier import PAIR, SCRIPT, DATAGRAMS, ENDS, verdicts
+from test_carrier import PAIR, SCRIPT, DATAGRAMS, ENDS, direction, verdicts
 
 
 def output(path, *command):
@@ -37,7 +37,7 @@ class Captured(duet.SuiteTest):
     OPTIONS = ("--capture", "--seed", "7")
     SUITE = PAIR + SCRIPT + """
     links:
-      - {nodes: [a, b], subnet: 10.0.0.0/24, carrier: host, impair: {loss: 20%, delay: 5ms}}
+      - {nodes: [a, b], subnet: 10.0.0.0/24, impair: {loss: 20%, delay: 5ms}}
       - {name: spare, nodes: [b, a], subnet: 10.0.1.0/24}
     """
 
@@ -63,6 +63,15 @@ class Captured(duet.SuiteTest):
         for _, comment, interface in shown:
             self.assertRegex(comment, r"^(lost: loss|delivered after \d+\.\d{3} ms)$")
             self.assertEqual(interface, "a-to-b")
+
+    def test_duet_does_what_a_guest_would_have_done(self):
+        guest = self.work.run(self.SUITE, "--seed", "7")
+        self.assertEqual(guest.verdicts, {"suite": "passed"}, guest)
+        self.assertEqual(guest.cases["suite"]["links"][0]["carrier"], "guest")
+        logs = [run.directory / direction(run, "suite")["verdicts"] for run in (self.result, guest)]
+        compared = subprocess.run([duet.PROGRAM, "verdicts", "--diff", *logs], capture_output=True,
+                                  text=True, timeout=120, check=False)
+        self.assertEqual(compared.returncode, 0, compared)
 
     def test_times_are_those_of_the_clock(self):
         times = [float(row[0]) for row in fields(self.capture(), "frame.time_epoch")]

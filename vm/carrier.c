@@ -34,6 +34,7 @@ struct carrier {
     struct loop *loop;
     struct end ends[2];
     struct way ways[2]; /* each from the end of its number to the other */
+    unsigned mtu;
     struct impair_plan_run plan;
     size_t steps_followed;
     struct timer *plan_timer;
@@ -89,10 +90,9 @@ static void end_lies(struct end *end, uint32_t length)
 static void on_changed(void *context, unsigned direction, uint64_t number,
                        const struct impair_settings *settings)
 {
-    const struct carrier *carrier = context;
+    struct carrier *carrier = context;
 
-    if (carrier->ways[direction].measure)
-        impair_measure_set(carrier->ways[direction].measure, number, settings);
+    way_note(&carrier->ways[direction], number, settings);
 }
 
 /* After whatever may have brought a step of the plan about. */
@@ -115,6 +115,30 @@ static void on_plan(void *context)
 
     impair_plan_tick(&carrier->plan, clock_ns());
     follow_plan(carrier);
+}
+
+int carrier_change(struct carrier *carrier, const struct impair_round rounds[2],
+                   uint64_t numbers[2], struct error *error)
+{
+    struct impair_config next[2] = {0};
+    int code = 0;
+
+    for (unsigned i = 0; i < 2 && code == 0; i++)
+        code = impair_round_make(&carrier->ways[i].config, &rounds[i], carrier->mtu, &next[i],
+                                 error);
+    for (unsigned i = 0; i < 2 && code == 0; i++) {
+        numbers[i] = impair_next_number(carrier->ways[i].impair);
+        if (rounds[i].count > 0)
+            way_set(&carrier->ways[i], &next[i]);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        impair_config_free(&next[i]);
+    return code;
+}
+
+const struct impair_settings *carrier_settings(const struct carrier *carrier, unsigned end)
+{
+    return &carrier->ways[end].config.settings;
 }
 
 /* -- Reading ----------------------------------------------------------------------------------- */
@@ -249,6 +273,7 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
 
     carrier->loop = options->loop;
     carrier->note = options->note;
+    carrier->mtu = options->mtu;
     carrier->lied = options->lied;
     carrier->context = options->context;
     carrier->plan_timer = loop_timer(options->loop, on_plan, carrier);
@@ -298,11 +323,6 @@ int carrier_close(struct carrier *carrier, struct error *error)
         code = code == 0 ? closed : code;
     }
     return code;
-}
-
-uint64_t carrier_set(struct carrier *carrier, unsigned end, const struct impair_settings *settings)
-{
-    return way_set(&carrier->ways[end], settings);
 }
 
 struct carrier_counters carrier_counters(const struct carrier *carrier, unsigned end)

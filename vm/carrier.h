@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "net/impair_measure.h"
 #include "net/impair_plan.h"
+#include "net/impair_round.h"
 
 struct carrier;
 
@@ -47,10 +48,13 @@ struct carrier_counters {
  */
 int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
-/* All settings of what comes from `end`, from the next frame on: those that were left out are none.
- * They have passed impair_check. Returns the number that the next frame with data has. Not after
- * carrier_close. */
-uint64_t carrier_set(struct carrier *carrier, unsigned end, const struct impair_settings *settings);
+/* A round of changes of what is in force for the frames from each end, from the next one on; no draw
+ * and no model begins anew. `numbers` gets what number the next packet of data from each end has.
+ * Errors: impair_round_make's; then nothing has changed. Not after carrier_close. */
+int carrier_change(struct carrier *carrier, const struct impair_round rounds[2],
+                   uint64_t numbers[2], struct error *error);
+/* What is in force for frames from `end`, until something changes it. Not after carrier_close. */
+const struct impair_settings *carrier_settings(const struct carrier *carrier, unsigned end);
 /* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The
  * first error of a log; once. */
 int carrier_close(struct carrier *carrier, struct error *error);

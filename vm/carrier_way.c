@@ -150,6 +150,24 @@ void way_settings_changed(struct way *way)
     hand_on(way, clock_ns(), packets, 0);
 }
 
+void way_note(struct way *way, uint64_t number, const struct impair_settings *settings)
+{
+    impair_config_copy(&way->config, settings);
+    if (way->measure)
+        impair_measure_set(way->measure, number, settings);
+}
+
+void way_set(struct way *way, struct impair_config *config)
+{
+    impair_set(way->impair, clock_ns(), &config->settings);
+    impair_config_free(&way->config);
+    way->config = *config;
+    *config = (struct impair_config){0};
+    if (way->measure)
+        impair_measure_set(way->measure, impair_next_number(way->impair), &way->config.settings);
+    way_settings_changed(way);
+}
+
 static void on_timer(void *context)
 {
     way_settings_changed(context);
@@ -172,17 +190,6 @@ void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t 
     packets_parse(packets, count);
     hand_on(way, now_ns, packets,
             impair_plan_pass(way->plan, way->direction, now_ns, packets, count, WAY_BATCH));
-}
-
-uint64_t way_set(struct way *way, const struct impair_settings *settings)
-{
-    uint64_t number = impair_next_number(way->impair);
-
-    impair_set(way->impair, clock_ns(), settings);
-    if (way->measure)
-        impair_measure_set(way->measure, number, settings);
-    way_settings_changed(way);
-    return number;
 }
 
 /* -- Life -------------------------------------------------------------------------------------- */
@@ -224,9 +231,8 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
     way->queue = xcalloc(way->room, sizeof(struct packet *));
     pool_init(&way->pool, impair.flight + way->room + WAY_BATCH + IMPAIR_COPIES_MAX, room);
     way->impair = impair_init(xmalloc(impair_size(&impair)), &impair);
-    impair_set(way->impair, header.base_ns, options->settings[direction]);
-    if (way->measure)
-        impair_measure_set(way->measure, 0, options->settings[direction]);
+    way_note(way, 0, options->settings[direction]);
+    impair_set(way->impair, header.base_ns, &way->config.settings);
     way->timer = loop_timer(options->loop, on_timer, way);
     return 0;
 }
@@ -248,6 +254,7 @@ int way_close(struct way *way, struct error *error)
     }
     timer_free(steal_pointer(&way->timer));
     free(steal_pointer(&way->impair));
+    impair_config_free(&way->config);
     pool_free(&way->pool);
     free(steal_pointer(&way->queue));
     return verdict_file_close(steal_pointer(&way->log), error);

@@ -11,6 +11,7 @@ enum { WAY_BATCH = 64 }; /* frames that are handled at once */
 
 struct way {
     struct impair *impair;
+    struct impair_config config;  /* what is in force */
     struct impair_plan_run *plan; /* of both ways */
     unsigned direction;
     struct pool pool;
@@ -39,10 +40,12 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
 void way_room(struct way *way, struct packet *packets[static WAY_BATCH]);
 /* Takes `count` of them, which have their bytes, and the others back. */
 void way_take(struct way *way, struct packet *packets[static WAY_BATCH], size_t count);
-/* Its settings are others now. */
+/* Its settings are others now: a step of the plan has set them. */
 void way_settings_changed(struct way *way);
-/* As carrier_set. */
-uint64_t way_set(struct way *way, const struct impair_settings *settings);
+/* Those are in force from the packet of data of that number on, as somebody else has seen to. */
+void way_note(struct way *way, uint64_t number, const struct impair_settings *settings);
+/* Puts `config` in force, and leaves it none. */
+void way_set(struct way *way, struct impair_config *config);
 /* The receiver can be written to. */
 void way_send(struct way *way);
 /* The receiver came, or went (-1): what waits for it is lost then. */

@@ -296,45 +296,6 @@ static void the_seed_decides_what_becomes_of_each(void **state)
 /* -- The end ----------------------------------------------------------------------------------- */
 
 /* What is on its way arrives as it would have; the other direction stays as it is. */
-static void settings_hold_from_the_next_frame_on(void **state)
-{
-    const struct impair_settings down = {.down = true};
-    struct fixture *fixture = *state;
-    cleanup_buffer struct buffer expected = {0};
-
-    fixture->settings.delay.mean_ns = 20 * NS_PER_MS;
-    make_joined(fixture);
-    assert_int_equal(carrier_set(fixture->carrier, 0, &fixture->settings), 0);
-    send_frame(fixture, 0, 1, 60);
-    assert_int_equal(carrier_set(fixture->carrier, 0, &down), 1);
-    send_frame(fixture, 0, 2, 60);
-    pass(fixture, 30 * NS_PER_MS);
-    put_frame(&expected, 1, 60);
-    assert_received(fixture, 1, &expected);
-    assert_int_equal(carrier_counters(fixture->carrier, 0).causes[IMPAIR_DOWN], 1);
-    assert_int_equal(carrier_set(fixture->carrier, 0, &(struct impair_settings){0}), 2);
-    send_frame(fixture, 0, 3, 60);
-    put_frame(&expected, 3, 60);
-    assert_received(fixture, 1, &expected);
-    send_frame(fixture, 1, 1, 60);
-    assert_int_equal(receive(fixture, 0)->length, 0);
-}
-
-/* What waits for the rate leaves at the new one, and not when its timer was set for. */
-static void a_new_rate_lets_go_what_waits(void **state)
-{
-    struct fixture *fixture = *state;
-
-    fixture->settings.rate.bps = 1000;
-    make_joined(fixture);
-    for (uint32_t i = 0; i < 3; i++)
-        send_frame(fixture, 0, i, 1000);
-    assert_int_equal(receive(fixture, 1)->length, 0);
-    carrier_set(fixture->carrier, 0, &(struct impair_settings){.rate.bps = 1000000});
-    pass(fixture, 9 * NS_PER_S);
-    assert_int_equal(receive(fixture, 1)->length, 3 * (FRAME_HEADER + 1000));
-}
-
 static void note_into(void *context, unsigned end, const struct impair_verdict *verdict,
                       const struct packet *packet)
 {
@@ -348,13 +309,16 @@ static void note_into(void *context, unsigned end, const struct impair_verdict *
 static void whoever_asks_is_told_of_each_verdict(void **state)
 {
     struct fixture *fixture = *state;
+    const struct impair_named blackhole = {"blackhole", "true"};
+    const struct impair_round rounds[2] = {{&blackhole, 1}, {0}};
+    uint64_t numbers[2];
 
     fixture->options.note = note_into;
     fixture->options.logs[0] = NULL;
     make_joined(fixture);
     send_frame(fixture, 0, 1, 60);
     send_frame(fixture, 1, 2, 70);
-    carrier_set(fixture->carrier, 0, &(struct impair_settings){.blackhole = true});
+    assert_int_equal(carrier_change(fixture->carrier, rounds, numbers, NULL), 0);
     send_frame(fixture, 0, 3, 80);
     assert_string_equal(fixture->lies, "0: 0 of 60 bytes;1: 0 of 70 bytes;0: 1 of 80 bytes lost;");
 }
@@ -424,8 +388,6 @@ int main(void)
         TEST(a_delay_is_kept),
         TEST(settings_change_as_planned),
         cmocka_unit_test(the_seed_decides_what_becomes_of_each),
-        TEST(settings_hold_from_the_next_frame_on),
-        TEST(a_new_rate_lets_go_what_waits),
         TEST(whoever_asks_is_told_of_each_verdict),
         TEST(what_is_on_its_way_at_the_end_is_lost_and_said_so),
         TEST(a_log_that_cannot_be_written_is_told_at_the_end),

@@ -101,7 +101,7 @@ void node_result_free(struct node_result *node)
     *node = (struct node_result){0};
 }
 
-static void way_result_free(struct way_result *way)
+void way_result_free(struct way_result *way)
 {
     for (size_t i = 0; i < way->cause_count; i++)
         free(way->causes[i].name);

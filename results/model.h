@@ -195,6 +195,8 @@ struct share_result *measured_result_add_share(struct measured_result *measured)
 /* Where `packets` is not 0. */
 void way_result_add_cause(struct way_result *way, const char *name, uint64_t packets);
 void way_result_add_setting(struct way_result *way, const char *name, const char *text);
+/* Frees what it holds, of a way that never came into a result. */
+void way_result_free(struct way_result *way);
 struct step_result *node_result_add_step(struct node_result *node);
 /* Takes what *token holds and leaves it empty. */
 void node_result_add_token(struct node_result *node, struct result_token *token);

@@ -31,6 +31,7 @@ struct case_links {
     struct timer *flush;        /* of the captures, for who reads along */
     bool flushing;              /* it runs */
     struct guest_links **nodes; /* as the case's: what their inits carry */
+    bool closed;
 };
 
 static const char *node_name(const struct case_link *link, unsigned end)
@@ -246,6 +247,7 @@ int case_links_close(struct case_links *links, struct error *error)
 {
     int code = 0;
 
+    links->closed = true;
     for (size_t i = 0; i < links->count; i++) {
         struct case_link *link = &links->items[i];
         int closed = link->carrier ? close_link(link, code == 0 ? error : NULL) : 0;
@@ -277,39 +279,56 @@ struct guest_links *case_links_of_node(const struct case_links *links, size_t no
 
 /* -- The result -------------------------------------------------------------------------------- */
 
-static void fill_way(const struct case_link *link, unsigned end, struct way_result *way)
+struct carrier *case_links_carrier(const struct case_links *links, size_t link)
 {
-    struct carrier_counters counters = carrier_counters(link->carrier, end);
+    return links->closed ? NULL : links->items[link].carrier;
+}
+
+void case_links_count(const struct case_links *links, size_t link, unsigned end,
+                      struct way_result *way)
+{
+    struct carrier_counters counters = carrier_counters(links->items[link].carrier, end);
 
     way->packets_in = counters.packets_in;
     way->bytes_in = counters.bytes_in;
     way->packets_out = counters.packets_out;
     way->bytes_out = counters.bytes_out;
-    way->verdicts = xstrdup(link->logs[end]);
     for (unsigned i = 0; i < IMPAIR_CAUSES; i++)
         way_result_add_cause(way, impair_cause_name(i), counters.causes[i]);
     way_result_add_cause(way, "too_long", counters.too_long);
     way_result_add_cause(way, "unread", counters.unread);
-    link_measure_result(link->measures[end], &link->links->options.suite_case->network,
-                        &way->measured);
+}
+
+static void fill_way(const struct case_links *links, size_t index, unsigned end,
+                     struct way_result *way)
+{
+    const struct case_link *link = &links->items[index];
+
+    case_links_count(links, index, end, way);
+    way->verdicts = xstrdup(link->logs[end]);
+    link_measure_result(link->measures[end], &links->options.suite_case->network, &way->measured);
+}
+
+void case_links_count_guest(const struct control_way *counted, struct way_result *way)
+{
+    way->packets_in = counted->packets_in;
+    way->bytes_in = counted->bytes_in;
+    way->packets_out = counted->packets_out;
+    way->bytes_out = counted->bytes_out;
+    for (unsigned i = 0; i < IMPAIR_CAUSES; i++)
+        way_result_add_cause(way, impair_cause_name(i), counted->causes[i]);
+    way_result_add_cause(way, "too_long", counted->too_long);
+    way_result_add_cause(way, "unread", counted->unread);
+    way_result_add_cause(way, "dropped", counted->dropped);
 }
 
 static void fill_guest_way(const struct case_link *link, unsigned end,
-                           const struct control_way *found, struct way_result *way)
+                           const struct control_way *counted, struct way_result *way)
 {
     if (link->logs[end])
         way->verdicts = xstrdup(link->logs[end]);
-    if (!found)
-        return;
-    way->packets_in = found->packets_in;
-    way->bytes_in = found->bytes_in;
-    way->packets_out = found->packets_out;
-    way->bytes_out = found->bytes_out;
-    for (unsigned i = 0; i < IMPAIR_CAUSES; i++)
-        way_result_add_cause(way, impair_cause_name(i), found->causes[i]);
-    way_result_add_cause(way, "too_long", found->too_long);
-    way_result_add_cause(way, "unread", found->unread);
-    way_result_add_cause(way, "dropped", found->dropped);
+    if (counted)
+        case_links_count_guest(counted, way);
 }
 
 /* What the node that carries the link has said of it. */
@@ -364,7 +383,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
             added->nodes[end] = xstrdup(node_name(link, end));
             impair_field_each(&link->spec->impair[end], add_setting, &added->ways[end]);
             if (link->spec->carrier == SUITE_CARRIER_HOST)
-                fill_way(link, end, &added->ways[end]);
+                fill_way(links, i, end, &added->ways[end]);
         }
         if (link->spec->carrier == SUITE_CARRIER_GUEST)
             fill_guest_link(links, i, added);

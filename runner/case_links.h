@@ -7,6 +7,8 @@
 #include "runner/plan.h"
 #include "runner/suite.h"
 
+struct carrier;
+struct control_way;
 struct case_links;
 struct guest_links;
 
@@ -33,6 +35,13 @@ struct guest_links *case_links_of_node(const struct case_links *links, size_t no
 void case_links_result(const struct case_links *links, struct case_result *result);
 /* Whether duet's own process carries any: they stand still where it does. */
 bool case_links_need_host(const struct case_links *links);
+/* The carrier of the link of that index; NULL where duet does not carry it, or not any more. */
+struct carrier *case_links_carrier(const struct case_links *links, size_t link);
+/* What the carrier of such a link has counted so far of what came from `end`. The caller frees it. */
+void case_links_count(const struct case_links *links, size_t link, unsigned end,
+                      struct way_result *way);
+/* The same of what a guest says that it has counted. */
+void case_links_count_guest(const struct control_way *counted, struct way_result *way);
 /* NULL is fine. */
 void case_links_free(struct case_links *links);
 

@@ -5,6 +5,7 @@
 #include "runner/case_links.h"
 #include "runner/case_metrics.h"
 #include "runner/case_network.h"
+#include "runner/link_control.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 struct case_run {
     struct case_run_options options;
     struct case_links *links;
+    struct link_control *link_control;
     struct node **nodes;
     size_t node_count;
     struct timer *timeout;
@@ -274,7 +276,15 @@ static int make_links(struct case_run *run, struct error *error)
         xasprintf("%s/%s", run->options.run_directory, run->options.case_directory);
     int code = fs_mkdirs(directory, 0755, error);
 
-    return code < 0 ? code : case_links_new(&options, &run->links, error);
+    if (code == 0)
+        code = case_links_new(&options, &run->links, error);
+    if (code == 0)
+        run->link_control =
+            link_control_new(&(struct link_control_options){.loop = run->options.loop,
+                                                            .suite_case = run->options.suite_case,
+                                                            .links = run->links,
+                                                            .nodes = run->nodes});
+    return code;
 }
 
 static void on_stalled(void *context, const char *name, uint64_t since_ns, uint64_t length_ns)
@@ -390,6 +400,11 @@ struct node *const *case_run_nodes(const struct case_run *run, size_t *count)
     return run->nodes;
 }
 
+struct link_control *case_run_links(struct case_run *run)
+{
+    return run->link_control;
+}
+
 void case_run_free(struct case_run *run)
 {
     if (!run)
@@ -397,6 +412,7 @@ void case_run_free(struct case_run *run)
     for (size_t i = 0; i < run->node_count; i++)
         node_free(run->nodes[i]);
     free(run->nodes);
+    link_control_free(run->link_control);
     case_links_free(run->links);
     case_network_free(run->network);
     timer_free(run->timeout);

@@ -4,6 +4,7 @@
 #define DUET_RUNNER_CASE_RUN_H
 
 #include "results/results.h"
+#include "runner/link_control.h"
 #include "runner/node.h"
 #include "runner/plan.h"
 #include "runner/suite.h"
@@ -55,6 +56,8 @@ void case_run_cancel(struct case_run *run);
 void case_run_release(struct case_run *run, bool now);
 /* Its nodes in the suite's order. */
 struct node *const *case_run_nodes(const struct case_run *run, size_t *count);
+/* Its links, to change and to look at until case_run_free. */
+struct link_control *case_run_links(struct case_run *run);
 /* The index of the node whose verdict is the case's. */
 size_t case_run_decides(const struct case_run *run);
 /* Fills `result` (but for name, slug and directory), once, when it has ended. */

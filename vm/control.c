@@ -211,7 +211,8 @@ static void on_answer(struct control *control, const struct control_message *mes
                                           .clock_ns = message->clock_ns,
                                           .cpus = message->cpus,
                                           .memory_blocks = message->memory_blocks,
-                                          .ways = ways_of(message)};
+                                          .ways = ways_of(message),
+                                          .steps = message->steps};
     struct request *request = take_request(control, message->id, message->request);
 
     if (!request) {

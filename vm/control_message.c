@@ -304,8 +304,10 @@ static void read_ack(struct reading *reading, struct control_message *message)
         message->memory_blocks = number(reading, "memory_blocks", INTEGER_MAX);
     }
     if (message->request >= WIRE_SETLINK && message->request <= WIRE_CLOSELINK &&
-        reading->code == 0)
+        reading->code == 0) {
+        message->steps = number(reading, "steps", INTEGER_MAX);
         read_ways(reading, message);
+    }
     if (message->request == WIRE_READFILE) {
         message->size = number(reading, "size", INTEGER_MAX);
         message->mode = (unsigned)number(reading, "mode", 07777);

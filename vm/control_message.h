@@ -25,7 +25,8 @@ struct control_message {
     int status, signal;           /* CMDFINISHED; `status` is 128 + signal where there was one */
     bool timed_out;
     uint64_t duration_ms, stdout_bytes, stderr_bytes;
-    struct control_way ways[2];      /* ACK of SETLINK, LINKSTATE and CLOSELINK */
+    struct control_way ways[2];      /* ACK of SETLINK, LINKSTATE and CLOSELINK; … */
+    uint64_t steps;                  /* … likewise, planned changes that were made */
     char kernel[MESSAGE_KERNEL_MAX]; /* READY; cut where longer, as the next */
     char reason[MESSAGE_REASON_MAX]; /* ERROR, FAILED */
 };

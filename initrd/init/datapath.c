@@ -255,6 +255,7 @@ static void on_request(void *context)
         close_link(link);
     for (unsigned way = 0; way < 2; way++)
         request->ways[way] = way_state(link->ways[way]);
+    request->steps = link->run.done;
     settle(link);
     loop_post(datapath->options.loop, on_answer, request);
 }

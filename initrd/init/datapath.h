@@ -37,6 +37,7 @@ struct datapath_request {
     bool close;     /* what is on its way is lost, nothing more is carried, the logs end */
     /* -- The answer, from the loop of who asked ------------------------------------------------ */
     struct error error;            /* its code is 0 where all was done, else nothing was */
+    uint64_t steps;                /* planned changes that have been made */
     struct link_way_state ways[2]; /* by direction */
     void (*answer)(struct datapath_request *request);
     void *context;

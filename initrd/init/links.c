@@ -127,13 +127,13 @@ static void on_answer(struct datapath_request *ask)
 {
     struct asked *asked = ask->context;
     struct channel *ctl = &asked->agent->ctl;
-    cleanup_buffer struct buffer ways = {0};
+    cleanup_buffer struct buffer state = {0};
 
     if (ask->error.code) {
         reply_error(channel_out(ctl), asked->request->code, asked->request->id, ask->error.message);
     } else {
-        link_state_json(&ways, ask->ways);
-        reply_ack_members(channel_out(ctl), asked->request->code, asked->request->id, ways.data);
+        link_state_json(&state, ask->steps, ask->ways);
+        reply_ack_members(channel_out(ctl), asked->request->code, asked->request->id, state.data);
     }
     channel_flush(ctl);
     request_free(asked->request);

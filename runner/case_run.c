@@ -309,6 +309,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .machine = &run->options.plan->machines[index].spec,
         .pod = run->options.plan->machines[index].pod,
         .links = case_links_of_node(run->links, index),
+        .control = run->link_control,
         .seed = run->options.seed,
         .hold = run->options.hold == CASE_HOLD_UP,
         .directory = directory,

@@ -220,6 +220,7 @@ void node_free(struct node *node)
 {
     if (!node)
         return;
+    step_links_free(node->step_links);
     control_free(node->control);
     vm_free(node->vm);
     scanner_free(node->scanner);

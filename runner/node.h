@@ -37,6 +37,7 @@ enum node_state {
 
 struct node;
 struct guest_links;
+struct link_control;
 
 struct node_options {
     struct loop *loop;
@@ -46,6 +47,7 @@ struct node_options {
     const struct vm_spec *machine; /* until node_free */
     const char *pod;               /* pod_make's, likewise */
     struct guest_links *links;     /* that its init carries, until node_free; NULL: none */
+    struct link_control *control;  /* of the case's links, likewise; NULL: no step changes any */
     uint64_t seed;                 /* of the run */
     bool hold;                     /* no steps are run: it is kept when it is up */
     const char *directory;         /* of the node's files: absolute, exists */

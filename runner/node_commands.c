@@ -33,8 +33,9 @@ void node_describe_command(const struct node *node, size_t index, char *text, si
     if (background)
         snprintf(text, size, "background process \"%s\" gets ready", background->name);
     else
-        snprintf(text, size, "step \"%s\" (%zu of %zu) runs", step_at(node, index)->name,
-                 index - node->options.spec->background_count + 1, node->options.spec->step_count);
+        snprintf(text, size, "step \"%s\" (%zu of %zu) %s", step_at(node, index)->name,
+                 index - node->options.spec->background_count + 1, node->options.spec->step_count,
+                 node->step_links ? "changes its links" : "runs");
 }
 
 /* -- How they end ------------------------------------------------------------------------------ */
@@ -238,15 +239,13 @@ static int execute(struct node *node, size_t index, struct error *error)
                         &node->commands[index].running, error);
 }
 
-static void start_command(struct node *node, size_t index)
+static void run_command(struct node *node, size_t index)
 {
     const struct suite_background *background = background_at(node, index);
     const struct suite_step *step = step_at(node, index);
     struct error error;
 
-    node->current = index + 1;
     node->command_started_ns = clock_ns();
-    node->state = background ? NODE_BACKGROUND : NODE_STEPS;
     if (open_files(node, index, &error) < 0) {
         node_fault(node, VERDICT_ERROR, true, "%s", error.message);
         return;
@@ -256,6 +255,37 @@ static void start_command(struct node *node, size_t index)
     else
         node_start_deadline(node, step->timeout_ns ? step->timeout_ns + NODE_BACKSTOP_NS : 0);
     node_sent(node, execute(node, index, &error), &error);
+}
+
+static void on_links_changed(void *context, const struct error *error)
+{
+    struct node *node = context;
+    size_t index = node->current - 1;
+
+    if (node->frozen || node->state != NODE_STEPS)
+        return;
+    if (error)
+        node_fault(node, VERDICT_ERROR, true, "step \"%s\": %s", step_at(node, index)->name,
+                   error->message);
+    step_links_free(steal_pointer(&node->step_links));
+    if (!node->lost)
+        run_command(node, index);
+    node_changed(node);
+}
+
+/* A guest that does not answer for its links is found out by the pings of its node. */
+static void start_command(struct node *node, size_t index)
+{
+    const struct suite_step *step = step_at(node, index);
+
+    node->current = index + 1;
+    node->state = step ? NODE_STEPS : NODE_BACKGROUND;
+    if (!step || step->impair_count == 0) {
+        run_command(node, index);
+        return;
+    }
+    timer_stop(node->deadline);
+    node->step_links = step_links_new(node->options.control, step, on_links_changed, node);
 }
 
 /* Before those that are left, where a node is kept instead. */

@@ -6,6 +6,7 @@
 
 #include "runner/command.h"
 #include "runner/node.h"
+#include "runner/step_links.h"
 
 #define CONFIGURE_NS     (30 * NS_PER_S) /* from STARTPOD to its ACK */
 #define PING_NS          (2 * NS_PER_S)
@@ -61,6 +62,7 @@ struct node {
     size_t command_count;
     size_t current; /* how many were started; the last of them runs in BACKGROUND, STEPS */
     size_t judged;  /* steps before this one have ended by themselves and were judged */
+    struct step_links *step_links; /* what the last one waits for before it begins, or NULL */
     uint64_t command_started_ns; /* of the last one, by the host's clock */
     bool stop_asked;             /* processes with a stop signal of their own were sent it */
     bool destroying;             /* DESTROYPOD was sent, or is when its links are closed */

@@ -274,18 +274,6 @@ class EndsEarly(duet.SuiteTest):
         self.assertEqual(causes(self.result, "suite"), {"flushed": 1})
 
 
-class Refused(unittest.TestCase):
-    def setUp(self):
-        self.work = duet.Workplace()
-        self.addCleanup(self.work.close)
-
-    def test_a_step_changes_no_link(self):
-        run = self.work.run("nodes: {a: {steps: [{run: x, impair: {a-b: {down: true}}}]}, b: }\n"
-                            "links: [{nodes: [a, b], carrier: host, impair: {}}]\n")
-        self.assertEqual(run.status, duet.TROUBLE, run)
-        self.assertIn("step step-1 of a has `impair`", run.cases["suite"]["reason"])
-
-
 class Up(kept.Kept):
     SUITE = PAIR + """
     nodes: {a: {run: "true"}, b: }

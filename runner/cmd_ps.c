@@ -1,6 +1,7 @@
 /* duet ps */
 #include "runner/commands.h"
 #include "runner/held.h"
+#include "runner/table.h"
 
 #include "base/memory.h"
 #include "results/text.h"
@@ -29,44 +30,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     *json = true;
     return 0;
 }
-
-/* -- A table, each column as wide as it must be ------------------------------------------------ */
-
-struct table {
-    char *(*rows)[COLUMNS];
-    size_t count;
-};
-
-static void add_row(struct table *table, char *cells[COLUMNS])
-{
-    table->rows = xreallocarray(table->rows, table->count + 1, sizeof *table->rows);
-    memcpy(table->rows[table->count++], cells, sizeof *table->rows);
-}
-
-static void print_table(const struct table *table)
-{
-    int widths[COLUMNS] = {0};
-
-    for (size_t r = 0; r < table->count; r++)
-        for (int c = 0; c < COLUMNS; c++)
-            if ((int)strlen(table->rows[r][c]) > widths[c])
-                widths[c] = (int)strlen(table->rows[r][c]);
-    for (size_t r = 0; r < table->count; r++) {
-        for (int c = 0; c < COLUMNS - 1; c++)
-            printf("%-*s  ", widths[c], table->rows[r][c]);
-        puts(table->rows[r][COLUMNS - 1]);
-    }
-}
-
-static void table_free(struct table *table)
-{
-    for (size_t r = 0; r < table->count; r++)
-        for (int c = 0; c < COLUMNS; c++)
-            free(table->rows[r][c]);
-    free(table->rows);
-}
-
-/* -- What is in it ----------------------------------------------------------------------------- */
 
 /* `started` is "2026-11-24T01:06:21Z", as in results.json. */
 static char *age_of(const char *started)
@@ -116,11 +79,11 @@ static void add_nodes(struct table *table, const struct held *held)
         const cJSON *node = cJSON_GetArrayItem(nodes, (int)i);
         const struct held_node *known = &held->nodes[i];
 
-        add_row(table,
-                (char *[COLUMNS]){xasprintf("%s/%s", held->suite, held->case_name),
-                                  xstrdup(known->name), xstrdup(known->state),
-                                  known->pid ? xasprintf("%d", (int)known->pid) : xstrdup("-"),
-                                  addresses_of(node), age_of(held->started), console_of(node)});
+        table_add(table,
+                  (char *[COLUMNS]){xasprintf("%s/%s", held->suite, held->case_name),
+                                    xstrdup(known->name), xstrdup(known->state),
+                                    known->pid ? xasprintf("%d", (int)known->pid) : xstrdup("-"),
+                                    addresses_of(node), age_of(held->started), console_of(node)});
     }
 }
 
@@ -128,17 +91,14 @@ static void print_text(const struct held_list *list)
 {
     static const char *const titles[COLUMNS] = {"CASE",      "NODE", "STATE",  "PID",
                                                 "ADDRESSES", "AGE",  "CONSOLE"};
-    char *heading[COLUMNS];
-    struct table table = {0};
+    struct table table = {.columns = COLUMNS};
 
     if (list->count == 0)
         return;
-    for (int c = 0; c < COLUMNS; c++)
-        heading[c] = xstrdup(titles[c]);
-    add_row(&table, heading);
+    table_add_titles(&table, titles);
     for (size_t i = 0; i < list->count; i++)
         add_nodes(&table, &list->items[i]);
-    print_table(&table);
+    table_print(&table, stdout);
     table_free(&table);
 }
 

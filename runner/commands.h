@@ -22,6 +22,8 @@ int cmd_cp(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_down(int argc, char **argv);
+int cmd_impair(int argc, char **argv);
+int cmd_link(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_debug_kernel(int argc, char **argv);
 int cmd_verdicts(int argc, char **argv);

@@ -150,7 +150,8 @@ static pid_t pid_of(const cJSON *json)
 static void add(struct held_list *list, const char *directory, cJSON *status)
 {
     const cJSON *nodes = cJSON_GetObjectItemCaseSensitive(status, "nodes");
-    const cJSON *node;
+    const cJSON *links = cJSON_GetObjectItemCaseSensitive(status, "links");
+    const cJSON *node, *link;
     struct held *held;
 
     list->items = xreallocarray(list->items, list->count + 1, sizeof *list->items);
@@ -166,6 +167,9 @@ static void add(struct held_list *list, const char *directory, cJSON *status)
     held->nodes = xcalloc((size_t)cJSON_GetArraySize(nodes) + 1, sizeof *held->nodes);
     cJSON_ArrayForEach(node, nodes) held->nodes[held->node_count++] = (struct held_node){
         .name = text_of(node, "name"), .state = text_of(node, "state"), .pid = pid_of(node)};
+    held->links = xcalloc((size_t)cJSON_GetArraySize(links) + 1, sizeof *held->links);
+    cJSON_ArrayForEach(link, links) if (cJSON_IsString(link)) held->links[held->link_count++] =
+        link->valuestring;
 }
 
 /* It is stopped, or has so many connections that it takes no more. */
@@ -209,6 +213,7 @@ void held_list_free(struct held_list *list)
     for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].directory);
         free(list->items[i].nodes);
+        free(list->items[i].links);
         cJSON_Delete(list->items[i].status);
     }
     free(list->items);
@@ -302,5 +307,29 @@ int held_node(const struct held *held, const char *name, const struct held_node 
         return error_set(error, ENOENT, "%s/%s has several nodes; name one: %s", held->suite,
                          held->case_name, names.data);
     return error_set(error, ENOENT, "%s/%s has no node \"%s\", but %s", held->suite,
+                     held->case_name, name, names.data ? names.data : "none");
+}
+
+int held_link(const struct held *held, const char *name, const char **out, struct error *error)
+{
+    cleanup_buffer struct buffer names = {0};
+
+    if (!name && held->link_count == 1) {
+        *out = held->links[0];
+        return 0;
+    }
+    for (size_t i = 0; i < held->link_count; i++) {
+        if (name && strcmp(name, held->links[i]) == 0) {
+            *out = held->links[i];
+            return 0;
+        }
+        buffer_printf(&names, "%s%s", i ? ", " : "", held->links[i]);
+    }
+    if (!name && held->link_count > 0)
+        return error_set(error, ENOENT, "%s/%s has several links; name one: %s", held->suite,
+                         held->case_name, names.data);
+    if (!name)
+        return error_set(error, ENOENT, "%s/%s has no link", held->suite, held->case_name);
+    return error_set(error, ENOENT, "%s/%s has no link \"%s\", but %s", held->suite,
                      held->case_name, name, names.data ? names.data : "none");
 }

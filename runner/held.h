@@ -22,6 +22,8 @@ struct held {
     pid_t pid;
     struct held_node *nodes;
     size_t node_count;
+    const char **links; /* their names */
+    size_t link_count;
 };
 
 struct held_list {
@@ -42,6 +44,9 @@ int held_choose(const struct held_list *list, const char *name, const struct hel
 /* Its node `name`; NULL means the only one. ENOENT with a list of what there is. */
 int held_node(const struct held *held, const char *name, const struct held_node **node,
               struct error *error);
+
+/* The same of its links. */
+int held_link(const struct held *held, const char *name, const char **link, struct error *error);
 
 /* Connects to the hub and sends the line `request` (hub.h); *fd has what follows the answer.
  * `answer`, where not NULL, is freed by the caller. EREMOTEIO where the hub says no;

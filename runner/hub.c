@@ -112,6 +112,12 @@ static void begin(struct hub_link *link, const struct hub_line *line)
     case HUB_OPEN_DOWN:
         open_down(link);
         break;
+    case HUB_OPEN_LINKS:
+        hub_links_show(link);
+        break;
+    case HUB_OPEN_IMPAIR:
+        hub_links_change(link, line);
+        break;
     case HUB_OPEN_IO:
         hub_client_open_io(link, line->client);
         break;
@@ -175,6 +181,7 @@ void hub_become(struct hub_link *link, const struct hub_role *role)
 
 static void link_free(struct hub_link *link)
 {
+    hub_links_forget(link);
     peer_free(link->peer);
     timer_free(link->patience);
     buffer_free(&link->in);

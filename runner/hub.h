@@ -22,6 +22,11 @@
  *                                  without a line that has no end yet
  *   {"open":"debug","node":NAME}   {"ok":true,"socket":PATH,"kernel":PATH}: QEMU's gdb stub. With
  *                                  "halt":true the guest is stopped
+ *   {"open":"links"}               {"ok":true,"links":[…]}: what each is like now
+ *   {"open":"impair","link":NAME,"set":{NAME:TEXT,…}}
+ *                                  {"ok":true,"link":NAME,"nodes":[…],"packets":[N,N]}: changes the
+ *                                  settings of a link, with "from":NODE of one direction. It answers
+ *                                  when that is in force, and says from which packet of each node on
  *   {"open":"down"}                {"ok":true}, and the connection ends when all machines have
  *
  * "ctl" is answered when the guest has answered a ping. A request whose id, streams or target are
@@ -39,6 +44,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "runner/link_control.h"
 #include "runner/node.h"
 #include "runner/suite.h"
 
@@ -53,7 +59,8 @@ struct hub_options {
     const char *runtime_dir; /* the socket goes there; mode 0700 */
     const struct suite *suite;
     const struct suite_case *suite_case;
-    struct node *const *nodes; /* in the case's order; until hub_free */
+    struct node *const *nodes; /* in the case's order; until hub_free, as the next */
+    struct link_control *links;
     enum hub_state state;
     const char *kernel;    /* path of the guests' kernel */
     const char *directory; /* of the case's evidence, absolute */

@@ -1,6 +1,7 @@
 /* What the files of the hub share: hub.c (connections, and what they ask for), hub_client.c (users
  * of a node's control channel), hub_use.c (what they have in the guest), hub_watch.c (consoles and
- * logs), hub_debug.c (QEMU's gdb stub) and hub_status.c.
+ * logs), hub_debug.c (QEMU's gdb stub), hub_links.c (changes of links, and what they are like) and
+ * hub_status.c.
  *
  * A connection (struct hub_link) is freed only when its peer is gone, from the loop, and with the
  * hub; a client only by the hub's tidying. So neither goes away inside a call. */
@@ -51,6 +52,7 @@ struct hub_link {
     struct timer *patience; /* with its line, and with what answers it */
     struct hub_node *node;  /* of CONSOLE, LOGS (NULL: all), DEBUG */
     struct hub_client *client;
+    struct hub_asked *asked; /* of LINKS, IMPAIR */
     uint64_t position, end; /* of CONSOLE and LOGS: what was sent, and where it ends */
 };
 
@@ -150,6 +152,13 @@ void hub_watch_ended(struct hub_node *node);
 void hub_debug_open(struct hub_link *link, struct hub_node *node, bool halt);
 /* What libvirt still answers is for nobody. */
 void hub_debug_forget(struct hub_node *node);
+
+/* -- hub_links.c ------------------------------------------------------------------------------- */
+
+void hub_links_show(struct hub_link *link);
+void hub_links_change(struct hub_link *link, const struct hub_line *line);
+/* It is freed: nobody waits for what it has asked. */
+void hub_links_forget(struct hub_link *link);
 
 /* -- hub_status.c ------------------------------------------------------------------------------ */
 

@@ -12,15 +12,17 @@ enum need { NEVER, MAY, MUST };
 static const struct kind {
     const char *name;
     enum hub_open open;
-    enum need node, client, follow, halt;
+    enum need node, client, follow, halt, change;
 } kinds[] = {
-    {"status", HUB_OPEN_STATUS, NEVER, NEVER, NEVER, NEVER},
-    {"ctl", HUB_OPEN_CTL, MUST, NEVER, NEVER, NEVER},
-    {"io", HUB_OPEN_IO, NEVER, MUST, NEVER, NEVER},
-    {"console", HUB_OPEN_CONSOLE, MUST, NEVER, NEVER, NEVER},
-    {"logs", HUB_OPEN_LOGS, MAY, NEVER, MAY, NEVER},
-    {"debug", HUB_OPEN_DEBUG, MUST, NEVER, NEVER, MAY},
-    {"down", HUB_OPEN_DOWN, NEVER, NEVER, NEVER, NEVER},
+    {"status", HUB_OPEN_STATUS, NEVER, NEVER, NEVER, NEVER, NEVER},
+    {"ctl", HUB_OPEN_CTL, MUST, NEVER, NEVER, NEVER, NEVER},
+    {"io", HUB_OPEN_IO, NEVER, MUST, NEVER, NEVER, NEVER},
+    {"console", HUB_OPEN_CONSOLE, MUST, NEVER, NEVER, NEVER, NEVER},
+    {"logs", HUB_OPEN_LOGS, MAY, NEVER, MAY, NEVER, NEVER},
+    {"debug", HUB_OPEN_DEBUG, MUST, NEVER, NEVER, MAY, NEVER},
+    {"links", HUB_OPEN_LINKS, NEVER, NEVER, NEVER, NEVER, NEVER},
+    {"impair", HUB_OPEN_IMPAIR, NEVER, NEVER, NEVER, NEVER, MUST},
+    {"down", HUB_OPEN_DOWN, NEVER, NEVER, NEVER, NEVER, NEVER},
 };
 
 struct reading {
@@ -89,6 +91,36 @@ static int read_flag(struct reading *reading, const char *key, enum need need, b
     return 0;
 }
 
+static int read_settings(struct reading *reading, enum need need, struct hub_line *line)
+{
+    const cJSON *item, *setting;
+    int found = find(reading, "set", need, &item);
+
+    if (found <= 0)
+        return found;
+    if (!cJSON_IsObject(item) || !item->child)
+        return wrong(reading, "set", "no object of settings");
+    line->set = xcalloc((size_t)cJSON_GetArraySize(item), sizeof *line->set);
+    cJSON_ArrayForEach(setting, item)
+    {
+        if (!cJSON_IsString(setting))
+            return wrong(reading, "set", "an object with something that is no text");
+        line->set[line->set_count++] = (struct impair_named){.name = xstrdup(setting->string),
+                                                             .text = xstrdup(setting->valuestring)};
+    }
+    return 0;
+}
+
+static int read_change(struct reading *reading, struct hub_line *line)
+{
+    enum need need = reading->kind->change;
+    int code = read_text(reading, "link", need, &line->link);
+
+    if (code == 0)
+        code = read_text(reading, "from", need == NEVER ? NEVER : MAY, &line->from);
+    return code == 0 ? read_settings(reading, need, line) : code;
+}
+
 static int read_kind(struct reading *reading)
 {
     const char *name =
@@ -122,6 +154,8 @@ static int read_fields(struct reading *reading, struct hub_line *line)
         code = read_flag(reading, "follow", reading->kind->follow, &line->follow);
     if (code == 0)
         code = read_flag(reading, "halt", reading->kind->halt, &line->halt);
+    if (code == 0)
+        code = read_change(reading, line);
     if (code == 0 && (size_t)cJSON_GetArraySize(reading->json) != reading->known)
         code = error_set(reading->error, EINVAL,
                          "the hub: a field of \"%s\" is not known, or given twice",
@@ -146,5 +180,13 @@ int hub_line_read(const char *text, size_t count, struct hub_line *out, struct e
 
 void hub_line_free(struct hub_line *line)
 {
+    for (size_t i = 0; i < line->set_count; i++) {
+        free((void *)line->set[i].name);
+        free((void *)line->set[i].text);
+    }
+    line->set_count = 0;
+    free(steal_pointer(&line->set));
+    free(steal_pointer(&line->link));
+    free(steal_pointer(&line->from));
     free(steal_pointer(&line->node));
 }

@@ -3,6 +3,7 @@
 #define DUET_RUNNER_HUB_LINE_H
 
 #include "base/error.h"
+#include "net/impair_round.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +16,8 @@ enum hub_open {
     HUB_OPEN_CONSOLE,
     HUB_OPEN_LOGS,
     HUB_OPEN_DEBUG,
+    HUB_OPEN_LINKS,
+    HUB_OPEN_IMPAIR,
     HUB_OPEN_DOWN
 };
 
@@ -24,6 +27,10 @@ struct hub_line {
     uint64_t client; /* of IO */
     bool follow;     /* of LOGS; true where it is not given */
     bool halt;       /* of DEBUG */
+    char *link;      /* of IMPAIR, as the rest */
+    char *from;      /* the node; NULL: both directions */
+    struct impair_named *set;
+    size_t set_count; /* at least 1 */
 };
 
 /* `text` is without its newline. EINVAL for anything that the hub does not have; else the caller

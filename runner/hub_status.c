@@ -51,6 +51,14 @@ static void add_addresses(cJSON *json, const struct suite_case *suite_case, size
         }
 }
 
+static void add_links(cJSON *json, const struct suite_case *suite_case)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "links");
+
+    for (size_t i = 0; i < suite_case->link_count; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(suite_case->links[i].name));
+}
+
 static cJSON *describe(const struct hub *hub, size_t index)
 {
     const struct hub_node *node = &hub->nodes[index];
@@ -83,6 +91,7 @@ char *hub_status(const struct hub *hub)
     nodes = cJSON_AddArrayToObject(json, "nodes");
     for (size_t i = 0; i < hub->node_count; i++)
         cJSON_AddItemToArray(nodes, describe(hub, i));
+    add_links(json, hub->options.suite_case);
     text = xchecked(cJSON_PrintUnformatted(json));
     cJSON_Delete(json);
     return text;

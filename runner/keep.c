@@ -336,6 +336,7 @@ static int open_hub(struct keep *keep, struct error *error)
                                          .suite = options->suite,
                                          .suite_case = options->suite_case,
                                          .nodes = keep->nodes,
+                                         .links = case_run_links(options->run),
                                          .state = states[options->how],
                                          .kernel = options->kernel,
                                          .directory = options->directory,

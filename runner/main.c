@@ -27,6 +27,8 @@ static const struct subcommand {
     {"logs", cmd_logs, "show what such nodes print"},
     {"ps", cmd_ps, "list what is kept up"},
     {"down", cmd_down, "end it"},
+    {"impair", cmd_impair, "make a link of what is kept up bad, and good again"},
+    {"link", cmd_link, "list such links, take one down, and up again"},
     {"console", cmd_console, "the raw serial console of such a node"},
     {"debug-kernel", cmd_debug_kernel, "open the gdb stub of such a node"},
     {"verdicts", cmd_verdicts, "show or compare what became of the packets of impaired links"},

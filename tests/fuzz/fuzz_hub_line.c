@@ -22,6 +22,12 @@ static void check(const struct hub_line *line)
         abort();
     if ((!line->follow && open != HUB_OPEN_LOGS) || (line->halt && open != HUB_OPEN_DEBUG))
         abort();
+    if ((open == HUB_OPEN_IMPAIR) != (line->link && line->set_count > 0) ||
+        (line->from && open != HUB_OPEN_IMPAIR))
+        abort();
+    for (size_t i = 0; i < line->set_count; i++)
+        if (!line->set[i].name || !line->set[i].text)
+            abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -33,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (code == 0) {
         check(&line);
         hub_line_free(&line);
-    } else if (code != -EINVAL || error.code != EINVAL || !error.message[0] || line.node ||
+    } else if (code != -EINVAL || error.code != EINVAL || !error.message[0] || line.node || line.link || line.from || line.set ||
                line.client != UINT64_MAX) {
         abort();
     }

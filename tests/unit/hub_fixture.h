@@ -1,5 +1,5 @@
-/* A hub over two nodes that are up, `a` with a background process and `b`, whose machines are none
- * (fake_vm.h), in time that is none (virtual_time.h). Its clients are in the same loop. */
+/* A hub over two nodes that are up, `a` with a background process and `b`, with a link of each kind,
+ * whose machines are none (fake_vm.h), in time that is none (virtual_time.h). Its clients are in the same loop. */
 #ifndef DUET_TESTS_HUB_FIXTURE_H
 #define DUET_TESTS_HUB_FIXTURE_H
 
@@ -24,6 +24,9 @@ struct fixture {
     struct node *nodes[HUB_NODES];
     struct vm *vms[HUB_NODES];
     struct vm *vm; /* the first of them: a's */
+    struct plan plan;
+    struct case_links *links;
+    struct link_control *link_control;
     struct hub *hub;
     size_t downs;
     bool free_on_down;
@@ -35,7 +38,12 @@ struct fixture {
     "  a: {background: [{name: echo, run: serve}]}\n"                                              \
     "  b: {run: work}\n"                                                                           \
     "links:\n"                                                                                     \
-    "  - {nodes: [a, b], subnet: [10.0.0.0/24, \"fd00::/64\"]}\n"
+    "  - {nodes: [a, b], subnet: [10.0.0.0/24, \"fd00::/64\"]}\n"                                 \
+    "  - {name: host, nodes: [a, b], carrier: host}\n"                                            \
+    "  - name: guest\n"                                                                          \
+    "    nodes: [a, b]\n"                                                                        \
+    "    carrier: guest\n"                                                                       \
+    "    impair: {loss: 1%, changes: [{at: 9, delay: 5ms, from: {b: {down: true}}}]}\n"
 
 /* -- The nodes --------------------------------------------------------------------------------- */
 
@@ -90,6 +98,40 @@ static inline void fixture_bring_up(struct fixture *fixture, size_t index)
     assert_int_equal(node_state(node), NODE_HELD);
 }
 
+/* -- The links --------------------------------------------------------------------------------- */
+
+static inline void fixture_make_links(struct fixture *fixture)
+{
+    const struct suite_case *suite_case = &fixture->suite->cases[0];
+    const struct case_links_options options = {.loop = fixture->loop,
+                                               .suite_case = suite_case,
+                                               .plan = &fixture->plan,
+                                               .run_directory = fixture->directory,
+                                               .case_directory = "."};
+    struct error error;
+
+    fixture->plan.links = xcalloc(suite_case->link_count, sizeof *fixture->plan.links);
+    for (unsigned i = 0; i < 2; i++)
+        fixture->plan.links[1].sockets[i] = xasprintf("%s/end%u", fixture->directory, i);
+    if (case_links_new(&options, &fixture->links, &error) < 0)
+        fail_msg("%s", error.message);
+    fixture->link_control =
+        link_control_new(&(struct link_control_options){.loop = fixture->loop,
+                                                        .suite_case = suite_case,
+                                                        .links = fixture->links,
+                                                        .nodes = fixture->nodes});
+}
+
+static inline void fixture_free_links(struct fixture *fixture)
+{
+    link_control_free(fixture->link_control);
+    case_links_close(fixture->links, NULL);
+    case_links_free(fixture->links);
+    for (unsigned i = 0; i < 2; i++)
+        free((void *)fixture->plan.links[1].sockets[i]);
+    free(fixture->plan.links);
+}
+
 /* -- The hub ----------------------------------------------------------------------------------- */
 
 static inline void fixture_down(void *context)
@@ -108,6 +150,7 @@ static inline void fixture_open_hub(struct fixture *fixture, enum hub_state stat
                                         .suite = fixture->suite,
                                         .suite_case = &fixture->suite->cases[0],
                                         .nodes = fixture->nodes,
+                                        .links = fixture->link_control,
                                         .state = state,
                                         .kernel = "/boot/vmlinuz",
                                         .directory = "/evidence",
@@ -130,6 +173,7 @@ static inline int fixture_set_up(void **state)
                         &error) < 0)
         fail_msg("%s", error.message);
     fixture->machine.name = "n";
+    fixture_make_links(fixture);
     for (size_t i = 0; i < HUB_NODES; i++) {
         fixture_make_node(fixture, i);
         fixture_bring_up(fixture, i);
@@ -147,6 +191,7 @@ static inline int fixture_tear_down(void **state)
     hub_free(fixture->hub);
     for (size_t i = 0; i < HUB_NODES; i++)
         node_free(fixture->nodes[i]);
+    fixture_free_links(fixture);
     suite_free(fixture->suite);
     loop_free(fixture->loop);
     directory_remove(fixture->directory);

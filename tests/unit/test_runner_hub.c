@@ -34,6 +34,7 @@ static void status_says_what_there_is(void **state)
     const cJSON *nodes = cJSON_GetObjectItem(json, "nodes");
     const cJSON *a = cJSON_GetArrayItem(nodes, 0);
     cleanup_free char *addresses = NULL;
+    cleanup_free char *links = NULL;
 
     check_text(json, "suite", "s");
     check_text(json, "case", fixture->suite->cases[0].name);
@@ -50,6 +51,8 @@ static void status_says_what_there_is(void **state)
     addresses = cJSON_PrintUnformatted(cJSON_GetObjectItem(a, "addresses"));
     assert_string_equal(addresses, "[\"10.0.0.1/24\",\"fd00::1/64\"]");
     check_text(cJSON_GetArrayItem(nodes, 1), "name", "b");
+    links = cJSON_PrintUnformatted(cJSON_GetObjectItem(json, "links"));
+    assert_string_equal(links, "[\"a-b\",\"host\",\"guest\"]");
     cJSON_Delete(json);
 }
 
@@ -124,6 +127,24 @@ static void what_is_no_request_is_refused(void **state)
         {"{\"open\":\"io\",\"client\":1048576}",
          "the hub: \"client\" of \"io\" is no number of a client"},
         {"{\"open\":\"io\",\"client\":7}", "the hub: there is no client 7"},
+        {"{\"open\":\"impair\",\"set\":{\"loss\":\"1%\"}}",
+         "the hub: \"link\" of \"impair\" is missing"},
+        {"{\"open\":\"impair\",\"link\":\"a-b\"}",
+         "the hub: \"set\" of \"impair\" is missing"},
+        {"{\"open\":\"impair\",\"link\":\"a-b\",\"set\":{}}",
+         "the hub: \"set\" of \"impair\" is no object of settings"},
+        {"{\"open\":\"impair\",\"link\":\"a-b\",\"set\":[\"loss\"]}",
+         "the hub: \"set\" of \"impair\" is no object of settings"},
+        {"{\"open\":\"impair\",\"link\":\"a-b\",\"set\":{\"loss\":\"1%\",\"mtu\":70}}",
+         "the hub: \"set\" of \"impair\" is an object with something that is no text"},
+        {"{\"open\":\"impair\",\"link\":\"a-b\",\"from\":1,\"set\":{\"loss\":\"1%\"}}",
+         "the hub: \"from\" of \"impair\" is no text"},
+        {"{\"open\":\"links\",\"link\":\"a-b\"}",
+         "the hub: \"link\" of \"links\" is not known"},
+        {"{\"open\":\"impair\",\"link\":\"b-a\",\"set\":{\"loss\":\"1%\"}}",
+         "the case has no link \"b-a\""},
+        {"{\"open\":\"impair\",\"link\":\"a-b\",\"from\":\"c\",\"set\":{\"loss\":\"1%\"}}",
+         "link a-b: \"c\" is at neither end of it; its nodes are a and b"},
         {"{\"open\":\"logs\",\"follow\":1}",
          "the hub: \"follow\" of \"logs\" is neither true nor false"},
         {"{\"open\":\"debug\",\"node\":\"a\",\"halt\":\"yes\"}",

@@ -1,14 +1,19 @@
 # Completion of duet's command line for bash.
 
-# What is kept up: a line "CASE<tab>NODE" for each node.
+# What is kept up: a line "CASE<tab>NODE" for each node, or with "links" "CASE<tab>LINK".
 _duet_kept()
 {
-    local key value suite name
-    while IFS='"' read -r _ key _ value _; do
-        case $key in
-        case) name=$value ;;
-        suite) suite=$value ;;
-        name) printf '%s/%s\t%s\n' "$suite" "$name" "$value" ;;
+    local fields suite name i
+    while IFS='"' read -r -a fields; do
+        case ${fields[1]} in
+        case) name=${fields[3]} ;;
+        suite) suite=${fields[3]} ;;
+        name) [[ $1 == links ]] || printf '%s/%s\t%s\n' "$suite" "$name" "${fields[3]}" ;;
+        links)
+            for ((i = 3; i < ${#fields[@]}; i += 2)); do
+                [[ $1 != links ]] || printf '%s/%s\t%s\n' "$suite" "$name" "${fields[i]}"
+            done
+            ;;
         esac
     done < <(duet ps --json 2>/dev/null)
 }
@@ -27,16 +32,16 @@ _duet_offer()
     done < <(sort -u)
 }
 
-# Cases and nodes in the place of the first word, then the nodes of that case.
+# Cases and nodes (or links) in the place of the first word, then the nodes of that case.
 _duet_offer_kept()
 {
     local line=${COMP_LINE:0:COMP_POINT} first
     line=${line#*"$command"}
     read -r first _ <<<"$line"
     if [[ $line == *[![:space:]]*[[:space:]]* && $first != -* ]]; then
-        _duet_offer < <(_duet_kept | sed -n "s|^${first//[^[:alnum:]\/=,_-]/.}\t||p")
+        _duet_offer < <(_duet_kept "$1" | sed -n "s|^${first//[^[:alnum:]\/=,_-]/.}\t||p")
     else
-        _duet_offer < <(_duet_kept | if [[ $1 == cases ]]; then cut -f1; else tr '\t' '\n'; fi)
+        _duet_offer < <(_duet_kept "$1" | if [[ $1 == cases ]]; then cut -f1; else tr '\t' '\n'; fi)
     fi
 }
 
@@ -48,7 +53,7 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | shell | up | exec | cp | logs | ps | down | console | debug-kernel | verdicts | \
+        run | list | shell | up | exec | cp | logs | ps | down | impair | link | console | debug-kernel | verdicts | \
             doctor | kernel | mock-agent | version)
             command=${COMP_WORDS[i]}
             break
@@ -81,7 +86,7 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --node)
+    --node | --from)
         _duet_offer < <(_duet_kept | cut -f2)
         return
         ;;
@@ -91,7 +96,7 @@ _duet()
     esac
     case $command in
     '')
-        words='run list shell up exec cp logs ps down console debug-kernel verdicts doctor kernel
+        words='run list shell up exec cp logs ps down impair link console debug-kernel verdicts doctor kernel
             mock-agent version --help --usage'
         ;;
     run)
@@ -113,6 +118,18 @@ _duet()
     logs) words='--follow --help --node --usage' ;;
     ps) words='--help --json --usage' ;;
     down) words='--all --help --usage' ;;
+    impair)
+        words='--clear --from --help --json --usage --blackhole --burst --corrupt --corrupt.bits
+            --corrupt.correlation --corrupt.range --delay --delay.correlation --distribution
+            --down --duplicate --duplicate.correlation --jitter --loss --loss.correlation
+            --loss.gemodel.1-h --loss.gemodel.1-k --loss.gemodel.p --loss.gemodel.r --loss.limit
+            --loss.state.p13 --loss.state.p14 --loss.state.p23 --loss.state.p31 --loss.state.p32
+            --mtu --queue.bytes --queue.codel --queue.interval --queue.packets --queue.target
+            --queue.time --rate --rate.cell --rate.cell_overhead --rate.overhead --reorder
+            --reorder.correlation --reorder.gap --slot --slot.bytes --slot.correlation
+            --slot.distribution --slot.jitter --slot.packets'
+        ;;
+    link) words='--help --json --usage' ;;
     console) words='--help --usage' ;;
     debug-kernel) words='--halt --help --json --usage' ;;
     verdicts) words='--all --diff --help --json --lost --upkeep --usage' ;;
@@ -129,6 +146,13 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -W 'debian host small' -- "$word"; compgen -f -- "$word")
     elif [[ $command == @(exec|console|debug-kernel) ]]; then
         _duet_offer_kept nodes
+    elif [[ $command == impair && $previous == --!(clear|json|down|blackhole|queue.codel) ]]; then
+        return
+    elif [[ $command == impair ]]; then
+        _duet_offer_kept links
+    elif [[ $command == link ]]; then
+        _duet_offer_kept links
+        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W 'up down' -- "$word")
     elif [[ $command == @(logs|down) ]]; then
         _duet_offer_kept cases
     elif [[ $command == cp ]]; then

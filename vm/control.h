@@ -97,7 +97,7 @@ struct control_answer {
     uint64_t cpus, memory_blocks; /* of ONLINECPUMEM */
     /* Of SETLINK, LINKSTATE and CLOSELINK, by direction; NULL of others. Until the call returns. */
     const struct control_way *ways;
-    uint64_t steps; /* likewise: how many of the link's planned changes have been made */
+    uint64_t steps; /* likewise: so many of the link's planned changes have been made */
 };
 typedef void (*control_answer_fn)(void *context, const struct control_answer *answer);
 

@@ -305,7 +305,7 @@ static void read_ack(struct reading *reading, struct control_message *message)
     }
     if (message->request >= WIRE_SETLINK && message->request <= WIRE_CLOSELINK &&
         reading->code == 0) {
-        message->steps = number(reading, "steps", INTEGER_MAX);
+        message->steps = number_if_any(reading, "steps");
         read_ways(reading, message);
     }
     if (message->request == WIRE_READFILE) {

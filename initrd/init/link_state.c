@@ -27,10 +27,9 @@ static void add_way(struct buffer *out, const struct link_way_state *way)
     buffer_append_text(out, "}}");
 }
 
-void link_state_json(struct buffer *out, uint64_t steps,
-                     const struct link_way_state ways[static 2])
+void link_state_json(struct buffer *out, const struct link_way_state ways[static 2])
 {
-    buffer_printf(out, "\"steps\":%" PRIu64 ",\"ways\":[", steps);
+    buffer_append_text(out, "\"ways\":[");
     add_way(out, &ways[0]);
     buffer_append_text(out, ",");
     add_way(out, &ways[1]);

@@ -18,9 +18,7 @@ struct link_way_state {
     uint64_t dropped;                /* lost in tc netem, which does not tell why */
 };
 
-/* Appends the members "steps", the planned changes that have been made, and "ways", by direction.
- * Causes that did not happen are left out. */
-void link_state_json(struct buffer *out, uint64_t steps,
-                     const struct link_way_state ways[static 2]);
+/* Appends the member "ways", by direction. Causes that did not happen are left out. */
+void link_state_json(struct buffer *out, const struct link_way_state ways[static 2]);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,7 +133,8 @@ static void on_answer(struct datapath_request *ask)
     if (ask->error.code) {
         reply_error(channel_out(ctl), asked->request->code, asked->request->id, ask->error.message);
     } else {
-        link_state_json(&state, ask->steps, ask->ways);
+        buffer_printf(&state, "\"steps\":%" PRIu64 ",", ask->steps);
+        link_state_json(&state, ask->ways);
         reply_ack_members(channel_out(ctl), asked->request->code, asked->request->id, state.data);
     }
     channel_flush(ctl);

@@ -171,6 +171,13 @@ class Looks(kept.Kept):
         self.assertEqual(self.complete(f"duet exec {name} l"), {"left"})
         self.assertEqual(self.complete("duet down "), {name})
         self.assertEqual(self.complete("duet logs --node "), {"left", "right"})
+        self.assertEqual(self.complete("duet impair "), {name, "left-right"})
+        self.assertEqual(self.complete("duet impair --from "), {"left", "right"})
+        self.assertEqual(self.complete("duet impair --los"), {"--loss", "--loss.correlation", "--loss.gemodel.1-h",
+                         "--loss.gemodel.1-k", "--loss.gemodel.p", "--loss.gemodel.r", "--loss.limit",
+                         "--loss.state.p13", "--loss.state.p14", "--loss.state.p23", "--loss.state.p31",
+                         "--loss.state.p32"})
+        self.assertEqual(self.complete("duet link left"), {"left-right"})
         self.assertLessEqual({"left:/", "right:/"}, self.complete("duet cp "))
         self.assertEqual(self.complete(f"duet cp {name}:ri"), {"right:/"})
 

@@ -66,7 +66,7 @@ static int answer(struct agent *agent, const struct request *request, int netlin
     way->packets_in = way->packets_out + way->dropped + counters.packets_waiting;
     way->bytes_in = way->bytes_out + counters.bytes_waiting;
     way->next = way->packets_in;
-    link_state_json(&members, 0, ways);
+    link_state_json(&members, ways);
     reply_ack_members(channel_out(&agent->ctl), request->code, request->id, members.data);
     return 0;
 }

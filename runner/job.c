@@ -32,21 +32,6 @@ static void stage_done(struct job *job, int code, const struct error *error);
 
 /* -- The plan ---------------------------------------------------------------------------------- */
 
-/* What a case may ask of its links, and nobody does. */
-static int refuse_links(const struct suite_case *suite_case, struct error *error)
-{
-    for (size_t i = 0; i < suite_case->link_count; i++) {
-        const struct suite_link *link = &suite_case->links[i];
-
-        if (link->changes.count > 0 && link->carrier == SUITE_CARRIER_NETEM)
-            return error_set(error, ENOTSUP,
-                             "link %s has `changes`, and carrier: netem, which does not count "
-                             "packets: write `carrier: guest` or `carrier: host` on the link",
-                             link->name);
-    }
-    return 0;
-}
-
 static void make_plan(struct job *job)
 {
     struct session *session = job->options.session;
@@ -62,10 +47,8 @@ static void make_plan(struct job *job)
                                    .tsc_khz = session->tsc_khz,
                                    .seed = job->options.seed};
     struct error error;
-    int code = refuse_links(job->options.suite_case, &error);
+    int code = plan_make(&options, &job->plan, &error);
 
-    if (code == 0)
-        code = plan_make(&options, &job->plan, &error);
     stage_done(job, code, &error);
 }
 

@@ -249,21 +249,6 @@ static void only_a_raw_init_is_booted(void **state)
     assert_int_equal(result->nodes[1].start, START_FORKED);
 }
 
-/* Rather than a case that passes on a network that is not what it asked for. */
-static void an_impairment_that_nobody_makes_is_refused(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start(fixture, 0,
-          "name: s\n"
-          "nodes: {a: {run: one}, b: }\n"
-          "links: [{nodes: [a, b], impair: {loss: 1%}, carrier: netem}]\n");
-    expect(fixture, 0, VERDICT_ERROR,
-           "link a-b has carrier: netem, and an impairment is made on the host only: write "
-           "`carrier: host` on the link");
-    assert_int_equal(fixture->host.count, 0);
-}
-
 /* -- Templates that do not boot ---------------------------------------------------------------- */
 
 #define CONSOLE " (all of its console is in templates/1/console.log.gz)"
@@ -491,7 +476,6 @@ int main(void)
         TEST(nodes_of_one_shape_are_forked_from_one_template),
         TEST(without_templates_nodes_boot),
         TEST(only_a_raw_init_is_booted),
-        TEST(an_impairment_that_nobody_makes_is_refused),
         TEST(a_template_that_panics_fails_all_its_cases),
         TEST(a_template_has_the_case_s_time_to_boot),
         TEST(a_template_that_hangs_is_judged_by_each_case_s_time),

@@ -20,6 +20,17 @@ void bench_table_value(double value, const char *unit, struct buffer *out)
         buffer_printf(out, " %s", unit);
 }
 
+void bench_table_interval(const struct summary *summary, struct buffer *out)
+{
+    if (summary->count < COMPARE_RUNS_MIN) {
+        buffer_append_text(out, "-");
+        return;
+    }
+    bench_table_value(summary->of95.low, "", out);
+    buffer_append_text(out, "..");
+    bench_table_value(summary->of95.high, "", out);
+}
+
 void bench_table_bars(const double *values, size_t count, double most, struct buffer *out)
 {
     static const char *const heights[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -54,9 +65,7 @@ static void print_metric(const struct terminal *terminal, const struct record_me
 
     sample_summary(&sample, MATCH_SEED, &summary);
     bench_table_value(summary.median, metric->unit, &median);
-    bench_table_value(summary.of95.low, "", &interval);
-    buffer_append_text(&interval, "..");
-    bench_table_value(summary.of95.high, "", &interval);
+    bench_table_interval(&summary, &interval);
     if (isnan(summary.variation))
         buffer_append_text(&varies, "-");
     else

@@ -16,6 +16,8 @@ void bench_table_lines(const struct terminal *terminal, const char *indent,
                        const struct buffer *lines);
 /* Appends a value as the tables have it: at least four digits of it. */
 void bench_table_value(double value, const char *unit, struct buffer *out);
+/* Appends the interval of the median; "-" of too few runs. */
+void bench_table_interval(const struct summary *summary, struct buffer *out);
 /* Appends a bar for each value, as high as the value is between 0 and `most`; a middle dot for one
  * of 0 or below. The last 24 of them. */
 void bench_table_bars(const double *values, size_t count, double most, struct buffer *out);

@@ -98,9 +98,7 @@ static void print_point(const struct history_point *point, int width, double bef
 
     sample_summary(&sample, MATCH_SEED, &summary);
     bench_table_value(summary.median, point->unit, &median);
-    bench_table_value(summary.of95.low, "", &interval);
-    buffer_append_text(&interval, "..");
-    bench_table_value(summary.of95.high, "", &interval);
+    bench_table_interval(&summary, &interval);
     printf("  %-*s %-20s %4zu %18s %18s ", width, point->label, point->started, summary.count,
            median.data, interval.data);
     if (before > 0)

@@ -1,9 +1,12 @@
 #!/bin/sh
 # Round trips of ICMP echo requests, one after another, and their distribution.
 # usage: latency.sh HOST COUNT
+#
+# -A sends the next as soon as the last one is answered.
 set -eu
-out=$(ping -A -q -c 1 "$1" >/dev/null 2>&1 && ping -A -c "$2" "$1" || ping -c "$2" -i 0.01 "$1")
-printf '%s\n' "$out" | sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' | sort -n | awk -v wanted="$2" '
+# The first one waits for ARP.
+ping -c 1 "$1" >/dev/null
+ping -A -c "$2" "$1" | sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' | sort -n | awk -v wanted="$2" '
     { times[NR] = $1; sum += $1 }
     function at(share,   i) { i = int(share * NR); return times[i < share * NR ? i + 1 : i] }
     function metric(name, value) {

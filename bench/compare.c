@@ -45,12 +45,12 @@ static void measure(struct comparison *comparison, struct welch *welch)
         scatter_of(comparison, student_quantile(0.05, welch->freedom) * welch->error, logarithms);
 }
 
-/* 1: b is beyond the threshold above a, -1: below it, 0: neither. */
+/* 1: b is beyond threshold and drift above a, -1: below it, 0: neither. */
 static int beyond(const struct comparison *comparison)
 {
     double below = sample_median(&comparison->a);
     double above = sample_median(&comparison->b);
-    double room = comparison->threshold * fabs(below);
+    double room = (comparison->threshold + comparison->drift) * fabs(below);
 
     return above - below > room ? 1 : below - above > room ? -1 : 0;
 }
@@ -69,7 +69,8 @@ static enum compare_verdict judge(const struct comparison *comparison, const str
         memcmp(comparison->a.values, comparison->b.values,
                comparison->a.count * sizeof *comparison->a.values) == 0)
         return COMPARE_SAME;
-    return comparison->scatter > 2 * comparison->threshold ? COMPARE_TOO_NOISY : COMPARE_SAME;
+    return comparison->scatter + comparison->drift > 2 * comparison->threshold ? COMPARE_TOO_NOISY
+                                                                               : COMPARE_SAME;
 }
 
 /* Those with too few runs are no part of the family. */

@@ -6,11 +6,10 @@
  *   (On the values themselves where one of them is 0 or below.) A test by ranks cannot say anything
  *   here: five runs against five have p >= 0.0079 whatever they are, and twelve metrics make 0.095
  *   of that.
- * - The ratio of the medians is beyond the threshold on the same side. The test knows how the runs
- *   of one session scatter, not how sessions on the same machine do; the threshold covers that.
+ * - The medians differ by more than the threshold and the drift, on the same side. The test knows
+ *   how the runs of one session scatter, not how sessions on the same machine do; these cover that.
  *
- * What cannot be told is "too noisy" where the runs scatter so much that twice the threshold could
- * hide in them. */
+ * What cannot be told is "too noisy" where twice the threshold could hide in scatter and drift. */
 #ifndef DUET_BENCH_COMPARE_H
 #define DUET_BENCH_COMPARE_H
 
@@ -33,6 +32,7 @@ struct comparison {
     struct sample a, b;
     enum metric_better better;
     double threshold; /* a share: 0.05 */
+    double drift;     /* likewise: by how much the machine itself changed between a and b */
 
     /* What compare_all fills in. */
     enum compare_verdict verdict;

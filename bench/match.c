@@ -72,8 +72,8 @@ void match_remarks(const struct record *a, const struct record *b, struct buffer
                     lines);
     if (fabs(log(ratio)) > 0.01)
         buffer_printf(lines,
-                      "the machine itself took %.3g times as long for the same work: that much is "
-                      "added to the threshold\n",
+                      "the machine itself took %.3g times as long for the same work: a difference "
+                      "has to be so much larger\n",
                       ratio);
     tell_metrics(a, b, lines);
 }
@@ -100,7 +100,8 @@ void match_make(const struct record *a, const struct record *b, double threshold
     cleanup_free struct comparison *comparisons = xcalloc(b->metric_count, sizeof *comparisons);
 
     *match = (struct match){.rows = xcalloc(b->metric_count, sizeof *match->rows),
-                            .threshold = threshold + fabs(log(match_machine_ratio(a, b)))};
+                            .threshold = threshold,
+                            .drift = fabs(log(match_machine_ratio(a, b)))};
     for (size_t i = 0; i < b->metric_count; i++) {
         const struct record_metric *metric = &b->metrics[i];
         const struct record_metric *other = record_find(a, metric->name);
@@ -110,7 +111,8 @@ void match_make(const struct record *a, const struct record *b, double threshold
         comparisons[match->count] = (struct comparison){.a = record_sample(other),
                                                         .b = record_sample(metric),
                                                         .better = metric->better,
-                                                        .threshold = match->threshold};
+                                                        .threshold = match->threshold,
+                                                        .drift = match->drift};
         match->rows[match->count++] = (struct match_row){.a = other, .b = metric};
     }
     compare_all(comparisons, match->count);

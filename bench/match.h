@@ -16,7 +16,8 @@ struct match_row {
 struct match {
     struct match_row *rows; /* in b's order */
     size_t count;
-    double threshold; /* the one that was used: with what the machine's speed changed by */
+    double threshold; /* a share */
+    double drift;     /* likewise: what the machine's speed changed by, from match_machine_ratio */
 };
 
 /* Appends a line for everything that makes their comparison mean little: another kind of file,

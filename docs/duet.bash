@@ -54,7 +54,7 @@ _duet()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         run | list | shell | up | exec | cp | logs | ps | down | impair | link | console | debug-kernel | verdicts | \
-            doctor | kernel | mock-agent | version)
+            bench | compare | history | doctor | kernel | mock-agent | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -82,7 +82,7 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --junit | --tap | --config | --ctl | --io)
+    --plot | --baseline | --junit | --tap | --config | --ctl | --io)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -90,14 +90,15 @@ _duet()
         _duet_offer < <(_duet_kept | cut -f2)
         return
         ;;
-    --only | --case | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
+    --metric | --transport | --runs | --warmup | --duration | --tag | --threshold | --suite | \
+        --only | --case | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
         return
         ;;
     esac
     case $command in
     '')
-        words='run list shell up exec cp logs ps down impair link console debug-kernel verdicts doctor kernel
-            mock-agent version --help --usage'
+        words='run list shell up exec cp logs ps down impair link console debug-kernel verdicts bench compare history
+            doctor kernel mock-agent version --help --usage'
         ;;
     run)
         words='--accel --break-on-fail --capture --cold --color --connect --debug --help --jobs --json
@@ -133,6 +134,13 @@ _duet()
     console) words='--help --usage' ;;
     debug-kernel) words='--halt --help --json --usage' ;;
     verdicts) words='--all --diff --help --json --lost --upkeep --usage' ;;
+    bench)
+        words='--accel --baseline --color --connect --debug --duration --force --help --interleave
+            --json --kernel --metric --quick --results --runs --seed --set --tag --transport --usage
+            --verbose --warmup'
+        ;;
+    compare) words='--color --force --help --json --results --threshold --usage' ;;
+    history) words='--all --help --plot --results --suite --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     mock-agent) words='--ctl --help --io --stay --usage' ;;
@@ -161,9 +169,9 @@ _duet()
         done)
         compopt -o nospace 2>/dev/null
         mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $command == verdicts ]]; then
+    elif [[ $command == @(verdicts|compare) ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $command == @(run|list|shell|up) ]]; then
+    elif [[ $command == @(run|list|shell|up|bench) ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')
         mapfile -t COMPREPLY < <(

@@ -136,7 +136,7 @@ static void append_doubt(const struct comparison *comparison, struct buffer *out
     else if (comparison->verdict >= COMPARE_FASTER)
         buffer_printf(out, " (p %.2g)", comparison->p);
     else if (isfinite(comparison->scatter))
-        buffer_printf(out, " (within %.1f %%)", 100 * comparison->scatter);
+        buffer_printf(out, " (within %.1f %%)", 100 * (comparison->scatter + comparison->drift));
 }
 
 static void print_row(const struct terminal *terminal, const struct match_row *row, int width)

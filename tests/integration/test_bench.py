@@ -1,0 +1,207 @@
+"""What is measured, compared and shown over time: duet bench, compare and history."""
+
+import json
+import math
+import shutil
+import unittest
+
+import duet
+
+IPERF3 = shutil.which("iperf3")
+
+MEASURING = """
+name: m
+vars: {value: 100}
+nodes:
+  n:
+    steps:
+      - name: step
+        run: |
+          echo 'DUET_METRIC: {"name": "m", "value": ${value}, "unit": "s", "better": "lower"}'
+"""
+
+
+def bench(values, **more):
+    """The text of a results file of `duet bench` with the metric c/m."""
+    return json.dumps({
+        "format": "bench", "schema": 1, "suite": "s", "started": "2026-01-01T00:00:00Z",
+        "host": {"cpu_model": "Z80", "cpus": 2, "accel": "tcg"},
+        "metrics": [{"name": "c/m", "unit": "s", "better": "lower", "values": values}]} | more)
+
+
+class Files(unittest.TestCase):
+    """Without guests."""
+
+    def setUp(self):
+        self.place = duet.Workplace()
+        self.addCleanup(self.place.close)
+        self.place.write("a.json", bench([10, 10.1, 9.9, 10, 10.05]))
+        self.place.write("b.json", bench([20, 20.1, 19.9, 20, 20.05]))
+
+    def duet(self, *arguments, status=0):
+        run = self.place.command(*arguments)
+        self.assertEqual(run.status, status, run)
+        return run
+
+    def test_a_slower_build_is_told_with_its_ratio(self):
+        found = self.duet("compare", "a.json", "b.json", status=1)
+        self.assertRegex(found.stdout, r"c/m +10 +20 s +2\.000 .* slower \(p ")
+        found = self.duet("compare", "b.json", "a.json")
+        self.assertRegex(found.stdout, r"c/m .* 0\.500 .* faster")
+        found = self.duet("compare", "a.json", "a.json")
+        self.assertRegex(found.stdout, r"c/m .* 1\.000 .* no difference that can be shown")
+
+    def test_the_comparison_as_json(self):
+        found = json.loads(self.duet("compare", "--json", "a.json", "b.json", status=1).stdout)
+        self.assertTrue(found["regression"])
+        self.assertEqual(found["metrics"][0]["ratio"], 2)
+        self.assertEqual(found["metrics"][0]["verdict"], "slower")
+
+    def test_a_threshold_of_ones_own(self):
+        self.place.write("c.json", bench([11, 11.1, 10.9, 11, 11.05]))
+        self.duet("compare", "a.json", "c.json", status=1)
+        self.duet("compare", "a.json", "c.json", "--threshold", "20%")
+        self.assertIn("--threshold", self.duet("compare", "a.json", "c.json", "--threshold", "x",
+                                               status=2).stderr)
+
+    def test_another_machine_suite_or_schema_is_refused_and_said(self):
+        others = {
+            "another suite: s against t": {"suite": "t"},
+            "another machine: processor: Z80 against 6502":
+                {"host": {"cpu_model": "6502", "cpus": 2, "accel": "tcg"}},
+            "another machine: accelerator: tcg against kvm":
+                {"host": {"cpu_model": "Z80", "cpus": 2, "accel": "kvm"}},
+        }
+        for said, changed in others.items():
+            with self.subTest(said):
+                self.place.write("other.json", bench([10, 10, 10], **changed))
+                self.assertIn(said, self.duet("compare", "a.json", "other.json", status=2).stderr)
+                self.assertIn(said, self.duet("compare", "a.json", "other.json", "-f").stdout)
+        self.place.write("other.json", bench([10, 10, 10], schema=7))
+        found = self.duet("compare", "a.json", "other.json", status=2)
+        self.assertIn("of schema 7, and this duet reads schema 1", found.stderr)
+        self.duet("compare", "a.json", "other.json", "--force")
+
+    def test_what_cannot_be_read_is_said(self):
+        self.place.write("junk.json", "{")
+        self.assertIn("junk.json: this is not JSON",
+                      self.duet("compare", "junk.json", "a.json", status=2).stderr)
+        self.assertIn("nothing is no file, no directory, and no tag",
+                      self.duet("compare", "nothing", "a.json", status=2).stderr)
+        self.assertIn("expected two", self.duet("compare", "a.json", status=2).stderr)
+
+    def test_make_bench_is_compared(self):
+        measures = {"measures": [{"name": "start", "value": 2, "unit": "ms", "n": 5,
+                                  "better": "lower", "values": [2, 2.01, 1.99, 2, 2]}]}
+        self.place.write("old.json", json.dumps(measures))
+        measures["measures"][0]["values"] = [4, 4.01, 3.99, 4, 4]
+        self.place.write("new.json", json.dumps(measures))
+        self.assertRegex(self.duet("compare", "old.json", "new.json", status=1).stdout,
+                         r"start .* 2\.000 .* slower")
+
+    def test_history_is_by_tag(self):
+        for day, tag in ((1, "v1"), (2, None), (3, "v2")):
+            self.place.write(f"duet-results/bench/2026010{day}T000000Z-s/results.json",
+                       bench([day * 10, day * 10, day * 10], tag=tag))
+        found = self.duet("history", "m")
+        self.assertRegex(found.stdout, r"v1 .* 10 s .*\n +v2 .* 30 s .* 3\.000 ")
+        self.assertNotIn("20 s", found.stdout)
+        self.assertIn("20 s", self.duet("history", "c/m", "--all").stdout)
+        self.assertIn('did you mean "c/m"?', self.duet("history", "c/n", status=2).stderr)
+        self.duet("compare", "v1", "v2", status=1)
+
+    def test_history_draws_or_says_what_is_missing(self):
+        self.place.write("duet-results/bench/1-s/results.json", bench([1, 2, 3], tag='it"s'))
+        if shutil.which("gnuplot"):
+            self.duet("history", "m", "--plot", "out.svg")
+            self.assertIn("</svg>", (self.place.path / "out.svg").read_text())
+            self.assertEqual([p.name for p in self.place.path.glob("*.gnuplot")], [])
+        else:
+            self.assertIn("install the package gnuplot",
+                          self.duet("history", "m", "--plot", "out.svg", status=3).stderr)
+
+    def test_bench_wants_arguments_that_make_sense(self):
+        self.place.write("m.yaml", MEASURING)
+        for said, arguments in {
+                "it is set 2 times (--interleave compares two)":
+                    ("--set", "value=1", "--set", "value=2"),
+                "expected --set of one variable twice": ("--interleave", "--set", "value=1"),
+                'no such variable; did you mean "value"?': ("--set", "valeu=1"),
+                "--set takes NAME=VALUE": ("--set", "value"),
+                "expected a number from 1 to 1000": ("--runs", "0"),
+                'has no case that matches "x"': ("--transport", "x"),
+                "no file, no directory, and no tag": ("--baseline", "none"),
+                "it is of the suite s, and this is m": ("--baseline", "a.json"),
+        }.items():
+            with self.subTest(said):
+                self.assertIn(said, self.duet("bench", "m.yaml", *arguments, status=2).stderr)
+
+
+class Guests(unittest.TestCase):
+    def setUp(self):
+        self.place = duet.Workplace()
+        self.addCleanup(self.place.close)
+
+    def run_bench(self, suite, *arguments, status=0):
+        path = self.place.write("m.yaml", suite)
+        run = self.place.command("bench", path, *arguments)
+        self.assertEqual(run.status, status, run)
+        latest = self.place.results / "bench" / "latest"
+        return run, json.loads((latest / "results.json").read_text()), latest
+
+    def test_runs_are_gathered_and_the_warm_up_is_not(self):
+        run, results, latest = self.run_bench(MEASURING, "--runs", "3", "--warmup", "1", "--tag",
+                                              "v1")
+        metric, = results["metrics"]
+        self.assertEqual((metric["name"], metric["values"]), ("m/m", [100, 100, 100]), run)
+        self.assertEqual([r["warmup"] for r in results["runs"]], [True, False, False, False])
+        self.assertEqual({r["verdict"] for r in results["runs"]}, {"passed"})
+        self.assertEqual(results["tag"], "v1")
+        self.assertGreater(results["spin_ms"], 0)
+        self.assertTrue((latest / results["runs"][3]["directory"] / "n").is_dir())
+        self.assertRegex(run.stdout, r"m/m +3 +100 s ")
+
+    def test_two_builds_take_turns(self):
+        run, results, latest = self.run_bench(
+            MEASURING, "--interleave", "--set", "value=100", "--set", "value=150", "--runs", "3",
+            "--warmup", "0", status=1)
+        first = json.loads((latest / "baseline.json").read_text())
+        self.assertEqual(first["metrics"][0]["values"], [100] * 3)
+        self.assertEqual(results["metrics"][0]["values"], [150] * 3)
+        self.assertEqual((first["set"], results["set"]), ("value=100", "value=150"))
+        self.assertRegex(run.stdout, r"m/m +100 +150 s +1\.500 .* slower")
+
+    def test_a_run_that_fails_is_said_and_the_others_count(self):
+        suite = MEASURING.replace("echo", "[ -e /none ] || exit 3; echo") + """
+cases: {bad: , good: {nodes: {n: {run: "echo 'DUET_METRIC: {\\"name\\": \\"g\\",
+  \\"value\\": 1, \\"unit\\": \\"s\\", \\"better\\": \\"lower\\"}'"}}}}
+"""
+        run, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", status=1)
+        self.assertEqual([m["name"] for m in results["metrics"]], ["good/g"], run)
+        self.assertRegex(run.stdout, r"bad run 1: failed: n: step \"step\": it ended with exit")
+
+    @unittest.skipUnless(IPERF3, "iperf3 is not there")
+    def test_iperf3_is_measured(self):
+        suite = """
+name: m
+defaults: {files: [%s]}
+nodes:
+  server: {background: [{name: iperf3, run: exec iperf3 -s, ready: tcp/5201}]}
+  client:
+    after: [server]
+    steps:
+      - {name: tcp, run: iperf3 -J -c server -t 1, measure: iperf3}
+      - {name: none, run: iperf3 -J -c server -p 9 -t 1, measure: iperf3}
+      - {name: udp, run: iperf3 -J -c server -t 1 -u -b 1M, measure: iperf3}
+links: [{nodes: [server, client], subnet: 10.0.0.0/24}]
+""" % IPERF3
+        run, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", status=1)
+        metrics = {m["name"]: m["median"] for m in results["metrics"]}
+        self.assertGreater(metrics["m/tcp.throughput"], 0, run)
+        self.assertTrue(math.isfinite(metrics["m/udp.loss"]))
+        self.assertEqual([name for name in metrics if "none" in name], [])
+        self.assertRegex(run.stdout, r'step "none": iperf3 says: unable to connect')
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -62,6 +62,8 @@ static enum compare_verdict judge(const struct comparison *comparison, const str
 
     if (!has_enough(comparison))
         return COMPARE_TOO_FEW;
+    if (side != 0 && same_side && comparison->p <= COMPARE_FAMILY_ERROR && comparison->disturbed)
+        return COMPARE_TOO_NOISY;
     if (side != 0 && same_side && comparison->p <= COMPARE_FAMILY_ERROR)
         return (side > 0) == (comparison->better == METRIC_HIGHER) ? COMPARE_FASTER
                                                                    : COMPARE_SLOWER;

@@ -9,7 +9,8 @@
  * - The medians differ by more than the threshold and the drift, on the same side. The test knows
  *   how the runs of one session scatter, not how sessions on the same machine do; these cover that.
  *
- * What cannot be told is "too noisy" where twice the threshold could hide in scatter and drift. */
+ * What cannot be told is "too noisy" where it was disturbed, and where twice the threshold could
+ * hide in scatter and drift. */
 #ifndef DUET_BENCH_COMPARE_H
 #define DUET_BENCH_COMPARE_H
 
@@ -32,6 +33,7 @@ struct comparison {
     struct sample a, b;
     enum metric_better better;
     double threshold; /* a share: 0.05 */
+    bool disturbed;   /* whatever differs may be the doing of what else the machine did */
     double drift;     /* likewise: by how much the machine itself changed between a and b */
 
     /* What compare_all fills in. */

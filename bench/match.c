@@ -41,6 +41,18 @@ double match_machine_ratio(const struct record *a, const struct record *b)
     return a->spin_ms > 0 && b->spin_ms > 0 ? b->spin_ms / a->spin_ms : 1;
 }
 
+/* Two builds that took turns met the same. */
+static bool is_one_session(const struct record *a, const struct record *b)
+{
+    return a->started && b->started && strcmp(a->started, b->started) == 0 &&
+           a->spin_ms == b->spin_ms;
+}
+
+static bool is_disturbed(const struct record *a, const struct record *b)
+{
+    return !is_one_session(a, b) && (a->disturbed > 0.5 || b->disturbed > 0.5);
+}
+
 static void tell_metrics(const struct record *a, const struct record *b, struct buffer *lines)
 {
     for (size_t i = 0; i < b->metric_count; i++) {
@@ -75,6 +87,13 @@ void match_remarks(const struct record *a, const struct record *b, struct buffer
                       "the machine itself took %.3g times as long for the same work: a difference "
                       "has to be so much larger\n",
                       ratio);
+    if (is_disturbed(a, b))
+        buffer_printf(
+            lines,
+            "%.0f %% of the runs of the first and %.0f %% of the second were disturbed by "
+            "what else the machine did: no difference is told from them (bench "
+            "--interleave can)\n",
+            100 * a->disturbed, 100 * b->disturbed);
     tell_metrics(a, b, lines);
 }
 
@@ -101,6 +120,7 @@ void match_make(const struct record *a, const struct record *b, double threshold
 
     *match = (struct match){.rows = xcalloc(b->metric_count, sizeof *match->rows),
                             .threshold = threshold,
+                            .disturbed = is_disturbed(a, b),
                             .drift = fabs(log(match_machine_ratio(a, b)))};
     for (size_t i = 0; i < b->metric_count; i++) {
         const struct record_metric *metric = &b->metrics[i];
@@ -112,7 +132,8 @@ void match_make(const struct record *a, const struct record *b, double threshold
                                                         .b = record_sample(metric),
                                                         .better = metric->better,
                                                         .threshold = match->threshold,
-                                                        .drift = match->drift};
+                                                        .drift = match->drift,
+                                                        .disturbed = match->disturbed};
         match->rows[match->count++] = (struct match_row){.a = other, .b = metric};
     }
     compare_all(comparisons, match->count);

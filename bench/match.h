@@ -17,6 +17,7 @@ struct match {
     struct match_row *rows; /* in b's order */
     size_t count;
     double threshold; /* a share */
+    bool disturbed;   /* they are of two sessions, and most runs of one were disturbed */
     double drift;     /* likewise: what the machine's speed changed by, from match_machine_ratio */
 };
 

@@ -98,6 +98,7 @@ void match_write(const struct record *a, const struct record *b, const struct ma
     put_record(root, "b", b);
     put_number(root, "threshold", match->threshold);
     put_number(root, "drift", match->drift);
+    put(root, "disturbed", cJSON_CreateBool(match->disturbed));
     put_number(root, "family_error", COMPARE_FAMILY_ERROR);
     put(root, "regression", cJSON_CreateBool(match_has_regression(match)));
     put_lines(root, "obstacles", obstacles);

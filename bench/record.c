@@ -212,11 +212,29 @@ static void read_head(const struct reading *reading, const cJSON *root)
         record->spin_ms = spin->valuedouble;
 }
 
+/* A run with the key `noise` not null. */
+static double read_disturbed(const cJSON *runs)
+{
+    const cJSON *run;
+    size_t counted = 0;
+    size_t disturbed = 0;
+
+    cJSON_ArrayForEach(run, runs)
+    {
+        if (cJSON_IsTrue(member(run, "warmup")))
+            continue;
+        counted++;
+        disturbed += cJSON_IsString(member(run, "noise"));
+    }
+    return counted > 0 ? (double)disturbed / (double)counted : 0;
+}
+
 static int read_bench(struct reading *reading, const cJSON *root, bool any_schema)
 {
     int code;
 
     reading->record->kind = RECORD_BENCH;
+    reading->record->disturbed = read_disturbed(member(root, "runs"));
     code = read_schema(reading, root, RECORD_SCHEMA, any_schema);
     read_head(reading, root);
     return code < 0 ? code : add_metrics(reading, member(root, "metrics"), NULL);
@@ -340,6 +358,18 @@ int record_add(struct record *record, const char *name, const struct metric *val
     memcpy(metric->values + metric->count, values->values, values->count * sizeof(double));
     metric->count += values->count;
     return 0;
+}
+
+void record_count_disturbed(struct record *record)
+{
+    size_t counted = 0;
+    size_t disturbed = 0;
+
+    for (size_t i = 0; i < record->run_count; i++) {
+        counted += !record->runs[i].warmup;
+        disturbed += !record->runs[i].warmup && record->runs[i].noise;
+    }
+    record->disturbed = counted > 0 ? (double)disturbed / (double)counted : 0;
 }
 
 struct sample record_sample(const struct record_metric *metric)

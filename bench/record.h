@@ -53,6 +53,7 @@ struct record {
     char *started;         /* ISO 8601 */
     struct host_info host; /* cpu_model, cpus, accel, kernel, qemu and guest_kernel alone */
     double spin_ms;        /* what a calibrated spin took; 0: not known */
+    double disturbed;      /* share of the runs that count which other work disturbed */
     struct record_metric *metrics;
     size_t metric_count;
     /* Not read from a file: */
@@ -67,6 +68,8 @@ struct record {
  * its unit, or what is better, is another. */
 int record_add(struct record *record, const char *name, const struct metric *values,
                struct error *error);
+/* Fills in `disturbed`, from `runs`. */
+void record_count_disturbed(struct record *record);
 /* Writes the file of a record of RECORD_BENCH; errors are those of fs_write. */
 int record_write(const struct record *record, const char *path, struct error *error);
 

@@ -327,6 +327,7 @@ static int run_all(struct bench *bench, const char *parent, struct error *error)
     run_turns(bench);
     gather(bench);
     for (size_t i = 0; i < bench->options->build_count; i++) {
+        record_count_disturbed(&bench->outcome->records[i]);
         describe(bench, kernel, i);
         bench->outcome->records[i].duration_s = (double)(clock_ns() - started_ns) / NS_PER_S;
     }

@@ -204,6 +204,33 @@ static void a_machine_that_changed_explains_as_much(void **state)
     record_free(&b);
 }
 
+#define RUNS(noise)                                                                                \
+    ",\"runs\":[{\"warmup\":true,\"noise\":null},{\"warmup\":false,\"noise\":" noise "}]"
+
+static void sessions_that_were_disturbed_tell_no_difference(void **state)
+{
+    struct record a = parsed(BENCH(RUNS("\"a spin\""), METRIC("x", "10,10.1,9.9,10,10")));
+    struct record b = parsed(BENCH(RUNS("null"), METRIC("x", "20,20.1,19.9,20,20")));
+    cleanup_buffer struct buffer lines = {0};
+    struct match match;
+    (void)state;
+
+    assert_true(a.disturbed == 1 && b.disturbed == 0);
+    match_make(&a, &b, 0.05, &match);
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_SLOWER); /* one session */
+    match_free(&match);
+    b.started[0] = '3';
+    match_make(&a, &b, 0.05, &match);
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_TOO_NOISY);
+    assert_false(match_has_regression(&match));
+    match_remarks(&a, &b, &lines);
+    assert_non_null(
+        strstr(lines.data, "100 % of the runs of the first and 0 % of the second were"));
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
 static void limits_are_regressions_of_their_own(void **state)
 {
     struct record a = parsed(BENCH("", METRIC("x", "10")));
@@ -330,6 +357,7 @@ int main(void)
         cmocka_unit_test(other_differences_are_remarks),
         cmocka_unit_test(metrics_of_one_name_are_compared),
         cmocka_unit_test(a_machine_that_changed_explains_as_much),
+        cmocka_unit_test(sessions_that_were_disturbed_tell_no_difference),
         cmocka_unit_test(limits_are_regressions_of_their_own),
         cmocka_unit_test(a_comparison_is_written_without_nan),
         cmocka_unit_test(a_metric_is_found_over_tags),

@@ -16,6 +16,7 @@ struct test {
     const char *prefix;
     bool udp, both_ways;
     double seconds; /* that it was to take; 0: until so many bytes were sent */
+    double bytes;   /* that arrived */
     struct metrics found;
     struct error *error;
 };
@@ -219,25 +220,29 @@ static int add_datagrams(struct test *test)
     return code;
 }
 
+/* Both ways together. */
+static int read_bytes(struct test *test)
+{
+    double reverse = 0;
+    int code = end_number(test, "sum_received", "bytes", &test->bytes);
+
+    if (code == 0 && test->both_ways)
+        code = end_number(test, "sum_received_bidir_reverse", "bytes", &reverse);
+    test->bytes += reverse;
+    return code == 0 && test->bytes <= 0 ? missing(test, "sum_received", "bytes") : code;
+}
+
 static int add_cpu(struct test *test, const char *name, const char *key)
 {
     double percent = 0;
     double seconds = 0;
-    double bytes = 0;
-    double reverse = 0;
     int code = end_number(test, "cpu_utilization_percent", key, &percent);
 
     if (code == 0)
         code = end_number(test, "sum_sent", "seconds", &seconds);
-    if (code == 0)
-        code = end_number(test, "sum_received", "bytes", &bytes);
-    if (code == 0 && test->both_ways)
-        code = end_number(test, "sum_received_bidir_reverse", "bytes", &reverse);
-    if (code == 0 && bytes + reverse <= 0)
-        code = missing(test, "sum_received", "bytes");
     if (code < 0)
         return code;
-    return add(test, name, "ns/B", METRIC_LOWER, percent / 100 * seconds * 1e9 / (bytes + reverse));
+    return add(test, name, "ns/B", METRIC_LOWER, percent / 100 * seconds * 1e9 / test->bytes);
 }
 
 static int read_test(struct test *test)
@@ -257,6 +262,8 @@ static int read_test(struct test *test)
     if (code == 0)
         code = test->udp ? add_datagrams(test) : add_retransmits(test);
     if (code == 0)
+        code = read_bytes(test);
+    if (code == 0)
         code = add_cpu(test, "cpu_client", "host_total");
     if (code == 0)
         code = add_cpu(test, "cpu_server", "remote_total");
@@ -264,7 +271,7 @@ static int read_test(struct test *test)
 }
 
 int iperf3_read(const char *text, size_t length, const char *prefix, struct metrics *metrics,
-                struct error *error)
+                double *bytes, struct error *error)
 {
     struct test test = {.prefix = prefix, .error = error};
     const char *end = NULL;
@@ -284,6 +291,8 @@ int iperf3_read(const char *text, size_t length, const char *prefix, struct metr
         code = read_test(&test);
     if (code == 0)
         code = metrics_merge(metrics, &test.found, error);
+    if (code == 0 && bytes)
+        *bytes = test.bytes;
     metrics_free(&test.found);
     cJSON_Delete(root);
     return code;

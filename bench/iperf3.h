@@ -18,11 +18,13 @@
  *   cpu_client          ns/B, lower      CPU time of iperf3's own process for a byte that arrived
  *   cpu_server          ns/B, lower
  *
+ * Where `bytes` is not NULL it gets how many arrived, both ways together; above 0.
+ *
  * Errors, none of which is ever a value of 0: EBADMSG for what is no such document, for an iperf3
  * other than 3.7 or later, for a field that is missing or no number, and for an interval in which
  * nothing was sent; EIO for a test that ended with an error of its own, or too early. `prefix` is
  * fit for a name. */
 int iperf3_read(const char *text, size_t length, const char *prefix, struct metrics *metrics,
-                struct error *error);
+                double *bytes, struct error *error);
 
 #endif

@@ -302,8 +302,9 @@ static int load_build(struct bench_arguments *arguments, const char *path, size_
     return code;
 }
 
-/* A metric of iperf3's is STEP.NAME. */
-static bool is_wanted(const struct suite_step *step, const char *pattern)
+/* A metric of iperf3's is STEP.NAME, one of QEMU's has the node's name behind that. */
+static bool is_wanted(const struct suite_step *step, const struct suite_case *suite_case,
+                      const char *pattern)
 {
     static const char *const names[] = {
         "throughput", "throughput_reverse", "retransmits", "loss",
@@ -312,6 +313,12 @@ static bool is_wanted(const struct suite_step *step, const char *pattern)
 
     for (size_t i = 0; i < array_size(names) && !wanted; i++) {
         cleanup_free char *name = xasprintf("%s.%s", step->name, names[i]);
+
+        wanted = fnmatch(pattern, name, 0) == 0;
+    }
+    for (size_t i = 0; i < suite_case->node_count && !wanted; i++) {
+        cleanup_free char *name =
+            xasprintf("%s.cpu_qemu.%s", step->name, suite_case->nodes[i].name);
 
         wanted = fnmatch(pattern, name, 0) == 0;
     }
@@ -326,7 +333,7 @@ static void leave_out_steps(struct suite *suite, const char *pattern)
             size_t kept = 0;
 
             for (size_t s = 0; s < node->step_count; s++)
-                if (is_wanted(&node->steps[s], pattern))
+                if (is_wanted(&node->steps[s], &suite->cases[i], pattern))
                     node->steps[kept++] = node->steps[s];
             node->step_count = kept;
         }

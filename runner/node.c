@@ -235,6 +235,7 @@ void node_free(struct node *node)
         result_token_free(&node->tokens[i]);
     free(node->tokens);
     metrics_free(&node->metrics);
+    free(node->cpu_before_ms);
     free(node->fault_reason);
     free(node->refusal);
     free(node->directory);

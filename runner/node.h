@@ -53,6 +53,9 @@ struct node_options {
     const char *directory;         /* of the node's files: absolute, exists */
     const char *relative;          /* the same, from the run's directory */
     void (*changed)(void *context);
+    /* CPU time that the machine of one of the case's nodes has used; 0: not known. NULL: nobody
+     * measures it. */
+    uint64_t (*cpu_ms)(void *context, size_t node);
     /* Its guest stood still for so long, by its clock or by its silence; NULL: nobody asks. */
     void (*stalled)(void *context, const char *name, uint64_t since_ns, uint64_t length_ns);
     void *context;
@@ -107,6 +110,8 @@ struct vm *node_vm(struct node *node);
 
 enum node_state node_state(const struct node *node);
 const char *node_name(const struct node *node);
+/* CPU time that its machine has used; 0: not known. */
+uint64_t node_cpu_ms(const struct node *node);
 bool node_is_up(const struct node *node); /* its background processes are ready, or were */
 bool node_is_ready(
     const struct node *node);              /* its guest has become it, or has said that it is up */

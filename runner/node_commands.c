@@ -250,6 +250,8 @@ static void run_command(struct node *node, size_t index)
         node_fault(node, VERDICT_ERROR, true, "%s", error.message);
         return;
     }
+    if (step && step->measures)
+        node_begin_measure(node);
     if (background)
         node_start_deadline(node, background->ready_timeout_ns);
     else

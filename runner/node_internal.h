@@ -73,6 +73,7 @@ struct node {
     struct result_token *tokens;
     size_t token_count;
     struct metrics metrics;
+    uint64_t *cpu_before_ms; /* of each node of the case, when the measuring step began */
     struct vm_gone gone;
 };
 
@@ -121,6 +122,8 @@ void node_tell_output(const struct node *node, const char *process, const char *
 void node_take_metric(struct node *node, const char *step, const struct scanner_event *event);
 /* Looks for metric tokens in what command `index` printed; `count` 0 is its end. */
 void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count);
+/* A measuring step begins. */
+void node_begin_measure(struct node *node);
 /* Reads what the measuring step `index`, which has ended, printed. */
 void node_read_measures(struct node *node, size_t index);
 

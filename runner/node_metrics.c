@@ -4,6 +4,7 @@
 #include "runner/node_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const char *name_of(const struct node *node, size_t index)
 {
@@ -66,6 +67,48 @@ void node_scan_output(struct node *node, size_t index, const char *bytes, size_t
         scanner_finish(command->scanner);
 }
 
+uint64_t node_cpu_ms(const struct node *node)
+{
+    return node->vm ? vm_cpu_ms(node->vm) : 0;
+}
+
+void node_begin_measure(struct node *node)
+{
+    size_t count = node->options.suite_case->node_count;
+
+    if (!node->options.cpu_ms)
+        return;
+    free(node->cpu_before_ms);
+    node->cpu_before_ms = xcalloc(count, sizeof *node->cpu_before_ms);
+    for (size_t i = 0; i < count; i++)
+        node->cpu_before_ms[i] = node->options.cpu_ms(node->options.context, i);
+}
+
+/* What each machine of the case took for a byte, all that its guest does included. */
+static int add_cpu(struct node *node, const char *step, double bytes, struct error *error)
+{
+    const struct suite_case *suite_case = node->options.suite_case;
+    int code = 0;
+
+    for (size_t i = 0; i < suite_case->node_count && node->cpu_before_ms && code == 0; i++) {
+        uint64_t before_ms = node->cpu_before_ms[i];
+        uint64_t after_ms = node->options.cpu_ms(node->options.context, i);
+        struct metric_token token = {.unit = "ns/B", .better = METRIC_LOWER};
+        int length = snprintf(token.name, sizeof token.name, "%s.cpu_qemu.%s", step,
+                              suite_case->nodes[i].name);
+
+        if (before_ms == 0 || after_ms <= before_ms)
+            continue; /* not known */
+        token.value = (double)(after_ms - before_ms) * 1e6 / bytes;
+        if (length >= (int)sizeof token.name)
+            code = error_set(error, EBADMSG, "\"%.40s...\" is too long for the name of a metric",
+                             token.name);
+        else
+            code = metrics_add(&node->metrics, &token, error);
+    }
+    return code;
+}
+
 /* One that cannot be used says nothing of the others: the node goes on, and fails. */
 void node_read_measures(struct node *node, size_t index)
 {
@@ -73,6 +116,7 @@ void node_read_measures(struct node *node, size_t index)
     struct error error;
     const char *bytes;
     uint64_t more = 0;
+    double arrived = 0;
     size_t count;
     int code;
 
@@ -80,7 +124,9 @@ void node_read_measures(struct node *node, size_t index)
     if (more > 0)
         code = error_set(&error, EFBIG, "it printed more than 1 MiB");
     else
-        code = iperf3_read(bytes, count, step, &node->metrics, &error);
+        code = iperf3_read(bytes, count, step, &node->metrics, &arrived, &error);
+    if (code == 0)
+        code = add_cpu(node, step, arrived, &error);
     if (code < 0)
         node_fault(node, VERDICT_FAILED, false, "step \"%s\": %s", step, error.message);
 }

@@ -47,6 +47,12 @@ static inline void fixture_changed(void *context)
     ((struct fixture *)context)->changes++;
 }
 
+static inline uint64_t fixture_cpu_ms(void *context, size_t node)
+{
+    assert_int_equal(node, 0);
+    return node_cpu_ms(((struct fixture *)context)->node);
+}
+
 static inline int fixture_set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
@@ -93,6 +99,7 @@ static inline void fixture_use(struct fixture *fixture, const char *yaml)
                                    .directory = fixture->directory,
                                    .relative = "case/n",
                                    .changed = fixture_changed,
+                                   .cpu_ms = fixture_cpu_ms,
                                    .context = fixture};
     struct error error = {0};
 

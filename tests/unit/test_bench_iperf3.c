@@ -37,7 +37,7 @@ static struct metrics parsed(const char *name)
     struct metrics metrics = {0};
     struct error error;
 
-    if (iperf3_read(text, strlen(text), "t", &metrics, &error) < 0)
+    if (iperf3_read(text, strlen(text), "t", &metrics, NULL, &error) < 0)
         fail_msg("%s: %s", name, error.message);
     return metrics;
 }
@@ -130,7 +130,7 @@ static void assert_refused(const char *text, int code, const char *message)
     struct metrics metrics = {0};
     struct error error;
 
-    assert_int_equal(iperf3_read(text, strlen(text), "t", &metrics, &error), -code);
+    assert_int_equal(iperf3_read(text, strlen(text), "t", &metrics, NULL, &error), -code);
     assert_int_equal(metrics.count, 0);
     if (!strstr(error.message, message))
         fail_msg("\"%s\" lacks \"%s\"", error.message, message);

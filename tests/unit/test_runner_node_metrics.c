@@ -119,8 +119,10 @@ static void measure(struct fixture *fixture, const char *prints, int status)
     machine_starts(fixture->vm);
     guest_is_ready(fixture->vm);
     fixture_is_configured(fixture);
+    fixture->vm->cpu_ms = 100;
     node_go(fixture->node);
     fixture_executes(fixture, 1);
+    fixture->vm->cpu_ms = 120;
     guest_writes(fixture->vm, 2, prints);
     guest_finished(fixture->vm, 1, status, 0, strlen(prints));
     fixture_executes(fixture, 2);
@@ -144,6 +146,7 @@ static void iperf3_is_measured(void **state)
     measure(fixture, text, 0);
     assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
     assert_true(metrics_find(&fixture->result.metrics, "tcp.throughput")->values[0] == 8);
+    assert_true(metrics_find(&fixture->result.metrics, "tcp.cpu_qemu.n")->values[0] == 20e3);
 }
 
 static void a_measurement_that_failed_leaves_the_others(void **state)

@@ -401,18 +401,27 @@ static void tell_runs(const struct terminal *terminal, const struct record *reco
                 disturbed, counted);
 }
 
-static int compare(const struct terminal *terminal, const struct record *a, const struct record *b)
+static void print_match(const struct terminal *terminal, const struct record *a,
+                        const struct record *b, const struct match *match)
 {
     cleanup_buffer struct buffer remarks = {0};
+
+    match_remarks(a, b, &remarks);
+    fprintf(terminal->out, "A: %s%s%s\nB: %s%s%s\n", a->path, a->set ? "  " : "",
+            a->set ? a->set : "", b->path, b->set ? "  " : "", b->set ? b->set : "");
+    bench_table_match(terminal, match);
+    bench_table_lines(terminal, "  note: ", &remarks);
+}
+
+static int compare(const struct terminal *terminal, bool quiet, const struct record *a,
+                   const struct record *b)
+{
     struct match match;
     int status;
 
-    match_remarks(a, b, &remarks);
     match_make(a, b, COMPARE_THRESHOLD, &match);
-    fprintf(terminal->out, "A: %s%s%s\nB: %s%s%s\n", a->path, a->set ? "  " : "",
-            a->set ? a->set : "", b->path, b->set ? "  " : "", b->set ? b->set : "");
-    bench_table_match(terminal, &match);
-    bench_table_lines(terminal, "  note: ", &remarks);
+    if (!quiet)
+        print_match(terminal, a, b, &match);
     status = match_has_regression(&match) ? EXIT_FAILED : EXIT_PASSED;
     match_free(&match);
     return status;
@@ -442,8 +451,8 @@ static int report(const struct bench_arguments *arguments, const struct terminal
         for (size_t i = 0; i <= last; i++)
             tell_runs(terminal, &outcome->records[i]);
     }
-    if (against && !arguments->json)
-        compared = compare(terminal, against, record);
+    if (against)
+        compared = compare(terminal, arguments->json, against, record);
     if (!arguments->json)
         fprintf(terminal->out, "results: %s\n", record->path);
     return status != EXIT_PASSED ? status : compared;

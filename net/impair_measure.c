@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { NOT_FOUND = MEASURE_STRETCHES };
-
 /* Rates are believed when they are right to that share, and to what a jitter hides at the ends of
  * periods; where that may be more, there is none to tell. */
 #define RATE_SLACK 0.05

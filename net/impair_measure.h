@@ -29,7 +29,7 @@ enum { MEASURE_DELAYS = 3 };
 
 /* Settings whose packets may still be on their way. A verdict on a packet of earlier ones counts
  * no more, and the bounds are wider by it. */
-enum { MEASURE_STRETCHES = 16 };
+enum { MEASURE_STRETCHES = 64 };
 
 struct measure_stretch {
     uint64_t from;                   /* its first packet */

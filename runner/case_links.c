@@ -7,18 +7,22 @@
 #include "results/capture.h"
 #include "runner/guest_links.h"
 #include "runner/link_measure.h"
+#include "runner/log_measure.h"
 #include "vm/carrier.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
 struct case_link {
     struct case_links *links;
     const struct suite_link *spec;
-    struct carrier *carrier; /* NULL: duet does not carry it */
-    char *logs[2];           /* as struct way_result's */
-    struct impair_measure *measures[2];
-    char *capture_path; /* as struct link_result's; NULL: nothing is captured */
+    struct carrier *carrier;            /* NULL: duet does not carry it */
+    char *logs[2];                      /* as struct way_result's */
+    struct impair_measure *measures[2]; /* NULL: nobody measures */
+    bool measured;                      /* to the end */
+    char *unreadable;                   /* why the guest's log is none; or NULL */
+    char *capture_path;                 /* as struct link_result's; NULL: nothing is captured */
     struct capture *capture;
     struct buffer comment; /* of a packet in it */
 };
@@ -166,6 +170,14 @@ static int open_carrier(struct case_link *link, size_t index, struct carrier_opt
     return code < 0 ? error_context(error, "link %s", link->spec->name) : 0;
 }
 
+static void start_measuring(struct case_link *link)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        link->measures[i] = xmalloc(sizeof(struct impair_measure));
+        impair_measure_init(link->measures[i], link->links->options.suite_case->network.late_ns);
+    }
+}
+
 static int carry(struct case_link *link, size_t index, struct error *error)
 {
     const struct case_links_options *of_case = &link->links->options;
@@ -177,10 +189,9 @@ static int carry(struct case_link *link, size_t index, struct error *error)
                                       .settings = {&link->spec->impair[0], &link->spec->impair[1]},
                                       .plan = &link->spec->changes};
 
-    for (unsigned i = 0; i < 2; i++) {
-        link->measures[i] = options.measures[i] = xmalloc(sizeof(struct impair_measure));
-        impair_measure_init(link->measures[i], of_case->suite_case->network.late_ns);
-    }
+    start_measuring(link);
+    for (unsigned i = 0; i < 2; i++)
+        options.measures[i] = link->measures[i];
     return open_carrier(link, index, &options, error);
 }
 
@@ -240,7 +251,36 @@ static int close_link(struct case_link *link, struct error *error)
 
     for (unsigned end = 0; end < 2 && link->measures[end]; end++)
         impair_measure_end(link->measures[end]);
+    link->measured = true;
     return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
+}
+
+/* What a guest carried and told of to its end: of one that died there is another verdict. */
+static int measure_guest_link(struct case_links *links, size_t index, struct error *error)
+{
+    struct case_link *link = &links->items[index];
+    const struct suite_link *spec = link->spec;
+    cleanup_free char *there = NULL, *back = NULL;
+    bool is_last = false;
+    struct error found;
+    int code;
+
+    if (spec->carrier != SUITE_CARRIER_GUEST ||
+        !guest_links_ways(links->nodes[spec->ends[spec->carrier_end].node], index, &is_last) ||
+        !is_last)
+        return 0;
+    there = xasprintf("%s/%s", links->options.run_directory, link->logs[0]);
+    back = xasprintf("%s/%s", links->options.run_directory, link->logs[1]);
+    start_measuring(link);
+    code = log_measure((const char *const[]){there, back}, spec, link->measures, &found);
+    link->measured = code == 0;
+    if (code == -EBADMSG) {
+        link->unreadable = xasprintf("its log of verdicts cannot be read: %s", found.message);
+        return 0;
+    }
+    if (code < 0 && error)
+        return error_set(error, -code, "link %s: %s", spec->name, found.message);
+    return code;
 }
 
 int case_links_close(struct case_links *links, struct error *error)
@@ -261,6 +301,8 @@ int case_links_close(struct case_links *links, struct error *error)
 
         code = code == 0 ? found : code;
     }
+    for (size_t i = 0; i < links->count && code == 0; i++)
+        code = measure_guest_link(links, i, error);
     return code;
 }
 
@@ -302,11 +344,8 @@ void case_links_count(const struct case_links *links, size_t link, unsigned end,
 static void fill_way(const struct case_links *links, size_t index, unsigned end,
                      struct way_result *way)
 {
-    const struct case_link *link = &links->items[index];
-
     case_links_count(links, index, end, way);
-    way->verdicts = xstrdup(link->logs[end]);
-    link_measure_result(link->measures[end], &links->options.suite_case->network, &way->measured);
+    way->verdicts = xstrdup(links->items[index].logs[end]);
 }
 
 void case_links_count_guest(const struct control_way *counted, struct way_result *way)
@@ -320,6 +359,15 @@ void case_links_count_guest(const struct control_way *counted, struct way_result
     way_result_add_cause(way, "too_long", counted->too_long);
     way_result_add_cause(way, "unread", counted->unread);
     way_result_add_cause(way, "dropped", counted->dropped);
+}
+
+static void fill_measured(const struct case_link *link, struct link_result *result)
+{
+    for (unsigned end = 0; end < 2 && link->measured; end++)
+        link_measure_result(link->measures[end], &link->links->options.suite_case->network,
+                            &result->ways[end].measured);
+    if (link->unreadable)
+        result->ways[0].measured.fault = xstrdup(link->unreadable);
 }
 
 static void fill_guest_way(const struct case_link *link, unsigned end,
@@ -389,6 +437,7 @@ void case_links_result(const struct case_links *links, struct case_result *resul
             fill_guest_link(links, i, added);
         if (link->spec->carrier == SUITE_CARRIER_NETEM)
             fill_netem_link(links, i, added);
+        fill_measured(link, added);
         if (link->spec->ends[0].address_count > 0)
             added->subnet = xstrdup(link->spec->ends[0].addresses[0].text);
     }
@@ -406,6 +455,7 @@ void case_links_free(struct case_links *links)
         }
         end_capture(&links->items[i], NULL);
         free(links->items[i].capture_path);
+        free(links->items[i].unreadable);
         buffer_free(&links->items[i].comment);
     }
     timer_free(links->flush);

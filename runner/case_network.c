@@ -90,7 +90,22 @@ static void add_stalls(const struct case_network *network, struct case_result *r
     }
 }
 
-/* Without links that it carries duet's standing still says nothing, but of its own clock. */
+static bool is_impaired(const struct suite_case *suite_case)
+{
+    for (size_t i = 0; i < suite_case->link_count; i++)
+        if (suite_case->links[i].carrier != SUITE_CARRIER_DIRECT)
+            return true;
+    return false;
+}
+
+/* Links that duet carries stand still with it. Those of guests need not have done so, but where the
+ * host stood still they did, and a failure may come of that. Else it is duet's clock alone. */
+static bool matters(const struct case_network *network, bool needs_host, enum verdict verdict)
+{
+    return needs_host || verdict == VERDICT_TIMEOUT ||
+           (verdict == VERDICT_FAILED && is_impaired(network->suite_case));
+}
+
 static char *stall_fault(const struct case_network *network, bool needs_host,
                          const struct case_result *result)
 {
@@ -98,7 +113,7 @@ static char *stall_fault(const struct case_network *network, bool needs_host,
     uint64_t most_ns = network->suite_case->network.stall_ns;
 
     if (!longest || !most_ns || longest->length_ns < most_ns ||
-        !(needs_host || result->verdict == VERDICT_TIMEOUT))
+        !matters(network, needs_host, result->verdict))
         return NULL;
     return xasprintf("duet stood still for %.1f s, %.1f s after the case began, and with it the "
                      "links that it carries and its clocks (less than %.3g s would be fine): was "

@@ -105,6 +105,17 @@ static void a_direct_link_does_not_need_duet(void **state)
     assert_int_equal(fixture->result.stall_count, 1);
 }
 
+/* A host that stood still has stopped the guests that carry it as well, or not. */
+static void a_link_that_a_guest_carries_may_have_stood_still(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, CASE(", impair: {delay: 5ms}", ""));
+    fixture->scripts[1].status = 7;
+    run_with_pause(fixture, 3 * NS_PER_S);
+    assert_verdict(fixture, VERDICT_INVALID);
+}
+
 static void a_timeout_that_duet_slept_into_is_none(void **state)
 {
     struct fixture *fixture = *state;
@@ -214,6 +225,7 @@ int main(void)
         TEST(short_stalls_are_told_and_are_fine),
         TEST(no_stall_is_no_news),
         TEST(a_direct_link_does_not_need_duet),
+        TEST(a_link_that_a_guest_carries_may_have_stood_still),
         TEST(a_timeout_that_duet_slept_into_is_none),
         TEST(a_case_may_allow_for_it),
         TEST(a_panic_is_a_panic_even_so),

@@ -1,0 +1,163 @@
+#include "runner/log_measure.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "net/verdict_text.h"
+
+#include <errno.h>
+
+#define LOG_MAX_BYTES (UINT64_C(1) << 34)
+
+/* A change after a time may meet packets of one vector that came just before it, or not. */
+enum { DOUBTFUL_PACKETS = 64 };
+
+static int add_log(const char *path, struct impair_measure *measure, struct error *error)
+{
+    cleanup_buffer struct buffer bytes = {0};
+    cleanup_free struct verdict_reader *reader = xmalloc(sizeof *reader);
+    struct verdict_log_entry entry;
+    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
+
+    if (code < 0)
+        return code;
+    code = verdict_log_open(reader, bytes.data ? bytes.data : "", bytes.length, error);
+    while (code >= 0 && (code = verdict_log_next(reader, &entry, error)) > 0)
+        impair_measure_add(measure, &entry.verdict);
+    if (code < 0)
+        return error_context(error, "%s", path);
+    impair_measure_miss(measure, reader->missing);
+    return 0;
+}
+
+/* -- When changes came ------------------------------------------------------------------------- */
+
+/* The packets of data of one direction in their order. */
+struct arrivals {
+    struct verdict_entries entries;
+    size_t at;
+};
+
+struct following {
+    struct arrivals ways[2];
+    const struct suite_link *link;
+    struct impair_measure *const *measures;
+    size_t done; /* changes that came */
+    bool has_started;
+    uint64_t since_ns; /* when the change before was due, or the first packet came */
+};
+
+/* The next packet that is no copy, or NULL. */
+static const struct impair_verdict *next_of(struct arrivals *arrivals)
+{
+    const struct verdict_entries *entries = &arrivals->entries;
+
+    while (arrivals->at < entries->count &&
+           (entries->items[arrivals->at].verdict.copy ||
+            impair_class(&entries->items[arrivals->at].verdict) != IMPAIR_DATA))
+        arrivals->at++;
+    return arrivals->at < entries->count ? &entries->items[arrivals->at].verdict : NULL;
+}
+
+static uint64_t next_number(struct following *following, unsigned way)
+{
+    const struct impair_verdict *next = next_of(&following->ways[way]);
+
+    return next ? next->number : UINT64_MAX;
+}
+
+/* Whether the change that is waited for comes with that packet. */
+static bool comes_with(struct following *following, const struct impair_step *step, unsigned way,
+                       const struct impair_verdict *verdict)
+{
+    if (step->by_packet)
+        return next_number(following, step->direction) > step->packet ||
+               (way == step->direction && verdict->number == step->packet);
+    return following->has_started && verdict->in_ns >= following->since_ns + step->after_ns;
+}
+
+static void change(struct following *following, const struct impair_step *step, uint64_t now_ns)
+{
+    bool came_before = step->by_packet && next_number(following, step->direction) > step->packet;
+
+    for (unsigned way = 0; way < 2; way++) {
+        if (!step->settings[way])
+            continue;
+        impair_measure_set(following->measures[way], next_number(following, way),
+                           step->settings[way]);
+        if (!step->by_packet)
+            impair_measure_miss(following->measures[way], DOUBTFUL_PACKETS);
+    }
+    if (!step->by_packet)
+        following->since_ns += step->after_ns;
+    else if (!came_before)
+        following->since_ns = now_ns;
+    following->done++;
+}
+
+static void follow(struct following *following)
+{
+    const struct impair_plan *plan = &following->link->changes;
+
+    while (following->done < plan->count) {
+        const struct impair_verdict *there = next_of(&following->ways[0]);
+        const struct impair_verdict *back = next_of(&following->ways[1]);
+        unsigned way = !there || (back && back->in_ns < there->in_ns);
+        const struct impair_verdict *verdict = way ? back : there;
+
+        if (!verdict)
+            return;
+        while (following->done < plan->count &&
+               comes_with(following, &plan->steps[following->done], way, verdict))
+            change(following, &plan->steps[following->done], verdict->in_ns);
+        if (!following->has_started)
+            following->since_ns = verdict->in_ns;
+        following->has_started = true;
+        following->ways[way].at++;
+    }
+}
+
+static int read_arrivals(const char *path, struct arrivals *arrivals, struct error *error)
+{
+    cleanup_buffer struct buffer bytes = {0};
+    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
+
+    if (code < 0)
+        return code;
+    code =
+        verdict_entries_read(&arrivals->entries, bytes.data ? bytes.data : "", bytes.length, error);
+    return code < 0 ? error_context(error, "%s", path) : 0;
+}
+
+/* Puts the settings of the changes before the packets that they met. */
+static int find_changes(const char *const logs[2], const struct suite_link *link,
+                        struct impair_measure *const measures[2], struct error *error)
+{
+    struct following following = {.link = link, .measures = measures};
+    int code = 0;
+
+    if (link->changes.count == 0)
+        return 0;
+    for (unsigned way = 0; way < 2 && code == 0; way++)
+        code = read_arrivals(logs[way], &following.ways[way], error);
+    if (code == 0)
+        follow(&following);
+    verdict_entries_free(&following.ways[0].entries);
+    verdict_entries_free(&following.ways[1].entries);
+    return code;
+}
+
+int log_measure(const char *const logs[2], const struct suite_link *link,
+                struct impair_measure *const measures[2], struct error *error)
+{
+    int code;
+
+    for (unsigned way = 0; way < 2; way++)
+        impair_measure_set(measures[way], 0, &link->impair[way]);
+    code = find_changes(logs, link, measures, error);
+    for (unsigned way = 0; way < 2; way++) {
+        if (code == 0)
+            code = add_log(logs[way], measures[way], error);
+        impair_measure_end(measures[way]);
+    }
+    return code;
+}

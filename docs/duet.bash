@@ -53,8 +53,8 @@ _duet()
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        run | list | shell | up | exec | cp | logs | ps | down | impair | link | console | debug-kernel | verdicts | \
-            bench | compare | history | doctor | kernel | mock-agent | version)
+        run | replay | shrink | list | shell | up | exec | cp | logs | ps | down | impair | link | console | \
+            debug-kernel | verdicts | bench | compare | history | doctor | kernel | mock-agent | version)
             command=${COMP_WORDS[i]}
             break
             ;;
@@ -82,7 +82,7 @@ _duet()
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         return
         ;;
-    --plot | --baseline | --junit | --tap | --config | --ctl | --io)
+    --plot | --baseline | --junit | --tap | --suite | --output | --config | --ctl | --io)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
@@ -90,20 +90,28 @@ _duet()
         _duet_offer < <(_duet_kept | cut -f2)
         return
         ;;
-    --metric | --transport | --runs | --warmup | --duration | --tag | --threshold | --suite | \
-        --only | --case | --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
+    --metric | --transport | --runs | --warmup | --duration | --tag | --threshold | --only | --case | \
+        --seed | --connect | --name | --source | --jobs | --env | --workdir | --container)
         return
         ;;
     esac
     case $command in
     '')
-        words='run list shell up exec cp logs ps down impair link console debug-kernel verdicts bench compare history
-            doctor kernel mock-agent version --help --usage'
+        words='run replay shrink list shell up exec cp logs ps down impair link console debug-kernel verdicts bench
+            compare history doctor kernel mock-agent version --help --usage'
         ;;
     run)
         words='--accel --break-on-fail --capture --cold --color --connect --debug --help --jobs --json
             --junit --keep --kernel --only --pause-on-fail --results --reuse-templates --seed --tap
             --usage --verbose'
+        ;;
+    replay)
+        words='--accel --case --color --connect --debug --help --json --results --suite --usage
+            --verbose'
+        ;;
+    shrink)
+        words='--accel --case --color --connect --debug --help --json --kernel --output --results
+            --runs --seed --usage --verbose'
         ;;
     list) words='--help --json --kernel --only --usage' ;;
     shell)
@@ -171,7 +179,7 @@ _duet()
         mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
     elif [[ $command == @(verdicts|compare) ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    elif [[ $command == @(run|list|shell|up|bench) ]]; then
+    elif [[ $command == @(run|shrink|list|shell|up|bench) ]]; then
         # Suites that come along, and files.
         words=$(duet list 2>/dev/null | sed -n 's/^\([^ ][^ ]*\) .*/\1/p')
         mapfile -t COMPREPLY < <(

@@ -175,6 +175,9 @@ void run_result_free(struct run_result *run)
         case_result_free(&run->cases[i]);
     free(run->cases);
     free(run->suite);
+    free(run->file.path);
+    free(run->file.digest);
+    free(run->file.kernels);
     free(run->started);
     host_info_free(&run->host);
     *run = (struct run_result){0};

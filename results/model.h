@@ -177,8 +177,16 @@ struct case_result {
     size_t stall_count;
 };
 
+/* What a run can be repeated by. */
+struct suite_file_result {
+    char *path;    /* absolute */
+    char *digest;  /* SHA-256 of it, hexadecimal */
+    char *kernels; /* over what it says; NULL: none */
+};
+
 struct run_result {
     char *suite;
+    struct suite_file_result file;
     uint64_t seed;
     char *started; /* ISO 8601 with an offset: "2024-05-01T12:00:00Z" */
     double duration_s;

@@ -106,6 +106,15 @@ static void put_kernel(cJSON *object, const char *key, const struct kernel_info 
     put_text(made, "digest", kernel->digest);
 }
 
+static void put_file(cJSON *object, const struct suite_file_result *file)
+{
+    cJSON *made = put_object(object, "suite_file");
+
+    put_text(made, "path", file->path);
+    put_text(made, "digest", file->digest);
+    put_text(made, "kernels", file->kernels);
+}
+
 static void put_host(cJSON *object, const struct host_info *host)
 {
     cJSON *made = put_object(object, "host");
@@ -367,6 +376,7 @@ int results_write_json(const struct run_result *run, const char *path, struct er
 
     put_count(object, "schema", RESULTS_SCHEMA);
     put_text(object, "suite", run->suite);
+    put_file(object, &run->file);
     snprintf(seed, sizeof seed, "%" PRIu64, run->seed);
     put_text(object, "seed", seed);
     put_text(object, "started", run->started);

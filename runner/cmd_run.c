@@ -37,7 +37,6 @@ struct run_arguments {
     struct run_options run;
     const char *kernels;
     struct session_arguments common;
-    bool seed_given;
     bool capture;         /* links are captured: */
     const char *captured; /* their names; NULL: all */
     struct suite **suites;
@@ -91,7 +90,7 @@ static void parse_number(int key, const char *argument, struct argp_state *state
                    SUITE_CASES_MAX);
     else
         arguments->run.jobs = (size_t)number;
-    arguments->seed_given = arguments->seed_given || key == KEY_SEED;
+    arguments->run.seed_given = arguments->run.seed_given || key == KEY_SEED;
 }
 
 static void set_on_fail(struct argp_state *state, enum on_fail on_fail)
@@ -312,7 +311,8 @@ int cmd_run(int argc, char **argv)
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;
-    if (!arguments.seed_given && getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
+    if (!arguments.run.seed_given &&
+        getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
         arguments.run.seed = clock_ns();
     session_arguments_apply(&arguments.common, &terminal);
     arguments.run.keep = arguments.run.keep || arguments.common.session.debug;

@@ -14,6 +14,8 @@ enum exit_status {
 };
 
 int cmd_run(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_shrink(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_shell(int argc, char **argv);
 int cmd_up(int argc, char **argv);

@@ -19,6 +19,8 @@ static const struct subcommand {
     const char *summary;
 } subcommands[] = {
     {"run", cmd_run, "run suites and report their verdicts"},
+    {"replay", cmd_replay, "run cases of an earlier run again, and compare"},
+    {"shrink", cmd_shrink, "find the least impairment that a case still fails with"},
     {"list", cmd_list, "show suites, their cases and tags"},
     {"shell", cmd_shell, "open a shell in a node of a case, or in a machine alone"},
     {"up", cmd_up, "bring a case up and keep it for other terminals"},

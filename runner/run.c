@@ -53,12 +53,21 @@ static void add_item(struct suite_run *run, const struct suite_case *suite_case)
     run->items[run->count++].suite_case = suite_case;
 }
 
+static bool is_named(const struct suite_case *suite_case, const struct suite_texts *names)
+{
+    for (size_t i = 0; names && i < names->count; i++)
+        if (strcmp(names->items[i], suite_case->name) == 0)
+            return true;
+    return !names;
+}
+
 /* The suite's order is that of the results, whatever the order in which cases end. */
 static void select_cases(struct suite_run *run)
 {
     run->items = xcalloc(run->suite->case_count, sizeof *run->items);
     for (size_t i = 0; i < run->suite->case_count; i++)
-        if (run_selects(&run->suite->cases[i], run->options->only))
+        if (run_selects(&run->suite->cases[i], run->options->only) &&
+            is_named(&run->suite->cases[i], run->options->names))
             add_item(run, &run->suite->cases[i]);
     for (size_t i = 0; i < run->count; i++)
         run->items[i].result = &run->result.cases[i];
@@ -180,17 +189,22 @@ static void append_kernels(const struct suite_run *run, struct buffer *out)
     }
 }
 
+static bool is_quiet(const struct suite_run *run)
+{
+    return run->options->json || run->options->quiet;
+}
+
 static void show_heading(const struct suite_run *run)
 {
     FILE *out = run->session->options.terminal->out;
     cleanup_buffer struct buffer kernels = {0};
 
     append_kernels(run, &kernels);
-    if (run->options->json || !kernels.data)
+    if (is_quiet(run) || !kernels.data)
         return;
     fprintf(out, "%s: %zu case%s, %zu at a time, kernel %s, %s, seed %" PRIu64 "\n",
             run->suite->name, run->count, run->count == 1 ? "" : "s", run->jobs, kernels.data,
-            vm_accel_name(run->session->accel), run->options->seed);
+            vm_accel_name(run->session->accel), run->result.seed);
     fflush(out);
 }
 
@@ -247,9 +261,9 @@ static void run_cases(struct suite_run *run)
         .memory_bytes = run->memory_bytes,
         .run_directory = run->directory,
         .shown = run->shown,
-        .seed = run->options->seed,
+        .seed = run->result.seed,
         .keep = run->options->keep,
-        .quiet = run->options->json,
+        .quiet = is_quiet(run),
     });
 }
 
@@ -268,13 +282,25 @@ static int run_all(struct suite_run *run, struct error *error)
     run->result.duration_s = (double)(clock_ns() - started_ns) / NS_PER_S;
     if (run->options->keep)
         keep_libvirt_log(run);
+    if (run->options->told)
+        run->options->told(run->options->context, &run->result);
     code = write_results(run, error);
     if (code < 0)
         return error_context(error, "the results of this run are not whole");
     if (run->options->json)
         return print_json(run, error);
+    if (run->options->quiet)
+        return 0;
     report_summary(run->session->options.terminal, &run->result, run->interrupted, run->shown);
     return 0;
+}
+
+static void describe_file(const struct suite *suite, struct suite_file_result *file)
+{
+    if (fs_realpath(suite->path, &file->path, NULL) < 0)
+        file->path = NULL;
+    file->digest = xstrdup(suite->digest);
+    file->kernels = suite->kernels ? xstrdup(suite->kernels) : NULL;
 }
 
 int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
@@ -285,7 +311,8 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
 
     select_cases(&run);
     run.result.suite = xstrdup(suite->name);
-    run.result.seed = options->seed;
+    describe_file(suite, &run.result.file);
+    run.result.seed = suite->has_seed && !options->seed_given ? suite->seed : options->seed;
     code = rundata_make_directory(options->results, suite->name, &run.result.started,
                                   &run.directory, &run.shown, error);
     if (code == 0)
@@ -296,6 +323,8 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
         rmdir(run.directory); /* where nothing came of the run; evidence stays */
     free_items(&run);
     run_result_free(&run.result);
+    if (code == 0 && options->directory)
+        *options->directory = steal_pointer(&run.directory);
     free(run.directory);
     free(run.shown);
     return code;

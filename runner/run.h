@@ -7,17 +7,24 @@
 #include "runner/suite.h"
 
 struct run_options {
-    const char *only;    /* fnmatch(3) pattern of case names, or NULL */
-    const char *results; /* the directory that gets one directory a run */
-    const char *junit;   /* a file, or NULL */
-    const char *tap;     /* a file, or NULL */
-    uint64_t seed;
-    size_t jobs;          /* cases at once; 0: what cores and memory allow */
-    enum on_fail on_fail; /* cases run one at a time where that holds them */
+    const char *only;                /* fnmatch(3) pattern of case names, or NULL */
+    const struct suite_texts *names; /* these cases alone, of those that `only` selects, or NULL */
+    const char *results;             /* the directory that gets one directory a run */
+    const char *junit;               /* a file, or NULL */
+    const char *tap;                 /* a file, or NULL */
+    uint64_t seed;                   /* where the suite has none of its own, or … */
+    bool seed_given;                 /* … the user says this one */
+    size_t jobs;                     /* cases at once; 0: what cores and memory allow */
+    enum on_fail on_fail;            /* cases run one at a time where that holds them */
     bool cold;            /* a case's machines boot when it begins, instead of being forked */
     bool reuse_templates; /* take those of earlier runs, and leave them for later ones */
     bool keep;            /* each node's initrd and libvirt's log too */
     bool json;            /* results.json on standard output instead of lines */
+    bool quiet;           /* neither of them */
+    /* What came of it, before it is written; NULL: nobody is told. */
+    void (*told)(void *context, const struct run_result *result);
+    void *context;
+    char **directory; /* becomes the run's, absolute, which the caller frees; or NULL */
 };
 
 /* Runs the suite's cases that `only` selects, one at least. *exit_status is the program's, for this

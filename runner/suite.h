@@ -229,8 +229,12 @@ struct suite_case {
 
 struct suite {
     char *name;
-    char *summary;   /* may be empty */
-    char *path;      /* as it was given */
+    char *summary; /* may be empty */
+    char *path;    /* as it was given */
+    char *digest;  /* SHA-256 of the file, hexadecimal */
+    char *kernels; /* over what the file says, as they were given; NULL: none */
+    bool has_seed; /* the file says which: */
+    uint64_t seed;
     char *directory; /* absolute: relative paths of the host start here */
     struct suite_texts tags;
     struct suite_case *cases; /* in the file's order, the matrix's first key outermost */

@@ -299,6 +299,21 @@ static const struct suite_key keys[] = {
                    "percentage, of the baseline's median where there is a baseline."),
     KEY("fail_above", IN_METRIC, metric_bounds, above, .type = "number or percentage",
         .read = read_bound, .example = "25", .summary = "Likewise above."),
+
+    KEY("suite", IN_SHRUNK, shrunk_build, suite, .type = "path", .read = read_line,
+        .required = IN_SHRUNK, .example = "base.yaml",
+        .summary = "The other suite's file, which has all that is not said here. Relative to this "
+                   "one."),
+    KEY("case", IN_SHRUNK, shrunk_build, case_name, .type = "line", .read = read_line,
+        .required = IN_SHRUNK, .example = "base", .summary = "The name of its case."),
+    KEY("kernels", IN_SHRUNK, shrunk_build, kernels, .type = "line", .read = read_line,
+        .example = "small", .summary = "As `--kernel` would name them, for all of that suite."),
+    PART("seed", IN_SHRUNK, .type = "whole number", .read = read_seed, .example = "7193873153611",
+         .summary = "The run's, unless `--seed` says another."),
+    KEY("impair", IN_SHRUNK, shrunk_build, impair, .type = "mapping of links to impairments",
+        .read = read_keep, .example = "{entry-exit: {loss: 12%}}",
+        .summary =
+            "In place of what these links have there, but for `changes` that are not named."),
 };
 
 const struct suite_key *suite_keys(size_t *count)

@@ -2,6 +2,7 @@
 #include "runner/suggest.h"
 #include "runner/suite_reader.h"
 
+#include "base/digest.h"
 #include "base/fs.h"
 #include "base/memory.h"
 
@@ -364,17 +365,59 @@ static int read_head(struct load *load)
     return 0;
 }
 
+/* A case of another suite goes by this file's name. */
+static int read_shrunk(struct load *load, const struct suite_how *how, struct error *error)
+{
+    struct reader *reader = &load->reader;
+    struct suite *own = load->suite, *base = NULL;
+    struct case_build head = {0};
+    int status = suite_read_shrunk(reader, load->root, how, &base, error);
+
+    if (status)
+        return status;
+    status = section_read_one(reader, IN_SUITE, load->root, "name", &head);
+    if (!status)
+        status = section_read_one(reader, IN_SUITE, load->root, "summary", &head);
+    base->path = arena_text(base->memory, own->path);
+    base->digest = arena_text(base->memory, own->digest);
+    base->name = head.name ? head.name : name_of_file(base->memory, own->path);
+    base->summary = head.summary ? head.summary : arena_text(base->memory, "");
+    suite_free(own);
+    load->suite = base;
+    return status;
+}
+
+static int read_root(struct load *load, const struct suite_how *how, struct error *error)
+{
+    const struct yaml_node *shrunk = yaml_find(load->root, "shrunk");
+    int status = 0;
+
+    if (shrunk && how->whole)
+        return reader_fail(&load->reader, shrunk,
+                           "a case of another suite: expected one with nodes of its own");
+    if (shrunk)
+        return read_shrunk(load, how, error);
+    if (how->kernels)
+        status = kernels_from_option(load->suite->memory, how->kernels, &load->kernels, error);
+    if (!status)
+        status = read_head(load);
+    return status ? status : read_cases(load);
+}
+
 static int load_text(const char *path, const char *directory, const char *text, size_t length,
-                     const char *kernels, const struct suite_pairs *set, struct suite **out,
-                     struct error *error)
+                     const struct suite_how *how, struct suite **out, struct error *error)
 {
     struct arena *memory = arena_new();
     struct suite *suite = arena_alloc(memory, sizeof(*suite));
-    struct load load = {.suite = suite, .set = set};
+    struct load load = {.suite = suite, .set = how->set};
     struct yaml_node *root = NULL;
-    int status = 0;
+    char digest[DIGEST_HEX_SIZE];
+    int status;
 
+    digest_bytes(text, length, digest);
     *suite = (struct suite){.path = arena_text(memory, path),
+                            .digest = arena_text(memory, digest),
+                            .kernels = how->kernels ? arena_text(memory, how->kernels) : NULL,
                             .directory = arena_text(memory, directory),
                             .memory = memory};
     load.reader = (struct reader){.file = suite->path,
@@ -384,36 +427,26 @@ static int load_text(const char *path, const char *directory, const char *text, 
                                   .error = error,
                                   .values_left = VALUES_MAX,
                                   .bytes_left = BYTES_MAX};
-    if (kernels)
-        status = kernels_from_option(memory, kernels, &load.kernels, error);
-    if (!status)
-        status = yaml_parse(path, text, length, load.reader.scratch, &root, error);
+    status = yaml_parse(path, text, length, load.reader.scratch, &root, error);
     load.root = root;
     if (!status)
-        status = read_head(&load);
-    if (!status)
-        status = read_cases(&load);
+        status = read_root(&load, how, error);
     arena_free(load.reader.scratch);
     if (status)
-        suite_free(suite);
+        suite_free(load.suite);
     else
-        *out = suite;
+        *out = load.suite;
     return status;
 }
 
 int suite_load_text(const char *path, const char *directory, const char *text, size_t length,
                     struct suite **suite, struct error *error)
 {
-    return load_text(path, directory, text, length, NULL, NULL, suite, error);
+    return load_text(path, directory, text, length, &(struct suite_how){0}, suite, error);
 }
 
-int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)
-{
-    return suite_load_set(path, kernels, NULL, suite, error);
-}
-
-int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
-                   struct suite **suite, struct error *error)
+int suite_load_how(const char *path, const struct suite_how *how, struct suite **suite,
+                   struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *whole = NULL;
@@ -425,8 +458,19 @@ int suite_load_set(const char *path, const char *kernels, const struct suite_pai
         return status;
     /* Where the file truly is: a suite reached through a link finds its own files. */
     *strrchr(whole, '/') = '\0';
-    return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, kernels,
-                     set, suite, error);
+    return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, how,
+                     suite, error);
+}
+
+int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)
+{
+    return suite_load_how(path, &(struct suite_how){.kernels = kernels}, suite, error);
+}
+
+int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
+                   struct suite **suite, struct error *error)
+{
+    return suite_load_how(path, &(struct suite_how){.kernels = kernels, .set = set}, suite, error);
 }
 
 void suite_free(struct suite *suite)

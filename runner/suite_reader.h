@@ -32,6 +32,7 @@ enum section {
     IN_RULE = 1 << 16,
     IN_STEP_IMPAIR = 1 << 17,
     IN_METRIC = 1 << 18,
+    IN_SHRUNK = 1 << 19,
 };
 
 struct binding {
@@ -103,6 +104,13 @@ struct case_build {
 struct link_build {
     struct suite_link out;
     const struct yaml_node *nodes, *subnet, *addresses, *carrier, *impair;
+};
+
+struct shrunk_build {
+    char *suite, *case_name, *kernels;
+    bool has_seed;
+    uint64_t seed;
+    const struct yaml_node *impair;
 };
 
 struct change_build {
@@ -282,6 +290,24 @@ int read_step_impair(struct reader *, const struct suite_key *, const struct yam
 int read_carrier(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
 /* Who carries each link, when all links and nodes are known. */
 int suite_choose_carriers(struct reader *reader, struct suite_case *built);
+
+/* How a file is loaded. */
+struct suite_how {
+    bool whole;                    /* the file may not be a case of another one */
+    const char *kernels;           /* as for suite_load */
+    const struct suite_pairs *set; /* as for suite_load_set; or NULL */
+};
+
+/* suite_shrunk.c */
+int read_seed(struct reader *, const struct suite_key *, const struct yaml_node *, void *);
+/* Reads a file with the key `shrunk` into *suite, which the caller frees, and which has the one
+ * case and is otherwise the other file's. */
+int suite_read_shrunk(struct reader *reader, const struct yaml_node *root,
+                      const struct suite_how *how, struct suite **suite, struct error *error);
+
+/* suite_load.c */
+int suite_load_how(const char *path, const struct suite_how *how, struct suite **suite,
+                   struct error *error);
 
 /* suite_address.c */
 /* "10.0.0.5/24"; without "/…" the prefix is the whole address. EINVAL says what is wrong. */

@@ -31,6 +31,7 @@ static const struct section_title titles[] = {
     {IN_TOKENS, "Tokens: `tokens`", "tokens"},
     {IN_NETWORK, "What a network may be late: `network`", "a network's limits"},
     {IN_METRIC, "The limits of a metric: `metrics.NAME`", "a metric's limits"},
+    {IN_SHRUNK, "A case of another suite: `shrunk`", "a shrunk case"},
 };
 
 static const char *section_what(enum section where)

@@ -8,9 +8,9 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet")
-COMMANDS = ("run", "list", "shell", "up", "exec", "cp", "logs", "ps", "down", "impair",
-            "link", "console", "debug-kernel", "verdicts", "bench", "compare", "history", "doctor",
-            "kernel", "mock-agent", "version")
+COMMANDS = ("run", "replay", "shrink", "list", "shell", "up", "exec", "cp", "logs", "ps", "down",
+            "impair", "link", "console", "debug-kernel", "verdicts", "bench", "compare", "history",
+            "doctor", "kernel", "mock-agent", "version")
 EVERYWHERE = {"help", "usage"}
 
 

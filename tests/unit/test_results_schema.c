@@ -294,6 +294,8 @@ static void fill_run(struct run_result *run)
     struct link_result *link;
 
     run->suite = xstrdup("smoke");
+    run->file.path = xstrdup("/home/me/smoke.yaml");
+    run->file.digest = xstrdup("00");
     run->seed = UINT64_MAX;
     run->started = xstrdup("2024-05-01T12:00:00Z");
     run->duration_s = 12.0005;

@@ -140,6 +140,11 @@ static const char *frame(enum section section, const char *key)
         return NODES LINKS "tokens: {%s}\n";
     case IN_NETWORK:
         return NODES LINKS "network: {%s}\n";
+    case IN_SHRUNK:
+        if (!strcmp(key, "suite"))
+            return "shrunk: {case: base, %s}\n";
+        return strcmp(key, "case") ? "shrunk: {suite: base.yaml, case: base, %s}\n"
+                                   : "shrunk: {suite: base.yaml, %s}\n";
     case IN_METRIC:
         return NODES LINKS "metrics: {latency: {%s}}\n";
     }
@@ -148,17 +153,24 @@ static const char *frame(enum section section, const char *key)
     return NULL;
 }
 
+static const char base_text[] = "nodes: {exit: , entry: {run: x}}\n"
+                                "links: [{nodes: [entry, exit], subnet: 10.0.0.0/24, "
+                                "impair: {loss: 30%}}]\n";
+
 static char *make_directory(void)
 {
     char *directory = xstrdup("/tmp/duet-test-doc-XXXXXX");
     cleanup_free char *guest = NULL;
     cleanup_free char *init = NULL;
+    cleanup_free char *base = NULL;
 
     assert_non_null(mkdtemp(directory));
     guest = xasprintf("%s/guest", directory);
     init = xasprintf("%s/init", guest);
     assert_int_equal(mkdir(guest, 0700), 0);
     assert_int_equal(fs_write(init, "#!/bin/sh\n", 10, 0755, NULL), 0);
+    base = xasprintf("%s/base.yaml", directory);
+    assert_int_equal(fs_write(base, base_text, strlen(base_text), 0644, NULL), 0);
     return directory;
 }
 
@@ -185,7 +197,7 @@ static void every_example_loads(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++)
-        for (unsigned section = IN_SUITE; section <= IN_METRIC; section <<= 1)
+        for (unsigned section = IN_SUITE; section <= IN_SHRUNK; section <<= 1)
             if (keys[i].where & section)
                 load_example(directory, (enum section)section, &keys[i]);
     assert_int_equal(fs_remove_tree(directory, NULL), 0);

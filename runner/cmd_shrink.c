@@ -1,0 +1,351 @@
+/* duet shrink */
+#include "runner/choose.h"
+#include "runner/commands.h"
+#include "runner/run.h"
+#include "runner/session_arguments.h"
+#include "runner/shrink.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "base/units.h"
+
+#include <argp.h>
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { KEY_CASE = 256, KEY_KERNEL, KEY_RUNS, KEY_SEED, KEY_OUTPUT, KEY_RESULTS, KEY_JSON };
+
+enum { RUNS_DEFAULT = 60, RUNS_MAX = 10000 };
+
+struct shrink_arguments {
+    struct choice choice;
+    size_t runs;
+    bool seed_given;
+    uint64_t seed;
+    const char *output;
+    const char *results;
+    bool json;
+    struct session_arguments common;
+};
+
+static const struct argp_option options[] = {
+    {"case", KEY_CASE, "GLOB", 0,
+     "The first case whose name, or a part of it between commas, matches", 0},
+    {"kernel", KEY_KERNEL, "KERNEL", 0, "Guest kernel, as for `duet run`", 0},
+    {"seed", KEY_SEED, "N", 0, "Seed with which it fails (default: the suite's, else a random one)",
+     0},
+    {"runs", KEY_RUNS, "N", 0, "Run the case so often at most (default: 60)", 0},
+    {"output", KEY_OUTPUT, "FILE", 0, "The scenario that is written (default: SUITE-shrunk.yaml)",
+     0},
+    {"results", KEY_RESULTS, "DIR", 0, "Where the runs' results go (default: duet-results/shrink)",
+     0},
+    {"json", KEY_JSON, NULL, 0, "One JSON document instead of lines", 0},
+    {0},
+};
+
+static void parse_number(int key, const char *argument, struct argp_state *state)
+{
+    struct shrink_arguments *arguments = state->input;
+    struct error error;
+    uint64_t number = 0;
+
+    if (units_count(argument, &number, &error) < 0)
+        argp_error(state, "--%s: %s", key == KEY_RUNS ? "runs" : "seed", error.message);
+    else if (key == KEY_RUNS && (number < 2 || number > RUNS_MAX))
+        argp_error(state, "--runs is %s; expected a number from 2 to %d", argument, RUNS_MAX);
+    else if (key == KEY_RUNS)
+        arguments->runs = (size_t)number;
+    else
+        arguments->seed = number;
+    arguments->seed_given = arguments->seed_given || key == KEY_SEED;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct shrink_arguments *arguments = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &arguments->common;
+        return 0;
+    case KEY_CASE:
+        arguments->choice.only = argument;
+        return 0;
+    case KEY_KERNEL:
+        arguments->choice.kernels = argument;
+        return 0;
+    case KEY_RUNS:
+    case KEY_SEED:
+        parse_number(key, argument, state);
+        return 0;
+    case KEY_OUTPUT:
+        arguments->output = argument;
+        return 0;
+    case KEY_RESULTS:
+        arguments->results = argument;
+        return 0;
+    case KEY_JSON:
+        arguments->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->choice.name)
+            argp_error(state, "shrink takes one case, and \"%s\" is another one", argument);
+        arguments->choice.name = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which case? SUITE, FILE or SUITE/CASE");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* -- One run ----------------------------------------------------------------------------------- */
+
+struct shrinking {
+    const struct shrink_arguments *arguments;
+    struct session *session;
+    struct suite suite; /* the chosen one, with that case alone */
+    struct suite_case suite_case;
+    uint64_t seed;
+    size_t runs;
+    struct shrink_outcome *outcome; /* of the run that is going on */
+    enum verdict verdict;
+    char *reason;
+};
+
+static uint64_t lost(const struct way_result *way)
+{
+    for (size_t i = 0; i < way->cause_count; i++)
+        if (strcmp(way->causes[i].name, "loss") == 0)
+            return way->causes[i].packets;
+    return 0;
+}
+
+static void on_result(void *context, const struct run_result *run)
+{
+    struct shrinking *shrinking = context;
+    const struct case_result *result = &run->cases[0];
+
+    shrinking->verdict = result->verdict;
+    free(shrinking->reason);
+    shrinking->reason = result->reason ? xstrdup(result->reason) : NULL;
+    shrinking->outcome->fails =
+        verdict_is_bad(result->verdict) && result->verdict != VERDICT_INVALID;
+    for (size_t i = 0; i < result->link_count; i++)
+        for (unsigned way = 0; way < 2; way++)
+            shrinking->outcome->lost[i][way] = lost(&result->links[i].ways[way]);
+}
+
+static void say_run(const struct shrinking *shrinking, const char *what)
+{
+    if (shrinking->arguments->json)
+        return;
+    terminal_clear(shrinking->session->options.terminal);
+    printf("  %3zu  %-9s %s\n", shrinking->runs, verdict_name(shrinking->verdict), what);
+    fflush(stdout);
+}
+
+static int attempt(void *context, const struct suite_link *links, const char *what,
+                   struct shrink_outcome *outcome, struct error *error)
+{
+    struct shrinking *shrinking = context;
+    const struct run_options run = {.results = shrinking->arguments->results,
+                                    .seed = shrinking->seed,
+                                    .seed_given = true,
+                                    .reuse_templates = true,
+                                    .quiet = true,
+                                    .told = on_result,
+                                    .context = shrinking};
+    int status, code;
+
+    shrinking->runs++;
+    shrinking->outcome = outcome;
+    shrinking->suite_case.links = (struct suite_link *)links;
+    code = run_suite(shrinking->session, &shrinking->suite, &run, &status, error);
+    if (shrinking->session->cancel_seen)
+        return error_set(error, ECANCELED, "interrupted");
+    if (code < 0)
+        return code;
+    say_run(shrinking, what);
+    if (shrinking->verdict == VERDICT_ERROR)
+        return error_set(error, EIO, "duet could not run the case: %s", shrinking->reason);
+    return 0;
+}
+
+/* -- What comes of it -------------------------------------------------------------------------- */
+
+/* How the scenario at `output` names the suite's file: its last part where both are in one
+ * directory. */
+static char *path_from(const char *output, const char *suite_path)
+{
+    const char *slash = strrchr(output, '/');
+    cleanup_free char *directory = slash ? xstrndup(output, (size_t)(slash - output) + 1) : NULL;
+    cleanup_free char *whole = NULL, *there = NULL;
+
+    if (fs_realpath(suite_path, &whole, NULL) < 0)
+        return xstrdup(suite_path);
+    if (fs_realpath(directory ? directory : ".", &there, NULL) == 0 &&
+        (size_t)(strrchr(whole, '/') - whole) == strlen(there) &&
+        strncmp(whole, there, strlen(there)) == 0)
+        return xstrdup(strrchr(whole, '/') + 1);
+    return steal_pointer(&whole);
+}
+
+static int write_scenario(const struct shrinking *shrinking, const struct shrunk *shrunk,
+                          const char *output, struct error *error)
+{
+    cleanup_free char *path = path_from(output, shrinking->suite.path);
+    cleanup_buffer struct buffer text = {0};
+
+    shrink_write(&shrunk->settings, &shrinking->suite, &shrinking->suite_case, path,
+                 shrinking->seed, &text);
+    return fs_write(output, text.data, text.length, 0644, error);
+}
+
+static void tell(const struct shrinking *shrinking, const struct shrunk *shrunk, const char *output)
+{
+    cleanup_buffer struct buffer left = {0};
+
+    shrink_describe(&shrunk->settings, &shrinking->suite_case, &left);
+    if (shrunk->fails_without)
+        printf("%s fails without any impairment: its network is not the cause\n",
+               shrinking->suite_case.name);
+    else
+        printf("fails still with %s\n", left.data);
+    if (!shrunk->complete)
+        printf("%zu runs were not enough to try all: --runs allows more\n", shrunk->runs);
+    printf("%s is a scenario that fails so, with seed %" PRIu64 "\n", output, shrinking->seed);
+}
+
+static void tell_json(const struct shrinking *shrinking, const struct shrunk *shrunk,
+                      const char *output)
+{
+    cleanup_buffer struct buffer left = {0};
+    cJSON *json = xchecked(cJSON_CreateObject());
+    char seed[sizeof "18446744073709551615"];
+    char *printed;
+
+    shrink_describe(&shrunk->settings, &shrinking->suite_case, &left);
+    snprintf(seed, sizeof seed, "%" PRIu64, shrinking->seed);
+    cJSON_AddStringToObject(json, "suite", shrinking->suite.name);
+    cJSON_AddStringToObject(json, "case", shrinking->suite_case.name);
+    cJSON_AddStringToObject(json, "seed", seed);
+    cJSON_AddNumberToObject(json, "runs", (double)shrunk->runs);
+    cJSON_AddBoolToObject(json, "complete", shrunk->complete);
+    cJSON_AddBoolToObject(json, "fails_without", shrunk->fails_without);
+    cJSON_AddStringToObject(json, "impairment", left.data);
+    cJSON_AddStringToObject(json, "scenario", output);
+    printed = xchecked(cJSON_Print(json));
+    printf("%s\n", printed);
+    cJSON_free(printed);
+    cJSON_Delete(json);
+}
+
+/* -- The command ------------------------------------------------------------------------------- */
+
+static uint64_t choose_seed(const struct shrink_arguments *arguments, const struct suite *suite)
+{
+    uint64_t seed;
+
+    if (arguments->seed_given)
+        return arguments->seed;
+    if (suite->has_seed)
+        return suite->seed;
+    return getrandom(&seed, sizeof seed, 0) == sizeof seed ? seed : clock_ns();
+}
+
+static int search(struct shrinking *shrinking, const struct suite_case *suite_case,
+                  const char *output, struct error *error)
+{
+    const struct shrink_options shrink_options = {.suite_case = suite_case,
+                                                  .runs = shrinking->arguments->runs,
+                                                  .attempt = attempt,
+                                                  .context = shrinking};
+    struct shrunk shrunk;
+    int code;
+
+    if (!shrinking->arguments->json)
+        printf("%s/%s, seed %" PRIu64 "\n", shrinking->suite.name, suite_case->name,
+               shrinking->seed);
+    code = shrink(&shrink_options, &shrunk, error);
+    /* A scenario's links are compared with what the suite has. */
+    shrinking->suite_case.links = suite_case->links;
+    if (code == 0)
+        code = write_scenario(shrinking, &shrunk, output, error);
+    if (code == 0 && shrinking->arguments->json)
+        tell_json(shrinking, &shrunk, output);
+    else if (code == 0)
+        tell(shrinking, &shrunk, output);
+    shrunk_free(&shrunk);
+    return code;
+}
+
+static int shrink_chosen(const struct shrink_arguments *arguments, const struct chosen *chosen,
+                         struct error *error)
+{
+    struct shrinking shrinking = {.arguments = arguments,
+                                  .suite = *chosen->suite,
+                                  .suite_case = *chosen->suite_case,
+                                  .seed = choose_seed(arguments, chosen->suite)};
+    cleanup_free char *output = arguments->output
+                                    ? xstrdup(arguments->output)
+                                    : xasprintf("%s-shrunk.yaml", chosen->suite->name);
+    struct session session;
+    int code, signal_number;
+
+    shrinking.suite.cases = &shrinking.suite_case;
+    shrinking.suite.case_count = 1;
+    shrinking.session = &session;
+    code = session_open(&session, &arguments->common.session, error);
+    if (code < 0) {
+        fprintf(stderr, "duet: %s\n", error->message);
+        return EXIT_TROUBLE;
+    }
+    code = search(&shrinking, chosen->suite_case, output, error);
+    signal_number = session.signal_number;
+    session_close(&session);
+    free(shrinking.reason);
+    if (signal_number)
+        return 128 + signal_number;
+    if (code < 0)
+        fprintf(stderr, "duet: %s\n", error->message);
+    return code == 0 ? EXIT_PASSED : code == -EINVAL ? EXIT_FAILED : EXIT_TROUBLE;
+}
+
+int cmd_shrink(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{.argp = &session_argp}, {0}};
+    static const struct argp argp = {
+        .options = options,
+        .children = children,
+        .parser = parse,
+        .args_doc = "SUITE|FILE|SUITE/CASE",
+        .doc = "Search for the smallest impairment of a case's links with which it still fails, "
+               "and write it as a scenario."
+               "\vExit status: 0 the scenario is written, 1 the case does not fail, 2 bad usage or "
+               "bad input, 3 duet could not do its job, 130 on Ctrl-C."};
+    struct shrink_arguments arguments = {.runs = RUNS_DEFAULT, .results = "duet-results/shrink"};
+    struct terminal terminal;
+    struct chosen chosen;
+    struct error error;
+    int status;
+
+    if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
+        return EXIT_USAGE;
+    session_arguments_apply(&arguments.common, &terminal);
+    if (choose_case(&arguments.choice, &chosen, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        return EXIT_USAGE;
+    }
+    if (chosen.others)
+        terminal_say(&terminal, "%s/%s, and not the other %zu: --case chooses", chosen.suite->name,
+                     chosen.suite_case->name, chosen.others);
+    status = shrink_chosen(&arguments, &chosen, &error);
+    suite_free(chosen.suite);
+    return status;
+}

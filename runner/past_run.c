@@ -1,0 +1,140 @@
+#include "runner/past_run.h"
+
+#include "base/fs.h"
+#include "base/memory.h"
+#include "base/units.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { RESULTS_MAX_BYTES = 64 << 20 };
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    return cJSON_GetStringValue(member(object, key));
+}
+
+static char *copy_of(const cJSON *object, const char *key)
+{
+    const char *text = text_of(object, key);
+
+    return text ? xstrdup(text) : NULL;
+}
+
+static void add_way(struct past_case *past, const struct past_run *run, const char *link,
+                    const cJSON *way)
+{
+    const char *from = text_of(way, "from"), *to = text_of(way, "to");
+    const char *log = text_of(way, "verdicts");
+
+    if (!from || !to || !log)
+        return;
+    past->ways = xreallocarray(past->ways, past->way_count + 1, sizeof *past->ways);
+    past->ways[past->way_count++] =
+        (struct past_way){.name = xasprintf("link %s, %s to %s", link, from, to),
+                          .log = xasprintf("%s/%s", run->directory, log)};
+}
+
+static void add_case(struct past_run *run, const cJSON *item)
+{
+    const cJSON *link, *way;
+    struct past_case *past;
+
+    if (!text_of(item, "name") || !text_of(item, "verdict"))
+        return;
+    run->cases = xreallocarray(run->cases, run->case_count + 1, sizeof *run->cases);
+    past = &run->cases[run->case_count++];
+    *past = (struct past_case){.name = copy_of(item, "name"),
+                               .verdict = copy_of(item, "verdict"),
+                               .reason = copy_of(item, "reason")};
+    cJSON_ArrayForEach(link, member(item, "links"))
+    {
+        const char *name = text_of(link, "name");
+
+        cJSON_ArrayForEach(way, member(link, "directions"))
+            add_way(past, run, name ? name : "?", way);
+    }
+}
+
+static int take(struct past_run *run, const cJSON *json, const char *path, struct error *error)
+{
+    const cJSON *file = member(json, "suite_file"), *item;
+    const char *seed = text_of(json, "seed");
+
+    if (!text_of(json, "suite") || !seed || !cJSON_IsArray(member(json, "cases")))
+        return error_set(error, EBADMSG,
+                         "%s is no results.json of duet: it has no suite, seed and cases", path);
+    if (units_count(seed, &run->seed, error) < 0)
+        return error_context(error, "%s: seed", path);
+    run->suite = copy_of(json, "suite");
+    run->path = copy_of(file, "path");
+    run->digest = copy_of(file, "digest");
+    run->kernels = copy_of(file, "kernels");
+    cJSON_ArrayForEach(item, member(json, "cases")) add_case(run, item);
+    return 0;
+}
+
+int past_run_read(const char *path, struct past_run *run, struct error *error)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_free char *file = NULL;
+    struct stat status;
+    cJSON *json;
+    int code;
+
+    if (stat(path, &status) < 0)
+        return error_errno(error, "cannot read %s", path);
+    file = S_ISDIR(status.st_mode) ? xasprintf("%s/results.json", path) : xstrdup(path);
+    code = fs_read(file, RESULTS_MAX_BYTES, &text, error);
+    if (code < 0)
+        return code;
+    /* Where it truly is: "latest" is soon another. */
+    code = fs_realpath(file, &run->directory, error);
+    if (code < 0)
+        return code;
+    *strrchr(run->directory, '/') = '\0';
+    json = cJSON_ParseWithLength(text.data ? text.data : "", text.length);
+    code = take(run, json, file, error);
+    cJSON_Delete(json);
+    return code;
+}
+
+const struct past_case *past_run_case(const struct past_run *run, const char *name)
+{
+    for (size_t i = 0; i < run->case_count; i++)
+        if (strcmp(run->cases[i].name, name) == 0)
+            return &run->cases[i];
+    return NULL;
+}
+
+void past_run_free(struct past_run *run)
+{
+    if (!run)
+        return;
+    for (size_t i = 0; i < run->case_count; i++) {
+        struct past_case *past = &run->cases[i];
+
+        for (size_t k = 0; k < past->way_count; k++) {
+            free(past->ways[k].name);
+            free(past->ways[k].log);
+        }
+        free(past->ways);
+        free(past->name);
+        free(past->verdict);
+        free(past->reason);
+    }
+    free(run->cases);
+    free(run->directory);
+    free(run->suite);
+    free(run->path);
+    free(run->digest);
+    free(run->kernels);
+    *run = (struct past_run){0};
+}

@@ -1,0 +1,132 @@
+"""duet replay and duet shrink: a case that fails at 30 % loss does so again, and at less."""
+
+import json
+import re
+import unittest
+
+import duet
+
+SENT, ENDS, NEEDED = 400, 48, 320
+
+# Numbered datagrams, and behind them those that say that all were sent: kernels send nothing else.
+SUITE = f"""\
+name: count
+timeout: 180s
+defaults:
+  cmdline: ipv6.disable=1
+  files: [/bin/bash, /usr/bin/socat]
+matrix:
+  loss: [5%, 30%]
+nodes:
+  b:
+    sysctl: {{net.core.rmem_default: 8388608}}
+    background:
+      - name: sink
+        run: |
+          mkfifo /tmp/fifo
+          exec 3<>/tmp/fifo
+          exec socat -u UDP4-RECV:5000 STDOUT >&3
+        ready: {{udp: 5000}}
+    steps:
+      - name: count
+        run: |
+          count=$(sed /^end/q /tmp/fifo | wc -l)
+          test "$count" -gt {NEEDED}
+  a:
+    after: [b]
+    steps:
+      - name: send
+        run: |
+          exec bash -c 'exec 3>/dev/udp/10.0.0.2/5000
+            for i in {{1..{SENT}}}; do echo $i >&3; done
+            for i in {{1..{ENDS}}}; do echo end >&3; done'
+links:
+  - {{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host,
+     impair: {{loss: "${{loss}}", duplicate: 1%}}}}
+"""
+FAILS = "loss=30%"
+
+
+class ReplayAndShrink(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = duet.Workplace()
+        cls.addClassCleanup(cls.work.close)
+        cls.first = cls.work.run(SUITE, "--seed", "3")
+
+    def replay(self, *arguments):
+        return self.work.command("replay", *arguments, self.first.directory)
+
+    def write_suite(self, text):
+        self.addCleanup(self.work.write, "suite.yaml", SUITE)
+        self.work.write("suite.yaml", text)
+
+    def test_the_case_fails(self):
+        self.assertEqual(self.first.verdicts, {"loss=5%": "passed", FAILS: "failed"}, self.first)
+
+    def test_it_fails_again_in_the_same_way(self):
+        run = self.replay()
+        self.assertEqual(run.status, duet.PASSED, run)
+        self.assertRegex(run.stdout, r"(?m)^  same +loss=30%: failed again$")
+        self.assertRegex(run.stdout, r"(?m)^  same +loss=5%: passed again$")
+        self.assertIn("link a-b, a to b: same, ", run.stdout)
+        self.assertNotIn("has changed", run.stderr)
+
+    def test_what_comes_out_otherwise_differs(self):
+        self.write_suite(SUITE.replace(f"-gt {NEEDED}", "-gt 1"))
+        run = self.replay("--json", "--case", "loss=30*")
+        self.assertEqual(run.status, duet.FAILED, run)
+        told = json.loads(run.stdout)
+        self.assertTrue(told["suite_changed"])
+        self.assertIn("has changed since that run", run.stderr)
+        self.assertEqual(told["seed"], "3")
+        self.assertEqual([(case["name"], case["verdict_before"], case["verdict"], case["outcome"])
+                          for case in told["cases"]],
+                         [(FAILS, "failed", "passed", "differs")])
+        self.assertEqual({way["outcome"] for way in told["cases"][0]["directions"]}, {"same"})
+
+    def test_another_network_differs(self):
+        self.write_suite(SUITE.replace("duplicate: 1%", "duplicate: 1%, loss.correlation: 50%"))
+        run = self.replay("--case", "loss=5%")
+        self.assertEqual(run.status, duet.FAILED, run)
+        self.assertRegex(run.stdout, r"link a-b, a to b: differs, \d+ packets and \d+ this time: "
+                                     r"[1-9]\d* met another fate by chance")
+
+    def test_what_cannot_be_replayed(self):
+        for arguments, word in (
+                (("--case", "loss=6%"), "has no case to replay that --case matches"),
+                (("--suite", "none.yaml"), "none.yaml"),
+        ):
+            run = self.replay(*arguments)
+            self.assertEqual(run.status, duet.BAD_USAGE, run)
+            self.assertIn(word, run.stderr)
+        run = self.work.command("replay", "suite.yaml")
+        self.assertEqual(run.status, duet.BAD_USAGE, run)
+        self.assertIn("is no results.json of duet", run.stderr)
+
+    def test_shrinking_finds_less_that_fails(self):
+        run = self.work.command("shrink", "--case", FAILS, "--seed", "3", "--runs", "8", "--json",
+                                "suite.yaml")
+        self.assertEqual(run.status, duet.PASSED, run)
+        told = json.loads(run.stdout)
+        self.assertLessEqual(told["runs"], 8)
+        self.assertFalse(told["fails_without"])
+        left = re.fullmatch(r"link a-b, a to b: loss (\d+)%", told["impairment"])
+        self.assertTrue(left, told)
+        self.assertLess(int(left[1]), 30)
+        self.assertEqual(told["scenario"], "count-shrunk.yaml")
+        again = self.work.command("run", "./count-shrunk.yaml")
+        self.assertEqual(again.status, duet.FAILED, again)
+        self.assertIn("seed 3", again.stdout)
+        self.assertEqual(again.verdicts, {FAILS: "failed"})
+
+    def test_what_does_not_fail_cannot_be_shrunk(self):
+        run = self.work.command("shrink", "--case", "loss=5%", "--seed", "3", "--output", "other.yaml",
+                                "suite.yaml")
+        self.assertEqual(run.status, duet.FAILED, run)
+        self.assertIn("the case does not fail as it is", run.stderr)
+        self.assertFalse((self.work.path / "other.yaml").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -27,8 +27,9 @@ const char *fidelity_carrier(enum fidelity_side side)
 void fidelity_add_link(struct buffer *yaml, unsigned number, const char *carrier,
                        const char *impair)
 {
-    buffer_printf(yaml, "  - {nodes: [a, b], subnet: 10.0.%u.0/24, carrier: %s, impair: {from: {a: %s}}}\n",
-                  number, carrier, impair);
+    buffer_printf(
+        yaml, "  - {nodes: [a, b], subnet: 10.0.%u.0/24, carrier: %s, impair: {from: {a: %s}}}\n",
+        number, carrier, impair);
 }
 
 static void add_suite(const struct fidelity *fidelity, const char *probe, struct buffer *yaml)

@@ -37,7 +37,8 @@ void case_links_result(const struct case_links *links, struct case_result *resul
 bool case_links_need_host(const struct case_links *links);
 /* The carrier of the link of that index; NULL where duet does not carry it, or not any more. */
 struct carrier *case_links_carrier(const struct case_links *links, size_t link);
-/* What the carrier of such a link has counted so far of what came from `end`. The caller frees it. */
+/* What the carrier of such a link has counted so far of what came from `end`. The caller frees it.
+ */
 void case_links_count(const struct case_links *links, size_t link, unsigned end,
                       struct way_result *way);
 /* The same of what a guest says that it has counted. */

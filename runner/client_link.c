@@ -92,8 +92,7 @@ int client_ask_links(const struct held *held, cJSON **links, struct error *error
         return code;
     *links = cJSON_DetachItemFromObjectCaseSensitive(answer, "links");
     cJSON_Delete(answer);
-    return *links ? 0
-                  : error_set(error, EPROTO, "the duet that keeps the case is another version");
+    return *links ? 0 : error_set(error, EPROTO, "the duet that keeps the case is another version");
 }
 
 const cJSON *client_link_called(const cJSON *links, const char *name)

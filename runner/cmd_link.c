@@ -90,12 +90,12 @@ static char *causes_of(const cJSON *direction)
 static void add_row(struct table *table, const struct held *held, const cJSON *link,
                     const cJSON *direction)
 {
-    table_add(table, (char *[COLUMNS]){
-                         xasprintf("%s/%s", held->suite, held->case_name), text_of(link, "name"),
-                         text_of(link, "state"), text_of(link, "carrier"),
-                         text_of(direction, "from"), text_of(direction, "to"),
-                         count_of(direction, "packets_in"), count_of(direction, "packets_out"),
-                         causes_of(direction), client_settings_text(direction)});
+    table_add(table, (char *[COLUMNS]){xasprintf("%s/%s", held->suite, held->case_name),
+                                       text_of(link, "name"), text_of(link, "state"),
+                                       text_of(link, "carrier"), text_of(direction, "from"),
+                                       text_of(direction, "to"), count_of(direction, "packets_in"),
+                                       count_of(direction, "packets_out"), causes_of(direction),
+                                       client_settings_text(direction)});
 }
 
 static void add_link(struct table *table, const struct held *held, const cJSON *link)

@@ -53,7 +53,7 @@ struct hub_link {
     struct hub_node *node;  /* of CONSOLE, LOGS (NULL: all), DEBUG */
     struct hub_client *client;
     struct hub_asked *asked; /* of LINKS, IMPAIR */
-    uint64_t position, end; /* of CONSOLE and LOGS: what was sent, and where it ends */
+    uint64_t position, end;  /* of CONSOLE and LOGS: what was sent, and where it ends */
 };
 
 struct hub {

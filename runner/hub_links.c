@@ -175,7 +175,8 @@ static void on_changed(void *context, const uint64_t numbers[2], const struct er
     hub_finish(link);
 }
 
-/* The index of the link of that name; SIZE_MAX, with the connection refused, where there is none. */
+/* The index of the link of that name; SIZE_MAX, with the connection refused, where there is none.
+ */
 static size_t find_link(struct hub_link *link, const char *name)
 {
     const struct suite_case *suite_case = case_of(link);

@@ -89,8 +89,8 @@ static int add(struct impair_line *line, const char *name, const char *text, str
     return 0;
 }
 
-/* Takes the setting `name`, behind which `value` stands in the same word, or `next` in the next one.
- * Returns how many words that were, or an error. */
+/* Takes the setting `name`, behind which `value` stands in the same word, or `next` in the next
+ * one. Returns how many words that were, or an error. */
 static int take(struct impair_line *line, const char *name, const char *value, const char *next,
                 const char *const own[], struct error *error)
 {
@@ -126,8 +126,8 @@ int impair_line_take(struct impair_line *line, int *argc, char **argv, const cha
         int words;
 
         if (strncmp(word, "--", 2) == 0)
-            name = equals ? xasprintf("%.*s", (int)(equals - word - 2), word + 2)
-                          : xstrdup(word + 2);
+            name =
+                equals ? xasprintf("%.*s", (int)(equals - word - 2), word + 2) : xstrdup(word + 2);
         if (!name || is_among(name, own)) {
             argv[kept++] = argv[at++];
             continue;
@@ -181,8 +181,9 @@ struct argp_option *impair_line_options(const struct argp_option *own, int key)
         .name = "rules.N.FIELD",
         .arg = "VALUE",
         .flags = OPTION_DOC | OPTION_NO_USAGE,
-        .doc = "A field of rule N, from 0: `--rules.0.action drop`. The first that is given takes all "
-               "earlier rules away; `--rules none` does nothing else",
+        .doc =
+            "A field of rule N, from 0: `--rules.0.action drop`. The first that is given takes all "
+            "earlier rules away; `--rules none` does nothing else",
         .group = 1};
     return options;
 }

@@ -1,5 +1,5 @@
-/* The settings on the command line of `duet impair`: an option for each of net/impair_field.h, which
- * are too many, and whose names have too many dots, for getopt(3) to be told of. Pure. */
+/* The settings on the command line of `duet impair`: an option for each of net/impair_field.h,
+ * which are too many, and whose names have too many dots, for getopt(3) to be told of. Pure. */
 #ifndef DUET_RUNNER_IMPAIR_LINE_H
 #define DUET_RUNNER_IMPAIR_LINE_H
 

@@ -183,8 +183,8 @@ static int follow_change(struct question *question, struct shadow *shadow, unsig
 
     if (round->count == 0)
         return 0;
-    code = impair_round_make(&shadow->configs[direction], round, spec->mtu, &next,
-                             &question->error);
+    code =
+        impair_round_make(&shadow->configs[direction], round, spec->mtu, &next, &question->error);
     if (code < 0)
         return error_context(&question->error, "its guest has made the change, which cannot be");
     impair_config_free(&shadow->configs[direction]);
@@ -336,8 +336,8 @@ static struct impair_round round_copy(const struct impair_round *round)
     struct impair_named *items = xcalloc(round->count + 1, sizeof *items);
 
     for (size_t i = 0; i < round->count; i++)
-        items[i] = (struct impair_named){xstrdup(round->items[i].name),
-                                         xstrdup(round->items[i].text)};
+        items[i] =
+            (struct impair_named){xstrdup(round->items[i].name), xstrdup(round->items[i].text)};
     return (struct impair_round){items, round->count};
 }
 
@@ -388,7 +388,8 @@ struct link_control *link_control_new(const struct link_control_options *options
     control->shadows = xcalloc(suite_case->link_count + 1, sizeof *control->shadows);
     for (size_t i = 0; i < suite_case->link_count; i++)
         for (unsigned way = 0; way < 2; way++)
-            impair_config_copy(&control->shadows[i].configs[way], &suite_case->links[i].impair[way]);
+            impair_config_copy(&control->shadows[i].configs[way],
+                               &suite_case->links[i].impair[way]);
     return control;
 }
 

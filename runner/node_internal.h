@@ -63,9 +63,9 @@ struct node {
     size_t current; /* how many were started; the last of them runs in BACKGROUND, STEPS */
     size_t judged;  /* steps before this one have ended by themselves and were judged */
     struct step_links *step_links; /* what the last one waits for before it begins, or NULL */
-    uint64_t command_started_ns; /* of the last one, by the host's clock */
-    bool stop_asked;             /* processes with a stop signal of their own were sent it */
-    bool destroying;             /* DESTROYPOD was sent, or is when its links are closed */
+    uint64_t command_started_ns;   /* of the last one, by the host's clock */
+    bool stop_asked;               /* processes with a stop signal of their own were sent it */
+    bool destroying;               /* DESTROYPOD was sent, or is when its links are closed */
 
     size_t blamed;      /* 1 + index of the background process that is the fault, or 0 */
     bool console_whole; /* init has said that it printed all that it will */

@@ -38,10 +38,8 @@ struct step_links *step_links_new(struct link_control *control, const struct sui
 {
     struct step_links *links = xcalloc(1, sizeof *links);
 
-    *links = (struct step_links){.control = control,
-                                 .open = step->impair_count,
-                                 .changed = changed,
-                                 .context = context};
+    *links = (struct step_links){
+        .control = control, .open = step->impair_count, .changed = changed, .context = context};
     for (size_t i = 0; i < step->impair_count; i++) {
         const struct suite_step_impair *impair = &step->impairs[i];
         struct link_change change = {.link = impair->link};

@@ -124,8 +124,8 @@ int carrier_change(struct carrier *carrier, const struct impair_round rounds[2],
     int code = 0;
 
     for (unsigned i = 0; i < 2 && code == 0; i++)
-        code = impair_round_make(&carrier->ways[i].config, &rounds[i], carrier->mtu, &next[i],
-                                 error);
+        code =
+            impair_round_make(&carrier->ways[i].config, &rounds[i], carrier->mtu, &next[i], error);
     for (unsigned i = 0; i < 2 && code == 0; i++) {
         numbers[i] = impair_next_number(carrier->ways[i].impair);
         if (rounds[i].count > 0)

@@ -48,9 +48,9 @@ struct carrier_counters {
  */
 int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
-/* A round of changes of what is in force for the frames from each end, from the next one on; no draw
- * and no model begins anew. `numbers` gets what number the next packet of data from each end has.
- * Errors: impair_round_make's; then nothing has changed. Not after carrier_close. */
+/* A round of changes of what is in force for the frames from each end, from the next one on; no
+ * draw and no model begins anew. `numbers` gets what number the next packet of data from each end
+ * has. Errors: impair_round_make's; then nothing has changed. Not after carrier_close. */
 int carrier_change(struct carrier *carrier, const struct impair_round rounds[2],
                    uint64_t numbers[2], struct error *error);
 /* What is in force for frames from `end`, until something changes it. Not after carrier_close. */

@@ -39,8 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (code == 0) {
         check(&line);
         hub_line_free(&line);
-    } else if (code != -EINVAL || error.code != EINVAL || !error.message[0] || line.node || line.link || line.from || line.set ||
-               line.client != UINT64_MAX) {
+    } else if (code != -EINVAL || error.code != EINVAL || !error.message[0] || line.node ||
+               line.link || line.from || line.set || line.client != UINT64_MAX) {
         abort();
     }
     return 0;

@@ -1,5 +1,6 @@
-/* A hub over two nodes that are up, `a` with a background process and `b`, with a link of each kind,
- * whose machines are none (fake_vm.h), in time that is none (virtual_time.h). Its clients are in the same loop. */
+/* A hub over two nodes that are up, `a` with a background process and `b`, with a link of each
+ * kind, whose machines are none (fake_vm.h), in time that is none (virtual_time.h). Its clients are
+ * in the same loop. */
 #ifndef DUET_TESTS_HUB_FIXTURE_H
 #define DUET_TESTS_HUB_FIXTURE_H
 
@@ -38,11 +39,11 @@ struct fixture {
     "  a: {background: [{name: echo, run: serve}]}\n"                                              \
     "  b: {run: work}\n"                                                                           \
     "links:\n"                                                                                     \
-    "  - {nodes: [a, b], subnet: [10.0.0.0/24, \"fd00::/64\"]}\n"                                 \
-    "  - {name: host, nodes: [a, b], carrier: host}\n"                                            \
-    "  - name: guest\n"                                                                          \
-    "    nodes: [a, b]\n"                                                                        \
-    "    carrier: guest\n"                                                                       \
+    "  - {nodes: [a, b], subnet: [10.0.0.0/24, \"fd00::/64\"]}\n"                                  \
+    "  - {name: host, nodes: [a, b], carrier: host}\n"                                             \
+    "  - name: guest\n"                                                                            \
+    "    nodes: [a, b]\n"                                                                          \
+    "    carrier: guest\n"                                                                         \
     "    impair: {loss: 1%, changes: [{at: 9, delay: 5ms, from: {b: {down: true}}}]}\n"
 
 /* -- The nodes --------------------------------------------------------------------------------- */

@@ -27,9 +27,10 @@
 
 static int parse(const char *interface, struct request **request, struct error *error)
 {
-    cleanup_free char *json = xasprintf("{\"id\":1,\"hostname\":\"a\",\"time_ns\":\"1\",\"entropy\":"
-                                        "\"" ENTROPY "\",\"interfaces\":[{" INTERFACE "%s}]}",
-                                        interface);
+    cleanup_free char *json =
+        xasprintf("{\"id\":1,\"hostname\":\"a\",\"time_ns\":\"1\",\"entropy\":"
+                  "\"" ENTROPY "\",\"interfaces\":[{" INTERFACE "%s}]}",
+                  interface);
     uint64_t id;
 
     return request_parse(WIRE_STARTPOD, json, strlen(json), &id, request, error);
@@ -42,7 +43,8 @@ static void a_link_has_its_settings_changes_and_streams(void **state)
     const struct pod_carrier *carrier;
 
     (void)state;
-    if (parse(",\"mtu\":1500,\"carrier\":{" LINK ",\"impair\":[{\"delay\":\"5ms\"},{\"loss\":\"1%\"}],"
+    if (parse(",\"mtu\":1500,\"carrier\":{" LINK
+              ",\"impair\":[{\"delay\":\"5ms\"},{\"loss\":\"1%\"}],"
               "\"verdicts\":[2,3],\"changes\":[{\"at\":200,\"of\":1,\"impair\":[null,{\"down\":"
               "\"true\"}]},{\"after_ns\":2000000000,\"impair\":[{\"delay\":\"9ms\"},null]}]}",
               &request, &error) != 0)
@@ -153,7 +155,8 @@ static void an_answer_without_both_directions_is_none(void **state)
         "{\"code\":67,\"id\":1,\"ways\":[]}",
         "{\"code\":67,\"id\":1,\"ways\":[{},{}]}",
         "{\"code\":68,\"id\":1,\"ways\":[1,2]}",
-        "{\"code\":66,\"id\":1,\"ways\":[{\"next\":0,\"packets_in\":0,\"bytes_in\":0,\"packets_out\":"
+        "{\"code\":66,\"id\":1,\"ways\":[{\"next\":0,\"packets_in\":0,\"bytes_in\":0,\"packets_"
+        "out\":"
         "0,\"bytes_out\":0,\"causes\":{\"loss\":-1}},{\"next\":0,\"packets_in\":0,\"bytes_in\":0,"
         "\"packets_out\":0,\"bytes_out\":0}]}",
     };
@@ -230,8 +233,7 @@ static void check_piece(struct packet *piece, const struct packet *whole, size_t
     assert_int_equal(inner.transport, PACKET_TRANSPORT_TCP);
     assert_true(checksum_right(&inner));
     assert_int_equal(packet_tcp_sequence(&inner), 5 + index * EACH);
-    assert_memory_equal(packet_payload(&inner),
-                        whole->bytes + inside + 40 + (size_t)index * EACH,
+    assert_memory_equal(packet_payload(&inner), whole->bytes + inside + 40 + (size_t)index * EACH,
                         packet_payload_length(&inner));
 }
 

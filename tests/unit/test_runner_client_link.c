@@ -173,12 +173,14 @@ static void a_link_is_found_by_what_is_clear(void **state)
 static void a_link_that_is_not_clear_is_asked_for(void **state)
 {
     (void)state;
-    expect_link(0, 3, "entry-exit",
-                "-17 2 cases have a link \"entry-exit\"; name the case, too: smoke/direct,tcp (11), "
-                "web/server=1 (12)");
+    expect_link(
+        0, 3, "entry-exit",
+        "-17 2 cases have a link \"entry-exit\"; name the case, too: smoke/direct,tcp (11), "
+        "web/server=1 (12)");
     expect_link(0, 3, "smoke",
                 "-2 smoke/direct,tcp has several links; name one: entry-exit, spare");
-    expect_link(0, 3, "smoke web", "-2 smoke/direct,tcp has no link \"web\", but entry-exit, spare");
+    expect_link(0, 3, "smoke web",
+                "-2 smoke/direct,tcp has no link \"web\", but entry-exit, spare");
     expect_link(0, 1, "web", "-2 smoke/direct,tcp has no link \"web\", but entry-exit, spare");
     expect_link(3, 1, "", "-2 alone/node has no link");
     expect_link(3, 1, "web", "-2 alone/node has no link \"web\", but none");
@@ -210,7 +212,8 @@ static void columns_are_as_wide_as_they_must_be(void **state)
 
 static void settings_stand_in_a_line(void **state)
 {
-    cJSON *json = cJSON_Parse("[{\"impair\":{\"delay\":\"5ms\",\"loss\":\"1%\"}},{\"impair\":{}},{}]");
+    cJSON *json =
+        cJSON_Parse("[{\"impair\":{\"delay\":\"5ms\",\"loss\":\"1%\"}},{\"impair\":{}},{}]");
     static const char *const expected[] = {"delay 5ms, loss 1%", "none", "-"};
 
     (void)state;

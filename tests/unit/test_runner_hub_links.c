@@ -71,7 +71,8 @@ static const struct fake_request *asked(struct fixture *fixture, enum wire_code 
 static void answers(struct fixture *fixture, const struct fake_request *request, uint64_t steps)
 {
     guest_says(fixture->vm, WIRE_ACK,
-               "{\"code\":%u,\"id\":%" PRIu64 ",\"steps\":%" PRIu64 ",\"ways\":[" WAY(9) "," WAY(4) "]}",
+               "{\"code\":%u,\"id\":%" PRIu64 ",\"steps\":%" PRIu64
+               ",\"ways\":[" WAY(9) "," WAY(4) "]}",
                (unsigned)request->code, request_id(request), steps);
     fixture_settle(fixture);
 }
@@ -218,7 +219,8 @@ static void a_guest_s_refusal_is_the_link_s(void **state)
 {
     struct fixture *fixture = *state;
     int fd = asks_change(fixture, "guest", "\"set\":{\"mtu\":\"900\"}");
-    const struct fake_request *request = asked(fixture, WIRE_SETLINK, "[{\"mtu\":\"900\"},{\"mtu\":\"900\"}]");
+    const struct fake_request *request =
+        asked(fixture, WIRE_SETLINK, "[{\"mtu\":\"900\"},{\"mtu\":\"900\"}]");
 
     guest_says(fixture->vm, WIRE_ERROR, "{\"code\":66,\"id\":%" PRIu64 ",\"reason\":\"no\"}",
                request_id(request));

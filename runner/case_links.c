@@ -251,7 +251,7 @@ static int close_link(struct case_link *link, struct error *error)
 
     for (unsigned end = 0; end < 2 && link->measures[end]; end++)
         impair_measure_end(link->measures[end]);
-    link->measured = true;
+    link->measured = link->measures[0] != NULL;
     return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
 }
 

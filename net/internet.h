@@ -75,7 +75,7 @@ struct internet_counters {
     uint64_t errors_lost;         /* not sent: no packet, no source address or no way back */
     uint64_t upkeep;              /* what neighbours asked and answered, and is not dropped */
     uint64_t asked, answered;     /* what the router did */
-    uint64_t upkeep_lost;         /* what it did not: too many a second, or no packet */
+    uint64_t upkeep_lost;         /* what it did not: too many a second, no packet, no address */
 };
 
 struct internet_options {

@@ -33,8 +33,9 @@ static void ask(struct internet *internet, const struct neighbour *neighbour, bo
 {
     struct nic *nic = &internet->nics[neighbour->nic];
     struct neighbour_own own = own_of(nic, (enum packet_network)neighbour->network);
+    bool has_address = nic->has_router[neighbour->network == PACKET_NETWORK_IPV6];
     struct packet *packet =
-        internet_limit(&internet->questions, now_ns) ? take_packet(internet) : NULL;
+        has_address && internet_limit(&internet->questions, now_ns) ? take_packet(internet) : NULL;
 
     if (!packet) {
         nic->counters.upkeep_lost++;

@@ -190,8 +190,9 @@ static void who_was_not_used_longest_gives_way(void **state)
 {
     struct neighbours *neighbours = *state;
 
-    for (uint8_t i = 0; i < PLACES; i++)
-        neighbour_hear(neighbours, add(neighbours, i, START + i), &one, START + i);
+    for (int i = 0; i < PLACES; i++)
+        neighbour_hear(neighbours, add(neighbours, (uint8_t)i, START + (uint64_t)i), &one,
+                       START + (uint64_t)i);
     neighbour_use(neighbours, find(neighbours, 0), START + 10);
     assert_non_null(add(neighbours, 20, START + 11));
     assert_null(find(neighbours, 1));
@@ -207,8 +208,8 @@ static void those_who_are_asked_for_stay(void **state)
     struct neighbours *neighbours = *state;
     uint64_t at = START;
 
-    for (uint8_t i = 0; i < PLACES; i++)
-        neighbour_use(neighbours, add(neighbours, i, START), START);
+    for (int i = 0; i < PLACES; i++)
+        neighbour_use(neighbours, add(neighbours, (uint8_t)i, START), START);
     assert_null(add(neighbours, 20, START));
     for (int i = 0; i < NEIGHBOUR_SOLICITS; i++)
         neighbours_tick(neighbours, at += SECOND, on_want, &(struct wants){0});

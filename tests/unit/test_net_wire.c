@@ -687,6 +687,40 @@ static void what_comes_without_a_frame_gets_one(void **state)
     assert_datagram(fixture, 1, far_mac);
 }
 
+/* A checksum that is left to somebody else is right where the packet has another header, too. */
+static void a_partial_checksum_stays_one(void **state)
+{
+    struct fixture *fixture = *state;
+    const uint8_t address[] = {10, 0, 2, 2};
+    struct datagram datagram = {.source = "10.0.2.2", .destination = "10.0.1.2", .payload = 33};
+    uint16_t sum;
+    struct packet *packet;
+    uint16_t nic;
+
+    assert_int_equal(internet_add_nic(fixture->internet, NET_MTU_ETHERNET, false, &nic, NULL), 0);
+    assert_int_equal(internet_attach(fixture->internet, nic, PACKET_NETWORK_IPV4, address, NULL),
+                     0);
+    packet = make(fixture, &datagram);
+    memmove(packet->bytes, packet->bytes + 14, packet->length - 14);
+    packet->length -= 14;
+    packet->link = PACKET_LINK_IP;
+    packet->checksum = PACKET_CHECKSUM_PARTIAL;
+    packet->checksum_start = 20;
+    packet->checksum_at = 26;
+    /* The pseudo-header's, as a kernel leaves it: addresses, protocol, length. */
+    sum = (uint16_t)~checksum_fold(
+        checksum_add(checksum_add(0, packet->bytes + 12, 8), (const uint8_t[]){0, 17, 0, 41}, 4));
+    memcpy(packet->bytes + 26, &sum, sizeof sum);
+    send_frame(fixture, nic, packet);
+    answer(fixture, 1, "10.0.1.2", far_mac);
+    packet = receive(fixture, 1);
+    assert_non_null(packet);
+    assert_int_equal(packet->checksum, PACKET_CHECKSUM_PARTIAL);
+    checksum_finish(packet);
+    packet->checksum = PACKET_CHECKSUM_WHOLE;
+    assert_true(checksum_right(packet));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -708,6 +742,7 @@ int main(void)
         TEST(claims_are_not_believed),
         TEST(padding_is_no_part_of_anything),
         TEST(what_comes_without_a_frame_gets_one),
+        TEST(a_partial_checksum_stays_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

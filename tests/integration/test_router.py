@@ -34,6 +34,11 @@ class Chain(duet.SuiteTest):
           - {{name: nobody, run: ping -c 1 -W 30 10.0.3.9, expect: {{status: 1}}}}
           - {{name: tcp, run: wget -q -O - http://10.0.3.2/file | sha256sum}}
           - {{name: tcp6, run: "wget -q -O - 'http://[fd00:3::2]/file' | sha256sum"}}
+          - name: cut
+            impair: {{r1-r2: {{down: true}}}}
+            run: ping -c 1 -W 1 10.0.3.2
+            expect: {{status: 1}}
+          - {{name: mended, impair: {{r1-r2: {{down: false}}}}, run: ping -c 1 -W 30 10.0.3.2}}
           - {{name: upload, run: head -c {FILE} /dev/zero | socat -u - TCP4:10.0.3.2:5000}}
       r1:
         router: true
@@ -100,6 +105,8 @@ class Chain(duet.SuiteTest):
             causes = {cause["name"]: cause["packets"] for cause in way["causes"]}
             self.assertGreater(causes.get("copy", 0), 0, way)
             self.assertGreater(causes.get("upkeep", 0), 0, way)
+            if way["from"] == "r1":
+                self.assertGreater(causes.get("down", 0), 0, way)
             log = read_verdicts(self.result.read(way["verdicts"]))
             self.assertEqual(sum(1 for _, copy, _, _ in log if copy), causes["copy"])
 

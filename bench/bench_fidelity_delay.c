@@ -112,14 +112,14 @@ static int parse_times(const char *name, const char *text, struct times *times, 
 static void expect(const struct asked_delay *asked, const double *plain_ms, double *expected)
 {
     static double sums[TIMES * STEPS];
-    int steps = asked->jitter_ms > 0 ? STEPS : 1;
+    size_t steps = asked->jitter_ms > 0 ? STEPS : 1;
 
-    for (int i = 0; i < TIMES; i++)
-        for (int k = 0; k < steps; k++)
-            sums[i * steps + k] =
-                plain_ms[i] + asked->mean_ms + asked->jitter_ms * (2 * (k + 0.5) / steps - 1);
-    bench_median(sums, (size_t)(TIMES * steps));
-    for (int i = 0; i < TIMES; i++)
+    for (size_t i = 0; i < TIMES; i++)
+        for (size_t k = 0; k < steps; k++)
+            sums[i * steps + k] = plain_ms[i] + asked->mean_ms +
+                                  asked->jitter_ms * (2 * ((double)k + 0.5) / (double)steps - 1);
+    bench_median(sums, TIMES * steps);
+    for (size_t i = 0; i < TIMES; i++)
         expected[i] = sums[i * steps + steps / 2];
 }
 

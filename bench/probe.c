@@ -226,8 +226,10 @@ static int measure_loss(const char *address, const char *port, const char *packe
 struct delay {
     struct pollfd inputs[ADDRESSES_MAX + 1]; /* the last: when the next packet is to be sent */
     nfds_t addresses;
-    uint32_t count; /* for each address */
-    uint32_t left, awaited;
+    uint32_t count;  /* for each address */
+    nfds_t turn;     /* of the next packet: its address … */
+    uint32_t number; /* … and its number there */
+    uint32_t awaited;
     uint64_t *times[ADDRESSES_MAX]; /* there and back; 0: it has not come */
 };
 
@@ -247,14 +249,14 @@ static void receive(struct delay *delay, size_t index)
 
 static void send_next(struct delay *delay)
 {
-    uint32_t turn = delay->count * (uint32_t)delay->addresses - delay->left;
-    struct message message = {
-        .kind = ECHO, .number = turn / (uint32_t)delay->addresses, .sent_ns = now_ns()};
-    int fd = delay->inputs[turn % delay->addresses].fd;
+    struct message message = {.kind = ECHO, .number = delay->number, .sent_ns = now_ns()};
 
-    if (send(fd, &message, sizeof message, 0) < 0)
+    if (send(delay->inputs[delay->turn].fd, &message, sizeof message, 0) < 0)
         err(1, "cannot send");
-    delay->left--;
+    if (++delay->turn == delay->addresses) {
+        delay->turn = 0;
+        delay->number++;
+    }
     delay->awaited++;
 }
 
@@ -276,13 +278,14 @@ static void exchange(struct delay *delay)
     uint64_t last_ns = now_ns();
     uint64_t ticks;
 
-    while (delay->left > 0 || (delay->awaited > 0 && now_ns() - last_ns < LINGER_S * NS_PER_S)) {
+    while (delay->number < delay->count ||
+           (delay->awaited > 0 && now_ns() - last_ns < LINGER_S * NS_PER_S)) {
         if (poll(delay->inputs, delay->addresses + 1, 1000) < 0)
             err(1, "cannot wait");
         for (size_t i = 0; i < delay->addresses; i++)
             receive(delay, i);
         if (!(timer->revents & POLLIN) || read(timer->fd, &ticks, sizeof ticks) < 0 ||
-            delay->left == 0)
+            delay->number == delay->count)
             continue;
         send_next(delay);
         last_ns = now_ns();
@@ -304,7 +307,6 @@ static int measure_delay(char **arguments, int argument_count)
         mark(delay.inputs[i].fd, 0); /* that neighbours know each other */
     }
     delay.inputs[delay.addresses] = (struct pollfd){.fd = timer_every(gap_ns), .events = POLLIN};
-    delay.left = count * (uint32_t)delay.addresses;
     exchange(&delay);
     for (size_t i = 0; i < delay.addresses; i++)
         for (uint32_t n = 0; n < count; n++)

@@ -47,7 +47,8 @@ static void what_netem_has_not_is_refused(void **state)
     REFUSED("queue.bytes", "nothing", .rate.bps = 1000000, .queue.limit_bytes = 100000);
     REFUSED("queue.time", "nothing", .rate.bps = 1000000000, .queue.limit_ns = FIXTURE_S);
     REFUSED("queue.codel", "nothing", .rate.bps = 1000000, .queue.codel = true);
-    REFUSED("slot.correlation", "nothing", .slot.interval = {2, 1, .correlation_ppb = 1});
+    REFUSED("slot.correlation", "nothing",
+            .slot.interval = {.mean_ns = 2, .jitter_ns = 1, .correlation_ppb = 1});
     MADE(.corrupt = {{percent(1), 0}, .flips = 1});
 }
 
@@ -57,10 +58,11 @@ static void what_is_beyond_its_numbers_is_refused(void **state)
     const uint64_t ns = INT32_MAX;
     (void)state;
 
-    MADE(.delay = {ns + 1, ns});
+    MADE(.delay = {.mean_ns = ns + 1, .jitter_ns = ns});
     REFUSED("jitter", "found 2147483648 ns, expected at most 2147483647 ns",
-            .delay = {ns + 1, ns + 1});
-    REFUSED("slot.jitter", "found 2147483648 ns", .slot.interval = {ns + 1, ns + 1});
+            .delay = {.mean_ns = ns + 1, .jitter_ns = ns + 1});
+    REFUSED("slot.jitter", "found 2147483648 ns",
+            .slot.interval = {.mean_ns = ns + 1, .jitter_ns = ns + 1});
     REFUSED("rate", "found 7 bit/s, expected at least 8", .rate.bps = 7);
     REFUSED("rate.overhead", "found -35, expected at least -34",
             .rate = {.bps = 1000, .overhead_bytes = -35});
@@ -76,8 +78,9 @@ static void what_is_beyond_its_numbers_is_refused(void **state)
 
 static void times_are_said_in_ticks_and_in_nanoseconds(void **state)
 {
-    struct impair_netem netem =
-        MADE(.delay = {25 * FIXTURE_MS, 5 * FIXTURE_MS, .correlation_ppb = percent(25)});
+    struct impair_netem netem = MADE(.delay = {.mean_ns = 25 * FIXTURE_MS,
+                                               .jitter_ns = 5 * FIXTURE_MS,
+                                               .correlation_ppb = percent(25)});
     (void)state;
 
     assert_int_equal(netem.latency_ns, 25000000);
@@ -185,7 +188,9 @@ static void rates_are_of_bytes(void **state)
 static void slots_have_both_forms(void **state)
 {
     struct impair_netem netem =
-        MADE(.slot = {{20 * FIXTURE_MS, 5 * FIXTURE_MS}, .packets = 8, .bytes = 9000});
+        MADE(.slot = {.interval = {.mean_ns = 20 * FIXTURE_MS, .jitter_ns = 5 * FIXTURE_MS},
+                      .packets = 8,
+                      .bytes = 9000});
     (void)state;
 
     assert_int_equal(netem.slot.min_delay, 15000000);
@@ -201,6 +206,7 @@ static void tables_are_the_distributions(void **state)
 {
     static const int16_t own[] = {-5, 0, 7};
     static int16_t table[IMPAIR_TABLE_MAX];
+    const size_t half = IMPAIR_NETEM_TABLE / 2;
     const struct {
         enum impair_distribution distribution;
         double first, median, last; /* in jitters */
@@ -213,11 +219,12 @@ static void tables_are_the_distributions(void **state)
     (void)state;
 
     for (size_t i = 0; i < array_size(expected); i++) {
-        struct impair_spread spread = {2, 1, .distribution = expected[i].distribution};
+        struct impair_spread spread = {
+            .mean_ns = 2, .jitter_ns = 1, .distribution = expected[i].distribution};
 
         assert_int_equal(impair_netem_table(&spread, table), IMPAIR_NETEM_TABLE);
         assert_float_equal(table[0] / 8192.0, expected[i].first, 0.01);
-        assert_float_equal(table[IMPAIR_NETEM_TABLE / 2] / 8192.0, expected[i].median, 0.01);
+        assert_float_equal(table[half] / 8192.0, expected[i].median, 0.01);
         assert_float_equal(table[IMPAIR_NETEM_TABLE - 1] / 8192.0, expected[i].last, 0.01);
         for (size_t j = 1; j < IMPAIR_NETEM_TABLE; j++)
             assert_true(table[j - 1] <= table[j]);

@@ -40,10 +40,9 @@ static const struct asked_delay {
 
 /* Taken once for all measures, in milliseconds. */
 static struct {
-    bool taken;
     double delay[DELAYS][FIDELITY_SIDES];                  /* the median of the rounds' medians */
     double errors[DELAYS][FIDELITY_SIDES][ROUNDS * TIMES]; /* sorted */
-} delays_taken;
+} taken;
 
 /* The links' numbers. */
 static unsigned delayed(enum fidelity_side side)
@@ -159,11 +158,11 @@ static int take_delay(const char *directory, int delay, struct error *error)
         code = read_times(directory, delay, round, &times, error);
         for (int side = 0; side < FIDELITY_SIDES && code == 0; side++)
             medians[side][round] = errors_of(&delays[delay], &times, (enum fidelity_side)side,
-                                             &delays_taken.errors[delay][side][round * TIMES]);
+                                             &taken.errors[delay][side][round * TIMES]);
     }
     for (int side = 0; side < FIDELITY_SIDES && code == 0; side++) {
-        delays_taken.delay[delay][side] = bench_median(medians[side], ROUNDS);
-        bench_median(delays_taken.errors[delay][side], ROUNDS * TIMES);
+        taken.delay[delay][side] = bench_median(medians[side], ROUNDS);
+        bench_median(taken.errors[delay][side], ROUNDS * TIMES);
     }
     return code;
 }
@@ -177,17 +176,15 @@ static int take_delays(const char *directory, struct error *error)
     return code;
 }
 
-/* Takes them once. */
 static int need_delays(struct error *error)
 {
-    cleanup_free char *command =
-        xasprintf("delay %d %d 5000 10.0.0.2 10.0.1.2 10.0.2.2 10.0.3.2", TIMES, GAP_US);
-    const struct fidelity fidelity = {
+    static char command[80];
+    static struct fidelity fidelity = {
         .command = command, .describe = describe, .take = take_delays};
-    int code = delays_taken.taken ? 0 : fidelity_run(&fidelity, error);
 
-    delays_taken.taken = code == 0;
-    return code;
+    snprintf(command, sizeof command, "delay %d %d 5000 10.0.0.2 10.0.1.2 10.0.2.2 10.0.3.2", TIMES,
+             GAP_US);
+    return fidelity_run(&fidelity, error);
 }
 
 static int measure_delay(int delay, enum fidelity_side side, struct error *error)
@@ -204,7 +201,7 @@ static int measure_delay(int delay, enum fidelity_side side, struct error *error
 
     if (code < 0)
         return code;
-    measure.value = delays_taken.delay[delay][side];
+    measure.value = taken.delay[delay][side];
     measure.ratio = measure.value / measure.baseline_value;
     bench_emit(&measure);
     return 0;
@@ -216,7 +213,7 @@ static double error_at(int delay, enum fidelity_side side, double share, double 
     double count = ROUNDS * TIMES;
     double rank = count * share + deviations * sqrt(count * share * (1 - share));
 
-    return delays_taken.errors[delay][side][(int)fmin(fmax(rank, 0), count - 1)];
+    return taken.errors[delay][side][(int)fmin(fmax(rank, 0), count - 1)];
 }
 
 /* Two samples of one distribution differ, too. */

@@ -16,11 +16,8 @@ enum { PACKETS = 100000, LOSSES = 3 };
 
 static const char *const losses[LOSSES] = {"0.1", "1", "10"}; /* percent */
 
-/* Taken once for all measures, by turns. */
-static struct {
-    bool taken;
-    double lost[LOSSES][FIDELITY_SIDES]; /* packets */
-} losses_taken;
+/* Taken once for all measures, by turns: packets. */
+static double lost_packets[LOSSES][FIDELITY_SIDES];
 
 static void loss_case(char name[static 32], int loss, enum fidelity_side side)
 {
@@ -59,7 +56,7 @@ static int take_loss(const char *directory, int loss, enum fidelity_side side, s
     if (overflowed > 0)
         return error_set(error, EIO, "%s: the receiver was too slow for %u packets", name,
                          overflowed);
-    losses_taken.lost[loss][side] = sent - received;
+    lost_packets[loss][side] = sent - received;
     return 0;
 }
 
@@ -92,22 +89,19 @@ static unsigned quantile(double share, double tail)
     return k;
 }
 
-/* Takes them once. */
 static int need_losses(struct error *error)
 {
-    static const struct fidelity fidelity = {
+    static struct fidelity fidelity = {
         .command = "loss 10.0.0.2 5000 100000", .describe = describe, .take = take_losses};
-    int code = losses_taken.taken ? 0 : fidelity_run(&fidelity, error);
 
-    losses_taken.taken = code == 0;
-    return code;
+    return fidelity_run(&fidelity, error);
 }
 
 static int check_loss(int loss, enum fidelity_side side, struct error *error)
 {
     double share = strtod(losses[loss], NULL) / 100;
     unsigned least = quantile(share, OUTSIDE / 2), most = quantile(share, 1 - OUTSIDE / 2);
-    double lost = losses_taken.lost[loss][side];
+    double lost = lost_packets[loss][side];
 
     if (side == FIDELITY_DUET && (lost < least || lost > most))
         return error_set(error, ERANGE,
@@ -131,7 +125,7 @@ static int measure_loss(int loss, enum fidelity_side side, struct error *error)
     loss_case(case_name, loss, side);
     name = xasprintf("fidelity.%s", case_name);
     measure.name = name;
-    measure.value = losses_taken.lost[loss][side] / PACKETS * 100;
+    measure.value = lost_packets[loss][side] / PACKETS * 100;
     measure.ratio = measure.value / asked;
     bench_emit(&measure);
     return check_loss(loss, side, error);

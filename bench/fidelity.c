@@ -36,7 +36,7 @@ static void add_suite(const struct fidelity *fidelity, const char *probe, struct
 {
     buffer_printf(yaml,
                   "name: fidelity\n"
-                  "timeout: 5m\n"
+                  "timeout: 15m\n"
                   "defaults:\n"
                   "  files: [{from: %s, to: /usr/bin/probe}]\n"
                   "nodes:\n"
@@ -82,7 +82,7 @@ int fidelity_read(const char *directory, const char *name, struct buffer *out, s
     return fs_read(path, OUTPUT_MAX, out, error);
 }
 
-int fidelity_run(const struct fidelity *fidelity, struct error *error)
+static int run(const struct fidelity *fidelity, struct error *error)
 {
     char directory[] = "/tmp/duet-bench-XXXXXX";
     cleanup_buffer struct buffer yaml = {0};
@@ -99,4 +99,13 @@ int fidelity_run(const struct fidelity *fidelity, struct error *error)
         code = fidelity->take(directory, error);
     fs_remove_tree(directory, NULL);
     return code;
+}
+
+int fidelity_run(struct fidelity *fidelity, struct error *error)
+{
+    if (!fidelity->tried)
+        fidelity->code = run(fidelity, &fidelity->error);
+    fidelity->tried = true;
+    return fidelity->code < 0 ? error_set(error, -fidelity->code, "%s", fidelity->error.message)
+                              : 0;
 }

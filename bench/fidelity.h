@@ -7,6 +7,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+#include <stdbool.h>
+
 enum fidelity_side { FIDELITY_DUET, FIDELITY_NETEM, FIDELITY_SIDES };
 
 /* "duet", "netem". */
@@ -20,14 +22,19 @@ struct fidelity {
     void (*describe)(struct buffer *yaml);
     /* Calls fidelity_read for each case. */
     int (*take)(const char *directory, struct error *error);
+    /* -- fidelity_run's own ----------------------------------------------------------------------
+     */
+    bool tried;
+    int code;
+    struct error error; /* where code < 0 */
 };
 
 /* Appends a link between a and b: `impair`, YAML, is of the way from a to b. The number of a link
  * is its place: b is 10.0.NUMBER.2 there. */
 void fidelity_add_link(struct buffer *yaml, unsigned number, const char *carrier,
                        const char *impair);
-/* Runs the suite with the duet that was built with this program. */
-int fidelity_run(const struct fidelity *fidelity, struct error *error);
+/* Runs the suite with the duet that was built with this program; once, whatever comes of it. */
+int fidelity_run(struct fidelity *fidelity, struct error *error);
 /* Appends what the probe printed in that case. */
 int fidelity_read(const char *directory, const char *name, struct buffer *out, struct error *error);
 

@@ -1,5 +1,6 @@
 """Links that the guests' own tc netem impairs."""
 
+import json
 import re
 import unittest
 
@@ -76,6 +77,54 @@ class Up(kept.Kept):
         self.assertIn(f"limit {LIMIT} delay 50ms\n", self.sh("a", "tc qdisc show dev eth0"))
         self.assertIn("delay 30ms  10ms loss gemodel p 1% r 50% 1-h 100% 1-k 0%",
                       self.sh("b", "tc qdisc show dev eth0"))
+
+
+class Live(kept.Kept):
+    """Changes of what runs."""
+
+    SUITE = """
+    nodes: {a: {run: "true", files: [/sbin/tc]}, b: {files: [/sbin/tc]}}
+    links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: netem, impair: {delay: 20ms}}]
+    """
+
+    def change(self, *arguments):
+        return self.expect(self.run_duet("impair", "kept", *arguments), 0).stdout.decode()
+
+    def qdisc(self, node):
+        return self.sh(node, "tc qdisc show dev eth0")
+
+    def dropped(self):
+        link, = json.loads(self.expect(self.run_duet("link", "kept", "--json"), 0).stdout)
+        return [way["causes"].get("dropped", 0) for way in link["directions"]]
+
+    def tearDown(self):
+        self.change("--clear", "--delay", "20ms")
+
+    def test_what_is_not_named_stays(self):
+        self.change("--loss", "5%")
+        for node in "ab":
+            self.assertIn("delay 20ms loss 5%", self.qdisc(node))
+        self.change("--delay", "none")
+        for node in "ab":
+            self.assertNotIn("delay", self.qdisc(node))
+            self.assertIn("loss 5%", self.qdisc(node))
+
+    def test_one_direction(self):
+        before = self.dropped()
+        self.change("--from", "b", "--blackhole")
+        self.assertIn("loss 100%", self.qdisc("b"))
+        self.assertNotIn("loss", self.qdisc("a"))
+        self.sh("a", "! ping -c 2 -W 1 10.0.0.2")
+        after = self.dropped()
+        self.assertEqual(after[0], before[0])
+        self.assertGreater(after[1], before[1])
+
+    def test_what_netem_cannot_do_changes_nothing(self):
+        run = self.run_duet("impair", "kept", "--mtu", "1400", "--delay", "30ms")
+        self.assertNotEqual(run.returncode, 0, run)
+        self.assertIn("mtu: tc netem has nothing like it", run.stderr.decode())
+        for node in "ab":
+            self.assertIn("delay 20ms", self.qdisc(node))
 
 
 class Refused(unittest.TestCase):

@@ -14,6 +14,7 @@ class Kept(kept.Kept):
     """A link `bad` that somebody carries, and one that nobody does."""
 
     CARRIER = None
+    FIRST = ("mtu", "1400")  # in force when a test begins
 
     @classmethod
     def setUpClass(cls):
@@ -22,13 +23,14 @@ class Kept(kept.Kept):
         cls.SUITE = """
             nodes: {a: {run: "true"}, b: }
             links:
-              - {name: bad, nodes: [a, b], subnet: 10.0.0.0/24, carrier: %s, impair: {mtu: 1400}}
+              - {name: bad, nodes: [a, b], subnet: 10.0.0.0/24, carrier: %s, impair: {%s: %s}}
               - {name: plain, nodes: [a, b], subnet: 10.0.1.0/24}
-            """ % cls.CARRIER
+            """ % (cls.CARRIER, *cls.FIRST)
         super().setUpClass()
 
     def setUp(self):
-        self.duet("impair", "bad", "--clear", "--mtu", "1400")
+        name, text = self.FIRST
+        self.duet("impair", "bad", "--clear", f"--{name}", text)
 
     def duet(self, *arguments):
         return self.expect(self.run_duet(*arguments), 0).stdout.decode()
@@ -118,6 +120,34 @@ class OnTheHost(Live, Kept):
 
 class InAGuest(Live, Kept):
     CARRIER = "guest"
+
+
+class ByNetem(Kept):
+    CARRIER = "netem"
+    FIRST = ("delay", "1ms")  # it has no MTU
+
+    def test_loss_stops_what_goes_on_and_clear_lets_it(self):
+        self.duet("impair", "bad", "--loss", "100%")
+        self.assertEqual(self.settings(), [{"delay": "1ms", "loss": "100%"}] * 2)
+        before = self.link("bad")["directions"][0]["causes"].get("dropped", 0)
+        self.sh("a", ONCE.format("10.0.0.2"))
+        self.assertGreater(self.link("bad")["directions"][0]["causes"]["dropped"], before)
+        self.duet("impair", "bad", "--clear")
+        self.assertEqual(self.settings(), [{}, {}])
+        self.sh("a", UNTIL.format("10.0.0.2"))
+
+    def test_each_node_has_its_own_direction(self):
+        said = self.duet("impair", "bad", "--from", "b", "--loss", "100%")
+        self.assertRegex(said, r"^bad is changed, from packet \d+ of b on$")
+        self.assertEqual(self.settings(), [{"delay": "1ms"}, {"delay": "1ms", "loss": "100%"}])
+        self.duet("link", "bad", "down")
+        self.assertEqual(self.link("bad")["state"], "down")
+        self.duet("link", "bad", "up")
+        self.assertEqual(self.settings(), [{"delay": "1ms"}, {"delay": "1ms", "loss": "100%"}])
+
+    def test_what_netem_has_not_is_refused(self):
+        self.expect(self.run_duet("impair", "bad", "--mtu", "1000"), 3, "link bad: .*mtu")
+        self.assertEqual(self.settings(), [{"delay": "1ms"}] * 2)
 
 
 class Steps(duet.SuiteTest):

@@ -91,6 +91,57 @@ static void a_direction_has_its_own_impairment(void **state)
     assert_string_equal(ways[1].causes[0].name, "blackhole");
 }
 
+#define STEPS(first, second)                                                                       \
+    "name: s\n"                                                                                    \
+    "timeout: 90s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  b:\n"                                                                                      \
+    "  a:\n"                                                                                      \
+    "    steps:\n"                                                                                \
+    "      - {name: first, run: x, impair: " first "}\n"                                          \
+    "      - {name: second, run: x, impair: " second "}\n"                                        \
+    "links:\n"                                                                                    \
+    "  - {nodes: [a, b], carrier: host, impair: {delay: 5ms}}\n"                                  \
+    "  - {name: c, nodes: [a, b], carrier: host}\n"
+
+static void a_step_changes_its_links_before_it_runs(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    struct fixture *fixture = *state;
+    cleanup_fd int a = -1, b = -1;
+    const struct way_result *way;
+
+    make(fixture, STEPS("{a-b: {delay: none}}", "{a-b: {from: {a: {blackhole: true}}}, c: {down: true}}"));
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[0], 0, &a, NULL), 0);
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &b, NULL), 0);
+    case_run_start(fixture->run);
+    while (!strstr(fixture->log.data ? fixture->log.data : "", "a first"))
+        pass(fixture, NS_PER_MS);
+    assert_int_equal(write(a, frame, 4 + 18), 4 + 18);
+    while (!strstr(fixture->log.data, "a second"))
+        pass(fixture, NS_PER_MS);
+    assert_int_equal(write(a, frame, 4 + 18), 4 + 18);
+    loop_run(fixture->loop);
+    case_run_result(fixture->run, &fixture->result);
+    assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
+    way = &fixture->result.links[0].ways[0];
+    assert_int_equal(way->packets_in, 2);
+    assert_int_equal(way->packets_out, 1);
+    assert_string_equal(way->causes[0].name, "blackhole");
+    assert_int_equal(way->causes[0].packets, 1);
+}
+
+static void a_change_that_cannot_be_is_duet_s_fault(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, STEPS("{a-b: {delay: none}}", "{c: {loss: 5%}, a-b: {jitter: 5ms}}"));
+    run(fixture, VERDICT_ERROR,
+        "a: step \"second\": link a-b: jitter: found 5000000 ns, expected at most delay, 0 ns");
+    assert_null(strstr(fixture->log.data, "a second"));
+    assert_int_equal(fixture->result.nodes[1].step_count, 1);
+}
+
 static void what_is_no_frame_is_its_node_s_fault(void **state)
 {
     struct fixture *fixture = *state;
@@ -180,6 +231,8 @@ int main(void)
         TEST(a_carried_link_is_there_while_its_case_is),
         TEST(what_went_through_is_in_the_result),
         TEST(a_direction_has_its_own_impairment),
+        TEST(a_step_changes_its_links_before_it_runs),
+        TEST(a_change_that_cannot_be_is_duet_s_fault),
         TEST(what_is_no_frame_is_its_node_s_fault),
         TEST(a_capture_is_there_and_in_the_result),
         TEST(what_netem_lets_through_is_captured_as_it_is),

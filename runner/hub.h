@@ -25,8 +25,9 @@
  *   {"open":"links"}               {"ok":true,"links":[…]}: what each is like now
  *   {"open":"impair","link":NAME,"set":{NAME:TEXT,…}}
  *                                  {"ok":true,"link":NAME,"nodes":[…],"packets":[N,N]}: changes the
- *                                  settings of a link, with "from":NODE of one direction. It
- * answers when that is in force, and says from which packet of each node on
+ *                                  settings of a link, with "from":NODE in one direction.
+ *                                  The answer comes when that is in force, and says from
+ *                                  which packet of each node on
  *   {"open":"down"}                {"ok":true}, and the connection ends when all machines have
  *
  * "ctl" is answered when the guest has answered a ping. A request whose id, streams or target are

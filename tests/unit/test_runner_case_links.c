@@ -95,13 +95,13 @@ static void a_direction_has_its_own_impairment(void **state)
     "name: s\n"                                                                                    \
     "timeout: 90s\n"                                                                               \
     "nodes:\n"                                                                                     \
-    "  b:\n"                                                                                      \
-    "  a:\n"                                                                                      \
-    "    steps:\n"                                                                                \
-    "      - {name: first, run: x, impair: " first "}\n"                                          \
-    "      - {name: second, run: x, impair: " second "}\n"                                        \
-    "links:\n"                                                                                    \
-    "  - {nodes: [a, b], carrier: host, impair: {delay: 5ms}}\n"                                  \
+    "  b:\n"                                                                                       \
+    "  a:\n"                                                                                       \
+    "    steps:\n"                                                                                 \
+    "      - {name: first, run: x, impair: " first "}\n"                                           \
+    "      - {name: second, run: x, impair: " second "}\n"                                         \
+    "links:\n"                                                                                     \
+    "  - {nodes: [a, b], carrier: host, impair: {delay: 5ms}}\n"                                   \
     "  - {name: c, nodes: [a, b], carrier: host}\n"
 
 static void a_step_changes_its_links_before_it_runs(void **state)
@@ -111,7 +111,8 @@ static void a_step_changes_its_links_before_it_runs(void **state)
     cleanup_fd int a = -1, b = -1;
     const struct way_result *way;
 
-    make(fixture, STEPS("{a-b: {delay: none}}", "{a-b: {from: {a: {blackhole: true}}}, c: {down: true}}"));
+    make(fixture,
+         STEPS("{a-b: {delay: none}}", "{a-b: {from: {a: {blackhole: true}}}, c: {down: true}}"));
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[0], 0, &a, NULL), 0);
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &b, NULL), 0);
     case_run_start(fixture->run);

@@ -127,6 +127,23 @@ class Live(kept.Kept):
             self.assertIn("delay 20ms", self.qdisc(node))
 
 
+class Captured(duet.SuiteTest):
+    OPTIONS = ("--capture",)
+    SUITE = PAIR + """
+    nodes: {a: {run: ping -c 3 10.0.0.2}, b: }
+    links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: netem, impair: {delay: 5ms}}]
+    """
+
+    def test_what_netem_lets_through_is_captured(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        link, = self.result.cases["suite"]["links"]
+        self.assertEqual(link["carrier"], "netem")
+        self.assertEqual(self.result.read(link["capture"])[:4], b"\x0a\x0d\x0d\x0a")
+        for way in link["directions"]:
+            self.assertIsNone(way["verdicts"])
+            self.assertGreaterEqual(way["packets_out"], 3)
+
+
 class Refused(unittest.TestCase):
     def setUp(self):
         self.work = duet.Workplace()

@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <sched.h>
@@ -23,10 +24,9 @@
 
 enum {
     RECEIVE_BYTES = 8 << 20, /* that wait for the datapath in the NIC's socket */
-    /* That the NIC's queue may hold: a queue takes 1000 packets, whatever their size, and what it
-     * refuses is lost. */
-    SEND_BYTES = 1 << 20,
-    SOCKET_BYTES = 1 << 20, /* that wait between a router and a way of its link */
+    QUEUE_PACKETS = 1000,    /* that wait for the NIC itself; what comes to that is lost … */
+    SEND_BYTES = 1 << 19,    /* … and so no more is ever on its way there */
+    SOCKET_BYTES = 1 << 20,  /* that wait between a router and a way of its link */
 };
 
 /* Where the NICs go: a socket for each namespace. */
@@ -97,6 +97,25 @@ static int move_nic(const struct move *move, int index, const char *name, struct
     return code < 0 ? error_context(error, "link %s: cannot set its NIC apart", name) : 0;
 }
 
+/* What waits for the NIC's ring waits in order and is not lost: a queue like CoDel, which may be
+ * the kernel's default, would take a slow receiver for a bad network. A kernel that knows no queues
+ * has a plain one. */
+static int set_queue(int netlink, int index, const char *name, struct error *error)
+{
+    const struct tc_fifo_qopt options = {.limit = QUEUE_PACKETS};
+    struct tcmsg info = {.tcm_family = AF_UNSPEC, .tcm_ifindex = index, .tcm_parent = TC_H_ROOT};
+    struct netlink_message message;
+    struct error found = {0};
+
+    netlink_begin(&message, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof info);
+    netlink_add(&message, TCA_KIND, "pfifo", sizeof "pfifo");
+    netlink_add(&message, TCA_OPTIONS, &options, sizeof options);
+    if (netlink_request(netlink, &message, &found) == 0 || found.code == EOPNOTSUPP)
+        return 0;
+    return error_set(error, found.code, "link %s: cannot give its NIC a queue: %s", name,
+                     found.message);
+}
+
 static int set_up_socket(int nic, int index)
 {
     static const struct {
@@ -164,6 +183,8 @@ static int take_device(const struct move *move, const struct pod_interface *inte
         code = network_await_nic(move->own, interface, &index, moved, error);
     if (code == 0)
         code = network_raise_nic(move->own, interface, index, error);
+    if (code == 0)
+        code = set_queue(move->own, index, interface->name, error);
     return code < 0 ? code : open_nic(interface, index, &device->nic, error);
 }
 

@@ -70,6 +70,12 @@ static int choose_among(const char *only, struct chosen *chosen, struct error *e
     return 0;
 }
 
+/* A shell in a router would find no network, and none of duet's is in a node with another init. */
+static bool is_for_shells(const struct suite_node *node)
+{
+    return !node->init.directory && !node->is_router;
+}
+
 static int choose_node(const char *name, struct chosen *chosen, struct error *error)
 {
     const struct suite_case *suite_case = chosen->suite_case;
@@ -78,7 +84,7 @@ static int choose_node(const char *name, struct chosen *chosen, struct error *er
     for (size_t i = 0; i < suite_case->node_count; i++) {
         const struct suite_node *node = &suite_case->nodes[i];
 
-        if (name ? strcmp(node->name, name) == 0 : !node->init.directory) {
+        if (name ? strcmp(node->name, name) == 0 : is_for_shells(node)) {
             chosen->node = i;
             return 0;
         }
@@ -86,7 +92,7 @@ static int choose_node(const char *name, struct chosen *chosen, struct error *er
     }
     if (!name)
         return error_set(error, ENOENT,
-                         "every node of %s has an init of its own: there is no shell",
+                         "no node of %s has both duet's init and a network: there is no shell",
                          suite_case->name);
     return error_set(error, ENOENT, "%s has no node \"%s\", but %s", suite_case->name, name,
                      names.data);

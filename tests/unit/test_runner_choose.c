@@ -12,11 +12,13 @@ static const char yaml[] = "name: web\n"
                            "matrix: {server: [10.0.0.1, \"[fd00::1]\"]}\n"
                            "nodes:\n"
                            "  foreign: {init: {directory: guest, run: /run.sh}}\n"
+                           "  between: {router: true}\n"
                            "  a: {run: work}\n"
                            "  b: {run: work}\n"
                            "links:\n"
                            "  - {nodes: [foreign, a], subnet: 10.0.0.0/24}\n"
-                           "  - {nodes: [a, b], subnet: 10.0.1.0/24}\n";
+                           "  - {nodes: [a, b], subnet: 10.0.1.0/24}\n"
+                           "  - {nodes: [between, b], subnet: 10.0.2.0/24}\n";
 
 static char *directory;
 
@@ -88,13 +90,15 @@ static void a_case_is_found_by_its_own_name(void **state)
     expect(&(struct choice){.name = "scenarios/web.yaml", .only = SECOND}, "web", SECOND, NULL, 0);
 }
 
-static void a_shell_is_in_a_node_with_duet_s_init(void **state)
+static void a_shell_is_in_a_node_with_duet_s_init_and_a_network(void **state)
 {
     (void)state;
     expect(&(struct choice){.name = "web", .wants_node = true}, "web", FIRST, "a", 1);
     expect(&(struct choice){.name = "web", .wants_node = true, .node = "b"}, "web", FIRST, "b", 1);
+    expect(&(struct choice){.name = "web", .wants_node = true, .node = "between"}, "web", FIRST,
+           "between", 1);
     expect_error(&(struct choice){.name = "web", .wants_node = true, .node = "c"}, -ENOENT,
-                 "no node \"c\", but foreign, a, b");
+                 "no node \"c\", but foreign, between, a, b");
 }
 
 static void without_a_name_it_is_a_node_alone(void **state)
@@ -119,7 +123,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_name_may_say_suite_and_case, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_case_is_found_by_its_own_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_shell_is_in_a_node_with_duet_s_init, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_shell_is_in_a_node_with_duet_s_init_and_a_network, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(without_a_name_it_is_a_node_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there, set_up, tear_down),
     };

@@ -49,21 +49,19 @@ static bool is_ordered(const struct impair_spread *spread)
     return true;
 }
 
+/* One that does not vary is looked at once. */
 static void expect_delays(struct measure_stretch *stretch, const struct impair_spread *spread)
 {
     for (unsigned i = 0; i < MEASURE_DELAYS; i++) {
         uint64_t draw = (uint64_t)(delay_shares[i] * 18446744073709551616.0);
 
         stretch->at_most_ns[i] = spread->mean_ns;
-        stretch->share[i] = spread->mean_ns ? 1 : 0;
-        if (!spread->jitter_ns)
-            continue;
-        if (!is_ordered(spread)) {
-            stretch->share[i] = 0;
-            continue;
+        if (!spread->jitter_ns) {
+            stretch->share[i] = MEASURE_DELAY_QUARTER + i == MEASURE_DELAY_HALF ? 1 : 0;
+        } else if (is_ordered(spread)) {
+            stretch->at_most_ns[i] = spread_time(spread, draw);
+            stretch->share[i] = share_at_most(spread, stretch->at_most_ns[i]);
         }
-        stretch->at_most_ns[i] = spread_time(spread, draw);
-        stretch->share[i] = share_at_most(spread, stretch->at_most_ns[i]);
     }
 }
 

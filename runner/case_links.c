@@ -20,6 +20,7 @@ struct case_link {
     struct carrier *carrier;            /* NULL: duet does not carry it */
     char *logs[2];                      /* as struct way_result's */
     struct impair_measure *measures[2]; /* NULL: nobody measures */
+    struct log_changes changes[2];      /* of what a guest carries */
     bool measured;                      /* to the end */
     char *unreadable;                   /* why the guest's log is none; or NULL */
     char *capture_path;                 /* as struct link_result's; NULL: nothing is captured */
@@ -272,7 +273,8 @@ static int measure_guest_link(struct case_links *links, size_t index, struct err
     there = xasprintf("%s/%s", links->options.run_directory, link->logs[0]);
     back = xasprintf("%s/%s", links->options.run_directory, link->logs[1]);
     start_measuring(link);
-    code = log_measure((const char *const[]){there, back}, spec, link->measures, &found);
+    code = log_measure((const char *const[]){there, back}, spec, link->changes, link->measures,
+                       &found);
     link->measured = code == 0;
     if (code == -EBADMSG) {
         link->unreadable = xasprintf("its log of verdicts cannot be read: %s", found.message);
@@ -304,6 +306,13 @@ int case_links_close(struct case_links *links, struct error *error)
     for (size_t i = 0; i < links->count && code == 0; i++)
         code = measure_guest_link(links, i, error);
     return code;
+}
+
+void case_links_changed(struct case_links *links, size_t link, unsigned end, uint64_t number,
+                        const struct impair_settings *settings)
+{
+    if (links->items[link].spec->carrier == SUITE_CARRIER_GUEST)
+        log_changes_add(&links->items[link].changes[end], number, settings);
 }
 
 bool case_links_need_host(const struct case_links *links)
@@ -452,6 +461,7 @@ void case_links_free(struct case_links *links)
         for (unsigned end = 0; end < 2; end++) {
             free(links->items[i].logs[end]);
             free(links->items[i].measures[end]);
+            log_changes_free(&links->items[i].changes[end]);
         }
         end_capture(&links->items[i], NULL);
         free(links->items[i].capture_path);

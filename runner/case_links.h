@@ -33,6 +33,10 @@ int case_links_close(struct case_links *links, struct error *error);
 struct guest_links *case_links_of_node(const struct case_links *links, size_t node);
 /* Adds each link of the case, carried or not. */
 void case_links_result(const struct case_links *links, struct case_result *result);
+/* A guest that carries the link has these settings in force from that end, from the packet of data
+ * of that number on, because somebody asked for it. */
+void case_links_changed(struct case_links *links, size_t link, unsigned end, uint64_t number,
+                        const struct impair_settings *settings);
 /* Whether duet's own process carries any: they stand still where it does. */
 bool case_links_need_host(const struct case_links *links);
 /* The carrier of the link of that index; NULL where duet does not carry it, or not any more. */

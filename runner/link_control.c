@@ -209,6 +209,9 @@ static void take_direction(struct question *question, unsigned direction,
     if (follow_change(question, shadow, direction) < 0)
         return;
     question->numbers[direction] = answer->ways[direction].next;
+    if (question->is_change && question->rounds[direction].count > 0)
+        case_links_changed(question->control->options.links, question->link, direction,
+                           answer->ways[direction].next, &shadow->configs[direction].settings);
     impair_config_copy(&found->impair, &shadow->configs[direction].settings);
     case_links_count_guest(&answer->ways[direction], &found->counters);
 }

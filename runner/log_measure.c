@@ -11,6 +11,25 @@
 /* A change after a time may meet packets of one vector that came just before it, or not. */
 enum { DOUBTFUL_PACKETS = 64 };
 
+void log_changes_add(struct log_changes *changes, uint64_t number,
+                     const struct impair_settings *settings)
+{
+    struct log_change *change;
+
+    changes->items = xreallocarray(changes->items, changes->count + 1, sizeof *changes->items);
+    change = &changes->items[changes->count++];
+    *change = (struct log_change){.number = number};
+    impair_config_copy(&change->config, settings);
+}
+
+void log_changes_free(struct log_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++)
+        impair_config_free(&changes->items[i].config);
+    free(changes->items);
+    *changes = (struct log_changes){0};
+}
+
 static int add_log(const char *path, struct impair_measure *measure, struct error *error)
 {
     cleanup_buffer struct buffer bytes = {0};
@@ -41,7 +60,9 @@ struct following {
     struct arrivals ways[2];
     const struct suite_link *link;
     struct impair_measure *const *measures;
-    size_t done; /* changes that came */
+    const struct log_changes *asked; /* by direction, as the next */
+    size_t answered[2];              /* of these, that came */
+    size_t done;                     /* changes of the link's own that came */
     bool has_started;
     uint64_t since_ns; /* when the change before was due, or the first packet came */
 };
@@ -94,6 +115,20 @@ static void change(struct following *following, const struct impair_step *step, 
     following->done++;
 }
 
+/* What was asked for up to a packet, in that direction. */
+static void take_asked(struct following *following, unsigned way, uint64_t number)
+{
+    const struct log_changes *asked = &following->asked[way];
+
+    for (; following->answered[way] < asked->count; following->answered[way]++) {
+        const struct log_change *next = &asked->items[following->answered[way]];
+
+        if (next->number > number)
+            return;
+        impair_measure_set(following->measures[way], next->number, &next->config.settings);
+    }
+}
+
 static void follow(struct following *following)
 {
     const struct impair_plan *plan = &following->link->changes;
@@ -106,6 +141,7 @@ static void follow(struct following *following)
 
         if (!verdict)
             return;
+        take_asked(following, way, verdict->number);
         while (following->done < plan->count &&
                comes_with(following, &plan->steps[following->done], way, verdict))
             change(following, &plan->steps[following->done], verdict->in_ns);
@@ -130,30 +166,32 @@ static int read_arrivals(const char *path, struct arrivals *arrivals, struct err
 
 /* Puts the settings of the changes before the packets that they met. */
 static int find_changes(const char *const logs[2], const struct suite_link *link,
-                        struct impair_measure *const measures[2], struct error *error)
+                        const struct log_changes asked[2], struct impair_measure *const measures[2],
+                        struct error *error)
 {
-    struct following following = {.link = link, .measures = measures};
+    struct following following = {.link = link, .measures = measures, .asked = asked};
     int code = 0;
 
-    if (link->changes.count == 0)
-        return 0;
-    for (unsigned way = 0; way < 2 && code == 0; way++)
+    for (unsigned way = 0; way < 2 && code == 0 && link->changes.count > 0; way++)
         code = read_arrivals(logs[way], &following.ways[way], error);
     if (code == 0)
         follow(&following);
+    for (unsigned way = 0; way < 2 && code == 0; way++)
+        take_asked(&following, way, UINT64_MAX);
     verdict_entries_free(&following.ways[0].entries);
     verdict_entries_free(&following.ways[1].entries);
     return code;
 }
 
 int log_measure(const char *const logs[2], const struct suite_link *link,
-                struct impair_measure *const measures[2], struct error *error)
+                const struct log_changes asked[2], struct impair_measure *const measures[2],
+                struct error *error)
 {
     int code;
 
     for (unsigned way = 0; way < 2; way++)
         impair_measure_set(measures[way], 0, &link->impair[way]);
-    code = find_changes(logs, link, measures, error);
+    code = find_changes(logs, link, asked, measures, error);
     for (unsigned way = 0; way < 2; way++) {
         if (code == 0)
             code = add_log(logs[way], measures[way], error);

@@ -111,8 +111,9 @@ static void run(struct link *link, const struct impair_settings *made,
     close_link(link, now_ns + FIXTURE_S);
 }
 
-static bool is_believed(struct link *link, const struct impair_settings *asked,
-                        const struct impair_plan *plan, struct measured *loss)
+static bool is_believed_of(struct link *link, const struct impair_settings *asked,
+                           const struct impair_plan *plan, const struct log_changes changes[2],
+                           struct measured *loss)
 {
     struct impair_measure *measures[2];
     struct error error = {0};
@@ -125,8 +126,8 @@ static bool is_believed(struct link *link, const struct impair_settings *asked,
         measures[way] = xmalloc(sizeof *measures[way]);
         impair_measure_init(measures[way], FIXTURE_S);
     }
-    if (log_measure((const char *const[]){link->paths[0], link->paths[1]}, &link->spec, measures,
-                    &error) < 0)
+    if (log_measure((const char *const[]){link->paths[0], link->paths[1]}, &link->spec, changes,
+                    measures, &error) < 0)
         fail_msg("%s", error.message);
     for (unsigned way = 0; way < 2; way++) {
         for (unsigned what = 0; what < MEASURES; what++) {
@@ -139,6 +140,14 @@ static bool is_believed(struct link *link, const struct impair_settings *asked,
         free(measures[way]);
     }
     return believed;
+}
+
+static bool is_believed(struct link *link, const struct impair_settings *asked,
+                        const struct impair_plan *plan, struct measured *loss)
+{
+    static const struct log_changes nothing[2];
+
+    return is_believed_of(link, asked, plan, nothing, loss);
 }
 
 static const struct impair_settings none;
@@ -187,8 +196,37 @@ static void changes_are_found_by_the_packets(void **state)
     drop_link(&link);
 }
 
+/* By a step, or from another terminal. */
+static void changes_that_were_asked_for_count(void **state)
+{
+    static const struct impair_step steps[] = {
+        {.by_packet = true, .packet = 300, .direction = 0, .settings = {&slow, &slow}},
+        {.by_packet = true, .packet = 700, .direction = 0, .settings = {&lossy, NULL}},
+        {.by_packet = true, .packet = 1200, .direction = 0, .settings = {&none, NULL}},
+    };
+    const struct impair_plan plan = {steps, array_size(steps)};
+    const struct impair_plan own = {steps, 1};
+    struct log_changes asked[2] = {{0}};
+    struct measured loss[2];
+    struct link link;
+    (void)state;
+
+    run(&link, &none, &plan);
+    log_changes_add(&asked[0], 700, &lossy);
+    log_changes_add(&asked[0], 1200, &none);
+    assert_true(is_believed_of(&link, &none, &own, asked, loss));
+    assert_true(loss[0].hits > 100 && loss[0].expected > 145 && loss[0].expected < 155);
+    assert_false(is_believed(&link, &none, &own, loss));
+    log_changes_add(&asked[1], 500, &none);
+    assert_false(is_believed_of(&link, &none, &own, asked, loss));
+    log_changes_free(&asked[0]);
+    log_changes_free(&asked[1]);
+    drop_link(&link);
+}
+
 static void what_is_no_log_is_told(void **state)
 {
+    static const struct log_changes nothing[2];
     struct impair_measure *measure = xmalloc(sizeof *measure);
     struct impair_measure *const measures[2] = {measure, measure};
     char *directory = directory_make();
@@ -199,12 +237,13 @@ static void what_is_no_log_is_told(void **state)
 
     directory_write(directory, "log", "not a log", 0644);
     impair_measure_init(measure, FIXTURE_S);
-    assert_int_equal(log_measure((const char *const[]){path, path}, &link, measures, &error),
-                     -EBADMSG);
+    assert_int_equal(
+        log_measure((const char *const[]){path, path}, &link, nothing, measures, &error), -EBADMSG);
     assert_non_null(strstr(error.message, path));
     impair_measure_init(measure, FIXTURE_S);
-    assert_int_equal(log_measure((const char *const[]){"/nowhere", path}, &link, measures, &error),
-                     -ENOENT);
+    assert_int_equal(
+        log_measure((const char *const[]){"/nowhere", path}, &link, nothing, measures, &error),
+        -ENOENT);
     free(measure);
     directory_remove(directory);
 }
@@ -214,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_is_measured),
         cmocka_unit_test(changes_are_found_by_the_packets),
+        cmocka_unit_test(changes_that_were_asked_for_count),
         cmocka_unit_test(what_is_no_log_is_told),
     };
 

@@ -291,7 +291,6 @@ static int run_again(struct replay_arguments *arguments, const struct past_run *
 
 static int replay(struct replay_arguments *arguments, struct error *error)
 {
-    cleanup_free char **items = NULL;
     struct suite_texts names = {0};
     struct past_run before = {0};
     struct suite *suite = NULL;
@@ -303,7 +302,6 @@ static int replay(struct replay_arguments *arguments, struct error *error)
         code = load_suite(arguments, &before, &suite, error);
     if (code == 0)
         code = choose_cases(arguments, &before, suite, &names, error);
-    items = names.items;
     if (code == 0) {
         struct terminal *terminal = arguments->common.session.terminal;
 
@@ -317,6 +315,7 @@ static int replay(struct replay_arguments *arguments, struct error *error)
     }
     if (code < 0)
         fprintf(stderr, "duet: %s\n", error->message);
+    free(names.items);
     suite_free(suite);
     past_run_free(&before);
     return status;

@@ -19,7 +19,12 @@
 
 enum { KEY_CASE = 256, KEY_KERNEL, KEY_RUNS, KEY_SEED, KEY_OUTPUT, KEY_RESULTS, KEY_JSON };
 
-enum { RUNS_DEFAULT = 60, RUNS_MAX = 10000 };
+enum {
+    RUNS_DEFAULT = 60,
+    RUNS_MAX = 10000,
+    /* What a step changes may not go with what is tried; so many in a row are another trouble. */
+    ERRORS_MAX = 3,
+};
 
 struct shrink_arguments {
     struct choice choice;
@@ -113,6 +118,7 @@ struct shrinking {
     struct suite_case suite_case;
     uint64_t seed;
     size_t runs;
+    size_t errors;                  /* in a row */
     struct shrink_outcome *outcome; /* of the run that is going on */
     enum verdict verdict;
     char *reason;
@@ -134,8 +140,9 @@ static void on_result(void *context, const struct run_result *run)
     shrinking->verdict = result->verdict;
     free(shrinking->reason);
     shrinking->reason = result->reason ? xstrdup(result->reason) : NULL;
-    shrinking->outcome->fails =
-        verdict_is_bad(result->verdict) && result->verdict != VERDICT_INVALID;
+    shrinking->outcome->fails = verdict_is_bad(result->verdict) &&
+                                result->verdict != VERDICT_INVALID &&
+                                result->verdict != VERDICT_ERROR;
     for (size_t i = 0; i < result->link_count; i++)
         for (unsigned way = 0; way < 2; way++)
             shrinking->outcome->lost[i][way] = lost(&result->links[i].ways[way]);
@@ -172,7 +179,8 @@ static int attempt(void *context, const struct suite_link *links, const char *wh
     if (code < 0)
         return code;
     say_run(shrinking, what);
-    if (shrinking->verdict == VERDICT_ERROR)
+    shrinking->errors = shrinking->verdict == VERDICT_ERROR ? shrinking->errors + 1 : 0;
+    if (shrinking->errors == ERRORS_MAX || (shrinking->errors && shrinking->runs == 1))
         return error_set(error, EIO, "duet could not run the case: %s", shrinking->reason);
     return 0;
 }

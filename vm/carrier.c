@@ -280,6 +280,7 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
     for (unsigned i = 0; i < 2; i++) {
         carrier->ends[i] = (struct end){.carrier = carrier, .number = i, .listener = -1, .fd = -1};
         carrier->ways[i].plan = &carrier->plan;
+        carrier->ways[i].other = &carrier->ways[1 - i];
         carrier->ways[i].waits = on_waits;
         carrier->ways[i].context = &carrier->ends[1 - i];
         carrier->ways[i].note = options->note ? on_note : NULL;

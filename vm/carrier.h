@@ -36,10 +36,11 @@ struct carrier_options {
 
 /* Frames from one end to the other, and their bytes without what the stream puts before each. */
 struct carrier_counters {
-    uint64_t packets_in, bytes_in;   /* from the sender */
-    uint64_t packets_out, bytes_out; /* that the receiver's socket took, duplicates included */
-    uint64_t causes[IMPAIR_CAUSES];  /* as in struct impair_counters */
-    uint64_t too_long;               /* lost: longer than the link's MTU */
+    uint64_t packets_in, bytes_in; /* from the sender */
+    /* That the receiver's socket took: with duplicates, and resets of rules of the other way. */
+    uint64_t packets_out, bytes_out;
+    uint64_t causes[IMPAIR_CAUSES]; /* as in struct impair_counters */
+    uint64_t too_long;              /* lost: longer than the link's MTU */
     uint64_t
         unread; /* lost: the receiver was not there, or did not read while more and more came */
 };

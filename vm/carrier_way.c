@@ -131,6 +131,27 @@ static void wait_for_next(struct way *way)
         timer_start_at(way->timer, next_ns);
 }
 
+/* The resets of rules go to where the packets came from, among those of the other direction. They
+ * are of this one's pool, and so are copied. */
+static void send_back(struct way *way, uint64_t now_ns)
+{
+    struct packet *packets[WAY_BATCH];
+    size_t count;
+
+    while ((count = impair_back(way->impair, now_ns, packets, WAY_BATCH)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            struct packet *copy = pool_copy(&way->other->pool, packets[i]);
+
+            if (copy)
+                queue(way->other, &copy, 1);
+            else
+                way->other->counters.unread++;
+        }
+        pool_give(&way->pool, packets, count);
+        way_send(way->other);
+    }
+}
+
 /* What is due, after `count` packets that are there already. */
 static void hand_on(struct way *way, uint64_t now_ns, struct packet *packets[static WAY_BATCH],
                     size_t count)
@@ -140,6 +161,7 @@ static void hand_on(struct way *way, uint64_t now_ns, struct packet *packets[sta
         way_send(way);
         count = impair_due(way->impair, now_ns, packets, WAY_BATCH);
     } while (count > 0);
+    send_back(way, now_ns);
     wait_for_next(way);
 }
 

@@ -13,6 +13,7 @@ struct way {
     struct impair *impair;
     struct impair_config config;  /* what is in force */
     struct impair_plan_run *plan; /* of both ways */
+    struct way *other;            /* the other direction */
     unsigned direction;
     struct pool pool;
     struct timer *timer;
@@ -31,8 +32,8 @@ struct way {
     void *note_context;
 };
 
-/* `way` is all zero but for `plan`, which has not started yet, and the two calls with their
- * contexts.
+/* `way` is all zero but for `plan`, which has not started yet, `other`, and the two calls with
+ * their contexts.
  */
 int way_open(struct way *way, const struct carrier_options *options, unsigned direction,
              struct error *error);

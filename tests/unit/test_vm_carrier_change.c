@@ -1,6 +1,10 @@
 /* A carried link whose settings are changed while it runs. */
 #include "carrier_fixture.h"
 
+#include "net/build.h"
+
+#include <netinet/tcp.h>
+
 static int change(struct fixture *fixture, unsigned end, const char *name, const char *text,
                   uint64_t numbers[2], struct error *error)
 {
@@ -129,6 +133,53 @@ static void what_waits_leaves_at_the_new_rate(void **state)
     assert_int_equal(receive(fixture, 1)->length, 2 * (FRAME_HEADER + 60));
 }
 
+static void put_syn(struct buffer *stream)
+{
+    struct ethernet_header ethernet = {.destination = {2, 1}, .source = {2, 2}};
+    struct ipv4_header ipv4 = {.source = {10, 0, 0, 1}, .destination = {10, 0, 0, 2}, .hops = 64};
+    struct tcp_header tcp = {.source_port = 1000, .destination_port = 80, .flags = TH_SYN};
+    struct build build;
+    uint8_t bytes[128];
+    int length;
+
+    build_start(&build, bytes, sizeof bytes);
+    build_ethernet(&build, &ethernet);
+    build_ipv4(&build, &ipv4);
+    build_tcp(&build, &tcp);
+    length = build_finish(&build);
+    assert_true(length > 0);
+    put_length(stream, (uint32_t)length);
+    buffer_append(stream, bytes, (size_t)length);
+}
+
+/* Many: each would stay in flight, and the carrier awake, if nobody took it. */
+static void a_reset_goes_to_where_the_packet_came_from(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_buffer struct buffer syn = {0};
+    struct packet reset = {.link = PACKET_LINK_ETHERNET};
+    const struct buffer *received;
+
+    make_joined(fixture);
+    put_syn(&syn);
+    change_to(fixture, 0, "rules.0.action", "reset");
+    for (int i = 0; i < 10000; i++) {
+        send_all(fixture, 0, &syn);
+        buffer_clear(&fixture->peers[0].received);
+        received = receive(fixture, 0);
+        assert_int_equal(received->length, FRAME_HEADER + 14 + 20 + 20);
+    }
+    reset.bytes = (uint8_t *)received->data + FRAME_HEADER;
+    reset.length = (uint32_t)received->length - FRAME_HEADER;
+    packet_parse(&reset);
+    assert_int_equal(packet_tcp_flags(&reset), TH_RST | TH_ACK);
+    assert_int_equal(packet_destination_port(&reset), 1000);
+    assert_int_equal(receive(fixture, 1)->length, 0);
+    assert_counts(fixture, 0, 10000, 0);
+    assert_counts(fixture, 1, 0, 10000);
+    assert_int_equal(carrier_counters(fixture->carrier, 0).causes[IMPAIR_RESET], 10000);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -138,6 +189,7 @@ int main(void)
         TEST(one_direction_that_cannot_be_leaves_the_other_alone),
         TEST(a_change_is_of_what_the_plan_has_set),
         TEST(what_waits_leaves_at_the_new_rate),
+        TEST(a_reset_goes_to_where_the_packet_came_from),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,8 +16,8 @@ struct impair_line {
 /* Takes "--SETTING VALUE" and "--SETTING=VALUE" out of `argv`, up to a "--", and leaves the rest in
  * *argc words; the caller frees the line. A setting that is yes or no may be without its value, and
  * is then true. `own` are the names of the other options, without dashes; it ends with NULL.
- * EINVAL: an option that is neither (with the nearest), a setting without a value or given twice; and
- * impair_field_set's. */
+ * EINVAL: an option that is neither (with the nearest), a setting without a value, one given twice;
+ * and what impair_field_set gives. */
 int impair_line_take(struct impair_line *line, int *argc, char **argv, const char *const own[],
                      struct error *error);
 void impair_line_free(struct impair_line *line);

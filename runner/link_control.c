@@ -36,6 +36,7 @@ struct question {
     struct impair_round rounds[2]; /* of a change; they own their texts */
     struct part parts[2];          /* of the inits at the link's ends */
     unsigned open;                 /* of these, how many have not answered */
+    struct timer *deadline;
     bool is_done;
     uint64_t numbers[2];
     struct link_state state;
@@ -76,6 +77,7 @@ static void round_free(struct impair_round *round)
 
 static void question_free(struct question *question)
 {
+    timer_free(question->deadline);
     for (unsigned i = 0; i < 2; i++) {
         round_free(&question->rounds[i]);
         impair_config_free(&question->state.directions[i].impair);
@@ -84,14 +86,28 @@ static void question_free(struct question *question)
     free(question);
 }
 
-static void tell(struct question *question)
+/* Once. */
+static void tell(struct question *question, const struct error *error)
 {
-    const struct error *error = question->error.code ? &question->error : NULL;
+    link_changed_fn changed = steal_pointer(&question->changed);
+    link_told_fn told = steal_pointer(&question->told);
 
-    if (question->changed)
-        question->changed(question->context, question->numbers, error);
-    else if (question->told)
-        question->told(question->context, error ? NULL : &question->state, error);
+    if (changed)
+        changed(question->context, question->numbers, error);
+    else if (told)
+        told(question->context, error ? NULL : &question->state, error);
+}
+
+/* Nobody waits any more, but what the guest may still do has to be known. */
+static void on_deadline(void *context)
+{
+    struct question *question = context;
+    struct error error;
+
+    error_set(&error, ETIMEDOUT, "link %s: its guest does not answer%s",
+              spec_of(question->control, question->link)->name,
+              question->is_change ? ", and may yet make the change" : "");
+    tell(question, &error);
 }
 
 /* The first that is done, taken out. */
@@ -114,7 +130,7 @@ static void on_tell(void *context)
     struct question *question;
 
     while ((question = take_done(control))) {
-        tell(question);
+        tell(question, question->error.code ? &question->error : NULL);
         question_free(question);
     }
 }
@@ -125,6 +141,7 @@ static void done(struct question *question)
         error_context(&question->error, "link %s",
                       spec_of(question->control, question->link)->name);
     question->is_done = true;
+    timer_stop(question->deadline);
     timer_start(question->control->tell, 0);
 }
 
@@ -222,8 +239,7 @@ static void on_answer(void *context, const struct control_answer *answer)
     struct question *question = part->question;
 
     if (answer->code < 0 && !question->error.code)
-        error_set(&question->error, answer->code == -ETIMEDOUT ? ETIMEDOUT : EREMOTEIO, "%s",
-                  answer->reason);
+        error_set(&question->error, EREMOTEIO, "%s", answer->reason);
     for (unsigned i = 0; i < 2 && answer->code == 0; i++)
         if (part->directions >> i & 1)
             take_direction(question, i, answer);
@@ -260,8 +276,7 @@ static char *describe(const struct question *question, unsigned end, unsigned di
 }
 
 /* Asks the init at `end` for its part. */
-static void ask_guest(struct question *question, unsigned end, unsigned directions,
-                      uint64_t deadline_ns)
+static void ask_guest(struct question *question, unsigned end, unsigned directions)
 {
     size_t index = spec_of(question->control, question->link)->ends[end].node;
     struct node *node = question->control->options.nodes[index];
@@ -275,7 +290,7 @@ static void ask_guest(struct question *question, unsigned end, unsigned directio
                   question->control->options.suite_case->nodes[index].name,
                   node && node_state(node) == NODE_GONE ? " any more" : "");
     else if (control_request(control, question->is_change ? WIRE_SETLINK : WIRE_LINKSTATE, fields,
-                             deadline_ns, on_answer, part, &question->error) == 0)
+                             0, on_answer, part, &question->error) == 0)
         question->open++;
 }
 
@@ -291,11 +306,13 @@ static void ask_guests(struct question *question, uint64_t deadline_ns)
     const struct suite_link *spec = spec_of(question->control, question->link);
 
     question->state.carried = true;
+    if (deadline_ns > 0)
+        timer_start(question->deadline, deadline_ns);
     if (spec->carrier == SUITE_CARRIER_GUEST)
-        ask_guest(question, spec->carrier_end, 3, deadline_ns);
+        ask_guest(question, spec->carrier_end, 3);
     for (unsigned i = 0; i < 2 && spec->carrier == SUITE_CARRIER_NETEM; i++)
         if (is_asked(question, i) && !question->error.code)
-            ask_guest(question, i, 1u << i, deadline_ns);
+            ask_guest(question, i, 1u << i);
     if (question->open == 0)
         done(question);
 }
@@ -320,6 +337,7 @@ static void ask(struct link_control *control, struct question *question, uint64_
         at = &(*at)->next;
     *at = question;
     question->control = control;
+    question->deadline = loop_timer(control->options.loop, on_deadline, question);
     switch (spec_of(control, question->link)->carrier) {
     case SUITE_CARRIER_DIRECT:
         ask_nobody(question);

@@ -37,8 +37,9 @@ struct link_change {
 };
 
 /* Errors: ENOTSUP for a link that nobody carries; those of impair_round_make; EREMOTEIO, where a
- * guest says so or cannot be asked any more; ETIMEDOUT; ESHUTDOWN where the case has ended. Each
- * names the link, and then nothing has changed. */
+ * guest says so or cannot be asked any more; ESHUTDOWN where the case has ended. Each names the
+ * link, and then nothing has changed; but for ETIMEDOUT, after which a guest may yet do it, and for
+ * a link with tc netem, where one of two guests may have done its part. */
 void link_control_change(struct link_control *control, const struct link_change *change,
                          link_changed_fn changed, void *context);
 

@@ -239,6 +239,22 @@ static void a_guest_that_lies_about_planned_changes_is_found_out(void **state)
                     "link guest: its guest has made 2 planned changes, where there are 1");
 }
 
+/* What it does then is known, too. */
+static void a_guest_may_be_late(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = asks_change(fixture, "guest", "\"set\":{\"mtu\":\"900\"}");
+    const struct fake_request *request =
+        asked(fixture, WIRE_SETLINK, "[{\"mtu\":\"900\"},{\"mtu\":\"900\"}]");
+
+    fixture_wait(fixture, 9 * NS_PER_S);
+    user_is_refused(fixture, fd,
+                    "link guest: its guest does not answer, and may yet make the change");
+    answers(fixture, request, 0);
+    expect_in_force(fixture, 0, "{\"mtu\":\"900\",\"loss\":\"1%\"}",
+                    "{\"mtu\":\"900\",\"loss\":\"1%\"}");
+}
+
 static void a_guest_that_is_gone_cannot_be_asked(void **state)
 {
     struct fixture *fixture = *state;
@@ -277,6 +293,7 @@ int main(void)
         TEST(changes_come_in_the_order_in_which_the_guest_made_them),
         TEST(a_guest_s_refusal_is_the_link_s),
         TEST(a_guest_that_lies_about_planned_changes_is_found_out),
+        TEST(a_guest_may_be_late),
         TEST(a_guest_that_is_gone_cannot_be_asked),
         TEST(clients_need_not_wait),
     };

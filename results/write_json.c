@@ -189,7 +189,9 @@ static void fill_node(cJSON *object, const struct node_result *node)
 /* Milliseconds, to the microsecond. */
 static void put_ms(cJSON *object, const char *key, uint64_t ns)
 {
-    put(object, key, cJSON_CreateNumber((double)((ns + 500) / 1000) / 1e3));
+    uint64_t us = (ns + 500) / 1000;
+
+    put(object, key, cJSON_CreateNumber((double)us / 1e3));
 }
 
 static void put_times(cJSON *object, const char *key, const struct times_result *times)

@@ -19,11 +19,10 @@
 
 #define DURATION .type = "duration", .unit = UNITS_DURATION, .read = read_duration
 #define PERCENT_OF(default_share)                                                                  \
-    .type = "percentage", .unit = UNITS_PERCENT, .read = read_percent, .fallback = default_share,  \
-    .least = "0%", .most = "100%"
-#define PERCENT PERCENT_OF("0%")
-#define COUNT   .type = "whole number", .read = read_count
-#define PORT    COUNT, .least = "1", .most = "65535"
+    .type = "percentage", .unit = UNITS_PERCENT, .read = read_percent,                             \
+    .fallback = (default_share), .least = "0%", .most = "100%"
+#define COUNT .type = "whole number", .read = read_count
+#define PORT  COUNT, .least = "1", .most = "65535"
 
 static const struct suite_key keys[] = {
     KEY("name", IN_SUITE, case_build, name, .type = "name", .read = read_name,

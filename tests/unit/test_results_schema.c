@@ -187,8 +187,6 @@ static void check(const cJSON *root, cJSON *schema, const cJSON *value, const ch
             check(root, member(member(root, "$defs"), target), value, where, problems);
         } else if (strcmp(name, "properties") == 0) {
             check_members(root, keyword, value, where, problems);
-        } else if (strcmp(name, "additionalProperties") == 0 && cJSON_IsObject(keyword)) {
-            check_items(root, keyword, value, where, problems); /* no properties stand beside it */
         } else if (strcmp(name, "required") == 0) {
             check_required(keyword, value, where, problems);
         } else if (strcmp(name, "items") == 0 ||

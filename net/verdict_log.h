@@ -32,6 +32,8 @@ enum {
     VERDICT_LOG_HEADER = 48,      /* bytes */
     VERDICT_LOG_RECORD_MAX = 128, /* bytes that one verdict can come to, its flow included */
     VERDICT_LOG_FLOWS = 256,      /* that have a number at the same time */
+    VERDICT_LOG_BYTES_MAX =
+        256 << 20, /* of a whole log: a link that floods must not fill the disk */
 };
 
 struct verdict_log_header {

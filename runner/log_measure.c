@@ -2,11 +2,7 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "net/verdict_text.h"
-
-#include <errno.h>
-
-#define LOG_MAX_BYTES (UINT64_C(1) << 34)
+#include "runner/verdict_load.h"
 
 /* A change after a time may meet packets of one vector that came just before it, or not. */
 enum { DOUBTFUL_PACKETS = 64 };
@@ -35,7 +31,7 @@ static int add_log(const char *path, struct impair_measure *measure, struct erro
     cleanup_buffer struct buffer bytes = {0};
     cleanup_free struct verdict_reader *reader = xmalloc(sizeof *reader);
     struct verdict_log_entry entry;
-    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
+    int code = fs_read(path, VERDICT_LOG_BYTES_MAX, &bytes, error);
 
     if (code < 0)
         return code;
@@ -152,18 +148,6 @@ static void follow(struct following *following)
     }
 }
 
-static int read_arrivals(const char *path, struct arrivals *arrivals, struct error *error)
-{
-    cleanup_buffer struct buffer bytes = {0};
-    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
-
-    if (code < 0)
-        return code;
-    code =
-        verdict_entries_read(&arrivals->entries, bytes.data ? bytes.data : "", bytes.length, error);
-    return code < 0 ? error_context(error, "%s", path) : 0;
-}
-
 /* Puts the settings of the changes before the packets that they met. */
 static int find_changes(const char *const logs[2], const struct suite_link *link,
                         const struct log_changes asked[2], struct impair_measure *const measures[2],
@@ -173,7 +157,7 @@ static int find_changes(const char *const logs[2], const struct suite_link *link
     int code = 0;
 
     for (unsigned way = 0; way < 2 && code == 0 && link->changes.count > 0; way++)
-        code = read_arrivals(logs[way], &following.ways[way], error);
+        code = verdict_entries_load(logs[way], &following.ways[way].entries, error);
     if (code == 0)
         follow(&following);
     for (unsigned way = 0; way < 2 && code == 0; way++)

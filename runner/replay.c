@@ -1,13 +1,9 @@
 #include "runner/replay.h"
 
-#include "base/fs.h"
 #include "base/memory.h"
-#include "net/verdict_text.h"
+#include "runner/verdict_load.h"
 
-#include <errno.h>
 #include <string.h>
-
-#define LOG_MAX_BYTES (UINT64_C(1) << 32)
 
 const char *replay_outcome_name(enum replay_outcome outcome)
 {
@@ -51,24 +47,13 @@ static size_t count_data(const struct verdict_entries *entries)
     return count;
 }
 
-static int read_log(const char *path, struct verdict_entries *entries, struct error *error)
-{
-    cleanup_buffer struct buffer bytes = {0};
-    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
-
-    if (code < 0)
-        return code;
-    code = verdict_entries_read(entries, bytes.data ? bytes.data : "", bytes.length, error);
-    return code < 0 ? error_context(error, "%s", path) : 0;
-}
-
 static int compare_logs(struct replay_way *way, struct error *error)
 {
     struct verdict_entries one = {0}, other = {0};
-    int code = read_log(way->before->log, &one, error);
+    int code = verdict_entries_load(way->before->log, &one, error);
 
     if (code == 0)
-        code = read_log(way->again->log, &other, error);
+        code = verdict_entries_load(way->again->log, &other, error);
     if (code == 0) {
         way->packets[0] = count_data(&one);
         way->packets[1] = count_data(&other);

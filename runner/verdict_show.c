@@ -1,27 +1,12 @@
 #include "runner/verdict_show.h"
 
-#include "base/fs.h"
 #include "base/memory.h"
-#include "net/verdict_text.h"
+#include "runner/verdict_load.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { LOG_MAX_BYTES = 1 << 30 };
-
-static int read_log(const char *path, struct verdict_entries *entries, struct error *error)
-{
-    cleanup_buffer struct buffer bytes = {0};
-    struct error inner;
-    int code = fs_read(path, LOG_MAX_BYTES, &bytes, error);
-
-    if (code < 0)
-        return code;
-    code = verdict_entries_read(entries, bytes.data, bytes.length, &inner);
-    return code < 0 ? error_set(error, -code, "%s: %s", path, inner.message) : 0;
-}
 
 static int cut(const char *path, struct error *error)
 {
@@ -137,8 +122,8 @@ static bool is_shown(const struct impair_verdict *verdict, enum verdict_show_whi
 int verdict_show(const char *path, enum verdict_show_which which, bool json, struct error *error)
 {
     cleanup_buffer struct buffer line = {0};
-    struct verdict_entries entries;
-    int code = read_log(path, &entries, error);
+    struct verdict_entries entries = {0};
+    int code = verdict_entries_load(path, &entries, error);
 
     if (code < 0)
         return code;
@@ -266,9 +251,9 @@ int verdict_show_differences(const char *one_path, const char *other_path, unsig
         *differences += 1;
         return 0;
     }
-    code = read_log(one_path, &one, error);
+    code = verdict_entries_load(one_path, &one, error);
     if (code == 0)
-        code = read_log(other_path, &other, error);
+        code = verdict_entries_load(other_path, &other, error);
     if (code == 0)
         code = whole(one_path, &one, error);
     if (code == 0)

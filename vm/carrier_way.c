@@ -244,7 +244,8 @@ int way_open(struct way *way, const struct carrier_options *options, unsigned di
     way->direction = direction;
     way->measure = options->measures[direction];
     if (options->logs[direction])
-        code = verdict_file_new(options->logs[direction], &header, &way->log, error);
+        code = verdict_file_new(options->logs[direction], &header, VERDICT_LOG_BYTES_MAX, &way->log,
+                                error);
     if (code < 0)
         return code;
     if (way->log || way->measure || way->note)

@@ -13,9 +13,10 @@ struct verdict_file {
     struct verdict_log log;
     uint8_t *chunk; /* of the writer's ring; NULL: it had no room */
     size_t length;  /* of the chunk, so far */
+    size_t left;    /* bytes that the file may have beyond those of the chunk */
 };
 
-int verdict_file_new(const char *path, const struct verdict_log_header *header,
+int verdict_file_new(const char *path, const struct verdict_log_header *header, size_t most,
                      struct verdict_file **out, struct error *error)
 {
     struct verdict_file *file = xcalloc(1, sizeof *file);
@@ -28,6 +29,7 @@ int verdict_file_new(const char *path, const struct verdict_log_header *header,
     file->chunk = writer_reserve(file->writer, CHUNK);
     verdict_log_begin(&file->log, header, file->chunk);
     file->length = VERDICT_LOG_HEADER;
+    file->left = most - VERDICT_LOG_HEADER;
     *out = file;
     return 0;
 }
@@ -39,11 +41,22 @@ static void hand_over(struct verdict_file *file)
     file->length = 0;
 }
 
+/* The last record of all may have to say what is missing. */
+static bool is_full(const struct verdict_file *file)
+{
+    return file->left < 2 * VERDICT_LOG_RECORD_MAX;
+}
+
 void verdict_file_add(struct verdict_file *file, const struct impair_verdict *verdict,
                       const struct packet *packet)
 {
     struct packet_flow flow;
+    size_t count;
 
+    if (is_full(file)) {
+        verdict_log_skip(&file->log);
+        return;
+    }
     if (!file->chunk || CHUNK - file->length < VERDICT_LOG_RECORD_MAX) {
         hand_over(file);
         file->chunk = writer_reserve(file->writer, CHUNK);
@@ -53,7 +66,9 @@ void verdict_file_add(struct verdict_file *file, const struct impair_verdict *ve
         return;
     }
     packet_flow(packet, &flow);
-    file->length += verdict_log_write(&file->log, verdict, &flow, file->chunk + file->length);
+    count = verdict_log_write(&file->log, verdict, &flow, file->chunk + file->length);
+    file->length += count;
+    file->left -= count;
 }
 
 int verdict_file_close(struct verdict_file *file, struct error *error)

@@ -9,8 +9,9 @@
 
 struct verdict_file;
 
-/* Makes the file, in place of one that is there. */
-int verdict_file_new(const char *path, const struct verdict_log_header *header,
+/* Makes the file, in place of one that is there. It never has more than `most` bytes: what comes
+ * beyond is counted in the log as missing. */
+int verdict_file_new(const char *path, const struct verdict_log_header *header, size_t most,
                      struct verdict_file **file, struct error *error);
 /* Adds what became of a packet that was parsed. Trouble is kept for verdict_file_close. */
 void verdict_file_add(struct verdict_file *file, const struct impair_verdict *verdict,

@@ -41,7 +41,7 @@ static void what_was_added_is_in_the_file(void **state)
         struct verdict_file *file;
         struct buffer bytes = {0};
 
-        assert_int_equal(verdict_file_new(path, &header, &file, NULL), 0);
+        assert_int_equal(verdict_file_new(path, &header, VERDICT_LOG_BYTES_MAX, &file, NULL), 0);
         add(file, 0, counts[i]);
         assert_int_equal(verdict_file_close(file, NULL), 0);
         assert_int_equal(fs_read(path, 1 << 24, &bytes, NULL), 0);
@@ -55,6 +55,32 @@ static void what_was_added_is_in_the_file(void **state)
         verdict_entries_free(&entries);
         buffer_free(&bytes);
     }
+    free(path);
+    directory_remove(directory);
+}
+
+/* Sticky, so that what is there is the beginning. */
+static void a_log_has_a_limit(void **state)
+{
+    enum { MOST = 4000, COUNT = 5000 };
+    char *directory = directory_make();
+    char *path = xasprintf("%s/log", directory);
+    struct buffer bytes = {0};
+    struct verdict_entries entries;
+    struct verdict_file *file;
+    (void)state;
+
+    assert_int_equal(verdict_file_new(path, &header, MOST, &file, NULL), 0);
+    add(file, 0, COUNT);
+    assert_int_equal(verdict_file_close(file, NULL), 0);
+    assert_int_equal(fs_read(path, MOST, &bytes, NULL), 0);
+    assert_true(bytes.length > MOST - 3 * VERDICT_LOG_RECORD_MAX);
+    assert_int_equal(verdict_entries_read(&entries, bytes.data, bytes.length, NULL), 0);
+    assert_false(entries.cut);
+    assert_int_equal(entries.count + entries.missing, COUNT);
+    assert_int_equal(entries.items[entries.count - 1].verdict.number, entries.count - 1);
+    verdict_entries_free(&entries);
+    buffer_free(&bytes);
     free(path);
     directory_remove(directory);
 }
@@ -89,7 +115,7 @@ static void a_file_that_takes_nothing_holds_nobody_up(void **state)
 
     assert_int_equal(mkfifo(path, 0600), 0);
     reader.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    assert_int_equal(verdict_file_new(path, &header, &file, NULL), 0);
+    assert_int_equal(verdict_file_new(path, &header, VERDICT_LOG_BYTES_MAX, &file, NULL), 0);
     assert_int_equal(fcntl(reader.fd, F_SETFL, 0), 0);
     add(file, 0, COUNT);
 
@@ -114,11 +140,12 @@ static void trouble_is_told_at_the_end(void **state)
     struct error error = {0};
     (void)state;
 
-    assert_int_equal(verdict_file_new("/dev/full", &header, &file, NULL), 0);
+    assert_int_equal(verdict_file_new("/dev/full", &header, VERDICT_LOG_BYTES_MAX, &file, NULL), 0);
     add(file, 0, 100000);
     assert_int_equal(verdict_file_close(file, &error), -ENOSPC);
     assert_non_null(strstr(error.message, "/dev/full"));
-    assert_int_equal(verdict_file_new("/no/such/place", &header, &file, &error), -ENOENT);
+    assert_int_equal(
+        verdict_file_new("/no/such/place", &header, VERDICT_LOG_BYTES_MAX, &file, &error), -ENOENT);
     assert_non_null(strstr(error.message, "/no/such/place"));
     assert_int_equal(verdict_file_close(NULL, NULL), 0);
 }
@@ -127,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_added_is_in_the_file),
+        cmocka_unit_test(a_log_has_a_limit),
         cmocka_unit_test(a_file_that_takes_nothing_holds_nobody_up),
         cmocka_unit_test(trouble_is_told_at_the_end),
     };

@@ -148,7 +148,7 @@ struct link_result {
     char *capture;             /* the path of the capture of both directions; NULL: there is none */
     const char *carrier;       /* "direct", "guest", "host" or "netem"; never freed */
     bool carried;              /* by somebody who then has seen … */
-    bool incomplete;           /* … but not to the link's end … */
+    bool incomplete;           /* … but not all to the link's end … */
     struct way_result ways[2]; /* … what the node of that index sent */
 };
 

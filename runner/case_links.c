@@ -141,7 +141,11 @@ static int receive(struct case_links *links, struct error *error)
              end++)
             paths[i][end] = log_path(&links->items[i], end);
     for (size_t i = 0; i < suite_case->node_count && code == 0; i++)
-        code = guest_links_new(&(struct guest_links_options){suite_case, i, paths},
+        code = guest_links_new(&(struct guest_links_options){.loop = links->options.loop,
+                                                             .suite_case = suite_case,
+                                                             .node = i,
+                                                             .logs = paths,
+                                                             .most = VERDICT_LOG_BYTES_MAX},
                                &links->nodes[i], error);
     for (size_t i = 0; i < links->count; i++) {
         free(paths[i][0]);
@@ -400,7 +404,7 @@ static void fill_guest_link(const struct case_links *links, size_t index,
 
     for (unsigned end = 0; end < 2; end++)
         fill_guest_way(link, end, ways ? &ways[end] : NULL, &result->ways[end]);
-    result->incomplete = !is_last;
+    result->incomplete = !is_last || guest_links_is_cut(node, index);
 }
 
 /* Each node's netem has what that node sends. */

@@ -11,7 +11,8 @@ enum {
     PIECE = 1 << 15, /* of that at once */
 };
 
-#define CLOSE_NS (2 * NS_PER_S) /* from CLOSELINK to its answer */
+#define CLOSE_NS (2 * NS_PER_S)   /* from CLOSELINK to its answer */
+#define RETRY_NS (20 * NS_PER_MS) /* until the ring is asked for room again */
 
 /* One that the node carries, or of whose packets its kernel's netem has those that it sends. */
 struct guest_link {
@@ -22,6 +23,8 @@ struct guest_link {
     struct control_command *streams; /* NULL: not open */
     struct writer *logs[2];
     struct buffer waiting[2]; /* for room in those; the guest was not told that it was taken */
+    size_t left[2];           /* bytes that the logs may have beyond those */
+    bool is_cut;              /* more have come: the guest was told that they were taken */
     bool ended[2];            /* all verdicts of that direction have come */
     bool answered, has_last;  /* CLOSELINK */
     bool known;
@@ -32,6 +35,7 @@ struct guest_links {
     struct control *control; /* NULL: not open */
     struct guest_link *items;
     size_t count;
+    struct timer *retry; /* runs while there is no room for something */
     void (*closed)(void *context);
     void *context;
 };
@@ -80,8 +84,10 @@ static void write_waiting(struct guest_link *link, enum control_output direction
         size_t count = waiting->length < PIECE ? waiting->length : PIECE;
         uint8_t *room = writer_reserve(link->logs[direction], count);
 
-        if (!room)
+        if (!room) {
+            timer_start(link->links->retry, RETRY_NS);
             return;
+        }
         memcpy(room, waiting->data, count);
         writer_publish(link->logs[direction], count);
         buffer_consume(waiting, count);
@@ -89,11 +95,38 @@ static void write_waiting(struct guest_link *link, enum control_output direction
     }
 }
 
+static void write_both(struct guest_link *link)
+{
+    write_waiting(link, CONTROL_STDOUT);
+    write_waiting(link, CONTROL_STDERR);
+}
+
+static void on_retry(void *context)
+{
+    struct guest_links *links = context;
+
+    for (size_t i = 0; i < links->count; i++)
+        write_both(&links->items[i]);
+}
+
+/* Of these bytes, how many are still for the log; the others count as taken. */
+static size_t limit(struct guest_link *link, enum control_output direction, size_t count)
+{
+    size_t kept = count < link->left[direction] ? count : link->left[direction];
+
+    link->left[direction] -= kept;
+    if (kept < count) {
+        link->is_cut = true;
+        control_taken(link->streams, direction, count - kept);
+    }
+    return kept;
+}
+
 static void on_output(void *context, enum control_output direction, const char *bytes, size_t count)
 {
     struct guest_link *link = context;
 
-    buffer_append(&link->waiting[direction], bytes, count);
+    buffer_append(&link->waiting[direction], bytes, limit(link, direction, count));
     write_waiting(link, direction);
     if (count > 0)
         return;
@@ -114,8 +147,7 @@ static void on_state(void *context, const struct control_answer *answer)
     struct guest_link *link = context;
 
     take_ways(link, answer);
-    write_waiting(link, CONTROL_STDOUT);
-    write_waiting(link, CONTROL_STDERR);
+    write_both(link);
 }
 
 static void on_closed(void *context, const struct control_answer *answer)
@@ -125,6 +157,7 @@ static void on_closed(void *context, const struct control_answer *answer)
     take_ways(link, answer);
     link->answered = true;
     link->has_last = answer->code == 0;
+    write_both(link);
     tell_closed(link->links);
 }
 
@@ -185,6 +218,7 @@ static int add_link(struct guest_links *links, const struct guest_links_options 
     link->index = index;
     link->interface = options->suite_case->links[index].ends[end].interface;
     link->logged = guest_links_carries(&options->suite_case->links[index], end);
+    link->left[0] = link->left[1] = options->most;
     for (unsigned way = 0; way < 2 && code == 0 && link->logged; way++)
         code = writer_open(options->logs[index][way], RING, &link->logs[way], error);
     return code;
@@ -198,13 +232,13 @@ int guest_links_new(const struct guest_links_options *options, struct guest_link
     int code = 0;
 
     links->items = xcalloc(suite_case->link_count, sizeof *links->items);
+    links->retry = loop_timer(options->loop, on_retry, links);
     for (size_t i = 0; i < suite_case->link_count; i++)
         for (unsigned end = 0; end < 2 && code == 0; end++)
             if (guest_links_counts(&suite_case->links[i], end) &&
                 suite_case->links[i].ends[end].node == options->node)
                 code = add_link(links, options, i, end, error);
     if (code < 0 || links->count == 0) {
-        guest_links_finish(links, NULL);
         guest_links_free(links);
         links = NULL;
     }
@@ -216,6 +250,8 @@ int guest_links_finish(struct guest_links *links, struct error *error)
 {
     int code = 0;
 
+    if (links)
+        timer_stop(links->retry);
     for (size_t i = 0; links && i < links->count; i++)
         for (unsigned way = 0; way < 2; way++) {
             struct guest_link *link = &links->items[i];
@@ -233,6 +269,7 @@ void guest_links_free(struct guest_links *links)
     if (!links)
         return;
     guest_links_finish(links, NULL);
+    timer_free(links->retry);
     free(links->items);
     free(links);
 }
@@ -246,4 +283,12 @@ const struct control_way *guest_links_ways(const struct guest_links *links, size
             return links->items[i].known ? links->items[i].ways : NULL;
     }
     return NULL;
+}
+
+bool guest_links_is_cut(const struct guest_links *links, size_t link)
+{
+    for (size_t i = 0; links && i < links->count; i++)
+        if (links->items[i].index == link)
+            return links->items[i].is_cut;
+    return false;
 }

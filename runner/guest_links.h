@@ -12,9 +12,11 @@
 struct guest_links;
 
 struct guest_links_options {
+    struct loop *loop;
     const struct suite_case *suite_case;
     size_t node;            /* index */
     char *const (*logs)[2]; /* of each link of the case: absolute paths by direction; copied */
+    size_t most;            /* bytes of a log; what comes beyond is dropped */
 };
 
 /* NULL where the node carries none. Errors: those of making the files. */
@@ -37,6 +39,9 @@ int guest_links_finish(struct guest_links *links, struct error *error);
  * so. *is_last: it is what it counted at its end. */
 const struct control_way *guest_links_ways(const struct guest_links *links, size_t link,
                                            bool *is_last);
+
+/* Whether one of its logs has reached its limit, and is only the beginning. */
+bool guest_links_is_cut(const struct guest_links *links, size_t link);
 
 /* The stream of a direction's verdicts, of the `nth` link (from 0) that a node carries. */
 uint64_t guest_links_stream(size_t nth, unsigned direction);

@@ -7,6 +7,10 @@
 /* A change after a time may meet packets of one vector that came just before it, or not. */
 enum { DOUBTFUL_PACKETS = 64 };
 
+/* Where a log reached its limit, what was lost last is in it, and what was on its way is not yet.
+ */
+enum { CUT_PACKETS = 1 << 13 };
+
 void log_changes_add(struct log_changes *changes, uint64_t number,
                      const struct impair_settings *settings)
 {
@@ -41,6 +45,8 @@ static int add_log(const char *path, struct impair_measure *measure, struct erro
     if (code < 0)
         return error_context(error, "%s", path);
     impair_measure_miss(measure, reader->missing);
+    if (reader->cut || bytes.length == VERDICT_LOG_BYTES_MAX)
+        impair_measure_miss(measure, CUT_PACKETS);
     return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "net/verdict_log.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { PACKETS = 2000, BYTES = 200 };
 
@@ -224,6 +226,26 @@ static void changes_that_were_asked_for_count(void **state)
     drop_link(&link);
 }
 
+/* Of what was on its way there, only what was lost is in it. */
+static void a_log_that_is_cut_leaves_doubt(void **state)
+{
+    struct measured loss[2];
+    struct link link;
+    (void)state;
+
+    run(&link, &lossy, NULL);
+    assert_false(is_believed(&link, &none, NULL, loss));
+    for (unsigned way = 0; way < 2; way++) {
+        struct stat found;
+
+        assert_int_equal(stat(link.paths[way], &found), 0);
+        assert_int_equal(truncate(link.paths[way], found.st_size - 1), 0);
+    }
+    assert_true(is_believed(&link, &none, NULL, loss));
+    assert_int_equal(loss[0].trials, PACKETS - 1);
+    drop_link(&link);
+}
+
 static void what_is_no_log_is_told(void **state)
 {
     static const struct log_changes nothing[2];
@@ -254,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_log_is_measured),
         cmocka_unit_test(changes_are_found_by_the_packets),
         cmocka_unit_test(changes_that_were_asked_for_count),
+        cmocka_unit_test(a_log_that_is_cut_leaves_doubt),
         cmocka_unit_test(what_is_no_log_is_told),
     };
 

@@ -8,6 +8,7 @@
 
 #include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RESULTS "duet-results"
@@ -94,6 +95,20 @@ static int show(const struct arguments *arguments, struct error *error)
     return code;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct verdict_log_file *one = a, *other = b;
+
+    return strverscmp(one->name, other->name);
+}
+
+/* They come directory by directory, which is another order: "a/x", "a-b/x". */
+static void sort_by_name(struct verdict_log_files *files)
+{
+    if (files->count > 0)
+        qsort(files->items, files->count, sizeof *files->items, by_name);
+}
+
 /* Two logs are compared whatever they are called; of two directories, those of the same name. */
 static int compare(const struct arguments *arguments, size_t *differences, struct error *error)
 {
@@ -105,6 +120,8 @@ static int compare(const struct arguments *arguments, size_t *differences, struc
         code = verdict_logs_find(RESULTS, arguments->operands[1], &other, error);
     if (code == 0 && one.count == 1 && other.count == 1)
         one.items[0].name = other.items[0].name;
+    sort_by_name(&one);
+    sort_by_name(&other);
     for (size_t i = 0, j = 0; code == 0 && (i < one.count || j < other.count);) {
         int order = i == one.count     ? 1
                     : j == other.count ? -1

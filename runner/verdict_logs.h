@@ -13,7 +13,7 @@ struct verdict_log_file {
 
 /* Zero-initialised is empty. */
 struct verdict_log_files {
-    struct verdict_log_file *items; /* in the order of their paths, numbers as numbers */
+    struct verdict_log_file *items; /* by directory, in each by name, numbers as numbers */
     size_t count;
 };
 

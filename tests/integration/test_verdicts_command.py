@@ -160,6 +160,13 @@ class Verdicts(unittest.TestCase):
         self.assertIn("+++ b/z.verdicts: the other has no such log\n",
                       self.verdicts("--diff", "a", "b", status=FAILED))
 
+    def test_directories_are_compared_whatever_their_names_begin_with(self):
+        for log in ("a/c/x", "a/c-d/x", "b/c-d/x"):
+            self.write(f"{log}.verdicts", packet(LOSS))
+        found = self.verdicts("--diff", "a", "b", status=FAILED)
+        self.assertEqual(found.count("the same"), 1)
+        self.assertEqual(found.count("the other has no such log"), 1)
+
     def test_a_foreign_file_is_refused(self):
         (self.home / "x").write_text("hello, this is some other file\n" * 10)
         self.assertIn("x: this is no verdict log", self.verdicts("x", status=BAD_USAGE))

@@ -231,7 +231,8 @@ struct suite {
     char *name;
     char *summary; /* may be empty */
     char *path;    /* as it was given */
-    char *digest;  /* SHA-256 of the file, hexadecimal */
+    char *digest;  /* SHA-256 of the file, hexadecimal; of a case of another suite, of that of this
+                      file and that suite's, one behind the other */
     char *kernels; /* over what the file says, as they were given; NULL: none */
     bool has_seed; /* the file says which: */
     uint64_t seed;

@@ -365,6 +365,16 @@ static int read_head(struct load *load)
     return 0;
 }
 
+/* Whatever is changed in either file makes another suite. */
+static char *digest_both(struct arena *memory, const char *own, const char *base)
+{
+    cleanup_free char *both = xasprintf("%s%s", own, base);
+    char digest[DIGEST_HEX_SIZE];
+
+    digest_bytes(both, strlen(both), digest);
+    return arena_text(memory, digest);
+}
+
 /* A case of another suite goes by this file's name. */
 static int read_shrunk(struct load *load, const struct suite_how *how, struct error *error)
 {
@@ -379,7 +389,7 @@ static int read_shrunk(struct load *load, const struct suite_how *how, struct er
     if (!status)
         status = section_read_one(reader, IN_SUITE, load->root, "summary", &head);
     base->path = arena_text(base->memory, own->path);
-    base->digest = arena_text(base->memory, own->digest);
+    base->digest = digest_both(base->memory, own->digest, base->digest);
     base->name = head.name ? head.name : name_of_file(base->memory, own->path);
     base->summary = head.summary ? head.summary : arena_text(base->memory, "");
     suite_free(own);
@@ -392,9 +402,11 @@ static int read_root(struct load *load, const struct suite_how *how, struct erro
     const struct yaml_node *shrunk = yaml_find(load->root, "shrunk");
     int status = 0;
 
-    if (shrunk && how->whole)
+    if (shrunk && how->depth >= SUITE_SHRUNK_DEPTH_MAX)
         return reader_fail(&load->reader, shrunk,
-                           "a case of another suite: expected one with nodes of its own");
+                           "a case of another suite, %u files deep: expected one with nodes of its "
+                           "own by then (does a file name itself?)",
+                           how->depth);
     if (shrunk)
         return read_shrunk(load, how, error);
     if (how->kernels)

@@ -291,9 +291,12 @@ int read_carrier(struct reader *, const struct suite_key *, const struct yaml_no
 /* Who carries each link, when all links and nodes are known. */
 int suite_choose_carriers(struct reader *reader, struct suite_case *built);
 
+/* A case of a case of …: more than people write, and an end for a file that names itself. */
+enum { SUITE_SHRUNK_DEPTH_MAX = 8 };
+
 /* How a file is loaded. */
 struct suite_how {
-    bool whole;                    /* the file may not be a case of another one */
+    unsigned depth;                /* so many files that are cases of another one led to it */
     const char *kernels;           /* as for suite_load */
     const struct suite_pairs *set; /* as for suite_load_set; or NULL */
 };

@@ -117,7 +117,7 @@ int suite_read_shrunk(struct reader *reader, const struct yaml_node *root,
                       const struct suite_how *how, struct suite **base, struct error *error)
 {
     const struct yaml_node *map = yaml_find(root, "shrunk");
-    struct suite_how whole = {.whole = true, .set = how->set};
+    struct suite_how other = {.depth = how->depth + 1, .set = how->set};
     struct shrunk_build build = {0};
     cleanup_free char *path = NULL;
     int status = check_keys(reader, root);
@@ -128,8 +128,8 @@ int suite_read_shrunk(struct reader *reader, const struct yaml_node *root,
         return status;
     path = *build.suite == '/' ? xstrdup(build.suite)
                                : xasprintf("%s/%s", reader->directory, build.suite);
-    whole.kernels = how->kernels ? how->kernels : build.kernels;
-    status = suite_load_how(path, &whole, base, error);
+    other.kernels = how->kernels ? how->kernels : build.kernels;
+    status = suite_load_how(path, &other, base, error);
     if (status)
         return status;
     /* What is read from here on is to live as long as the suite that it is put into. */
@@ -137,8 +137,10 @@ int suite_read_shrunk(struct reader *reader, const struct yaml_node *root,
     status = find_case(reader, map, build.case_name, *base);
     if (!status && build.impair)
         status = read_links(reader, (*base)->cases, build.impair);
-    (*base)->has_seed = build.has_seed;
-    (*base)->seed = build.seed;
+    if (build.has_seed) {
+        (*base)->has_seed = true;
+        (*base)->seed = build.seed;
+    }
     if (!status)
         return 0;
     suite_free(*base);

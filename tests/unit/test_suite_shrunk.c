@@ -85,6 +85,44 @@ static void what_it_does_not_name_stays(void **state)
     suite_free(suite);
 }
 
+static void it_may_be_of_one_that_was_shrunk_before(void **state)
+{
+    struct suite *suite;
+    (void)state;
+
+    directory_write(directory, "less.yaml",
+                    "shrunk: {suite: base.yaml, case: loss=30%, seed: 7, impair: {entry-exit: "
+                    "{loss: 20%, delay: 5ms}}}",
+                    0644);
+    suite = loaded("shrunk: {suite: less.yaml, case: loss=30%, impair: {entry-exit: {loss: 9%}}}");
+    assert_string_equal(suite->name, "shrunk");
+    assert_true(suite->cases[0].timeout_ns == 33000000000);
+    assert_int_equal(suite->cases[0].links[0].impair[0].loss.random.ppb, 90000000);
+    assert_int_equal(suite->cases[0].links[0].impair[0].delay.mean_ns, 0);
+    assert_true(suite->has_seed && suite->seed == 7);
+    suite_free(suite);
+}
+
+/* By the digest a replay knows whether it runs what was run. */
+static void either_file_s_change_changes_its_digest(void **state)
+{
+    static const char text[] = "shrunk: {suite: base.yaml, case: loss=30%}";
+    cleanup_free char *changed = xasprintf("%s# a remark\n", base);
+    struct suite *first = loaded(text), *same = loaded(text), *own, *other;
+    (void)state;
+
+    own = loaded("shrunk: {suite: base.yaml, case: loss=30%, seed: 1}");
+    directory_write(directory, "base.yaml", changed, 0644);
+    other = loaded(text);
+    assert_string_equal(first->digest, same->digest);
+    assert_string_not_equal(first->digest, own->digest);
+    assert_string_not_equal(first->digest, other->digest);
+    suite_free(first);
+    suite_free(same);
+    suite_free(own);
+    suite_free(other);
+}
+
 static void mistakes_have_a_place(void **state)
 {
     static const struct {
@@ -103,7 +141,7 @@ static void mistakes_have_a_place(void **state)
          "shrunk.yaml:2:1: the key \"nodes\" beside shrunk"},
         {"shrunk: {suite: base.yaml}", "without the key \"case\""},
         {"shrunk: {suite: none.yaml, case: x}", "none.yaml"},
-        {"shrunk: {suite: again.yaml, case: x}", "a case of another suite: expected one with"},
+        {"shrunk: {suite: again.yaml, case: x}", "a case of another suite, 8 files deep"},
         {"shrunk: 3", "expected the keys of a shrunk case"},
     };
     (void)state;
@@ -127,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(it_is_the_case_with_another_impairment),
         TEST(what_it_does_not_name_stays),
+        TEST(it_may_be_of_one_that_was_shrunk_before),
+        TEST(either_file_s_change_changes_its_digest),
         TEST(mistakes_have_a_place),
     };
 

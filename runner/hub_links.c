@@ -9,12 +9,19 @@
 
 #define DEADLINE_NS (8 * NS_PER_S) /* less than a client waits for its line */
 
+/* What is told of one link. */
+struct hub_told {
+    struct hub_asked *asked;
+    cJSON *json; /* in the case's order; NULL: it has not answered yet */
+};
+
 /* What a connection waits for. */
 struct hub_asked {
     struct hub_link *link;
     bool changes[2]; /* IMPAIR: these directions */
     const struct suite_link *changed;
-    cJSON *list; /* LINKS: in the case's order */
+    struct hub_told *told; /* LINKS: one for each … */
+    size_t open;           /* … of which so many have not answered yet */
 };
 
 static const struct suite_case *case_of(const struct hub_link *link)
@@ -37,7 +44,11 @@ void hub_links_forget(struct hub_link *link)
     if (!link->asked)
         return;
     link_control_forget(link->hub->options.links, link->asked);
-    cJSON_Delete(link->asked->list);
+    for (size_t i = 0; link->asked->told && i < case_of(link)->link_count; i++) {
+        link_control_forget(link->hub->options.links, &link->asked->told[i]);
+        cJSON_Delete(link->asked->told[i].json);
+    }
+    free(link->asked->told);
     free(steal_pointer(&link->asked));
 }
 
@@ -93,17 +104,30 @@ static void add_directions(cJSON *json, const struct suite_case *suite_case,
     }
 }
 
-static void ask_next(struct hub_asked *asked);
+static void say_links(struct hub_link *link)
+{
+    cJSON *list = xchecked(cJSON_CreateArray());
+    cleanup_free char *text = NULL;
+
+    for (size_t i = 0; i < case_of(link)->link_count; i++)
+        cJSON_AddItemToArray(list, steal_pointer(&link->asked->told[i].json));
+    text = xchecked(cJSON_PrintUnformatted(list));
+    cJSON_Delete(list);
+    hub_say(link, "{\"ok\":true,\"links\":%s}", text);
+    hub_links_forget(link);
+    hub_finish(link);
+}
 
 /* One that does not answer is no reason to say nothing of the others. */
 static void on_told(void *context, const struct link_state *state, const struct error *error)
 {
-    struct hub_asked *asked = context;
+    struct hub_told *told = context;
+    struct hub_asked *asked = told->asked;
     const struct suite_case *suite_case = case_of(asked->link);
-    const struct suite_link *link = &suite_case->links[cJSON_GetArraySize(asked->list)];
+    const struct suite_link *link = &suite_case->links[told - asked->told];
     cJSON *json = xchecked(cJSON_CreateObject());
 
-    cJSON_AddItemToArray(asked->list, json);
+    told->json = json;
     cJSON_AddStringToObject(json, "name", link->name);
     add_nodes(json, suite_case, link);
     cJSON_AddStringToObject(json, "carrier", suite_carrier_name(link->carrier));
@@ -113,30 +137,24 @@ static void on_told(void *context, const struct link_state *state, const struct 
         cJSON_AddStringToObject(json, "error", error->message);
     if (state)
         add_directions(json, suite_case, link, state);
-    ask_next(asked);
+    if (--asked->open == 0)
+        say_links(asked->link);
 }
 
-static void ask_next(struct hub_asked *asked)
-{
-    struct hub_link *link = asked->link;
-    size_t next = (size_t)cJSON_GetArraySize(asked->list);
-    cleanup_free char *text = NULL;
-
-    if (next < case_of(link)->link_count) {
-        link_control_ask(link->hub->options.links, next, DEADLINE_NS, on_told, asked);
-        return;
-    }
-    text = xchecked(cJSON_PrintUnformatted(asked->list));
-    hub_say(link, "{\"ok\":true,\"links\":%s}", text);
-    hub_links_forget(link);
-    hub_finish(link);
-}
-
+/* All at once, so that the client need not wait longer for many that do not answer than for one. */
 void hub_links_show(struct hub_link *link)
 {
+    size_t count = case_of(link)->link_count;
+
     begin(link);
-    link->asked->list = xchecked(cJSON_CreateArray());
-    ask_next(link->asked);
+    link->asked->told = xcalloc(count + 1, sizeof *link->asked->told);
+    link->asked->open = count;
+    if (count == 0)
+        say_links(link);
+    for (size_t i = 0; i < count; i++) {
+        link->asked->told[i].asked = link->asked;
+        link_control_ask(link->hub->options.links, i, DEADLINE_NS, on_told, &link->asked->told[i]);
+    }
 }
 
 /* -- Changes ----------------------------------------------------------------------------------- */

@@ -163,15 +163,15 @@ static inline void fixture_open_hub(struct fixture *fixture, enum hub_state stat
         fail_msg("%s", error.message);
 }
 
-static inline int fixture_set_up(void **state)
+static inline int fixture_set_up_with(void **state, const char *yaml)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
     struct error error = {0};
 
     fixture->directory = directory_make();
     assert_int_equal(loop_new(&fixture->loop, NULL), 0);
-    if (suite_load_text("s.yaml", fixture->directory, HUB_YAML, strlen(HUB_YAML), &fixture->suite,
-                        &error) < 0)
+    if (suite_load_text("s.yaml", fixture->directory, yaml, strlen(yaml), &fixture->suite, &error) <
+        0)
         fail_msg("%s", error.message);
     fixture->machine.name = "n";
     fixture_make_links(fixture);
@@ -183,6 +183,11 @@ static inline int fixture_set_up(void **state)
     fixture_open_hub(fixture, HUB_UP);
     *state = fixture;
     return 0;
+}
+
+static inline int fixture_set_up(void **state)
+{
+    return fixture_set_up_with(state, HUB_YAML);
 }
 
 static inline int fixture_tear_down(void **state)

@@ -140,6 +140,36 @@ static void one_that_does_not_answer_does_not_hide_the_others(void **state)
     cJSON_Delete(links);
 }
 
+static int set_up_two_of_guests(void **state)
+{
+    return fixture_set_up_with(state,
+                               HUB_YAML "  - {name: other, nodes: [a, b], carrier: guest}\n");
+}
+
+/* Nor does it delay them: a client waits for so long and no longer. */
+static void all_are_asked_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    int fd = user_asks(fixture, "{\"open\":\"links\"}");
+    const struct fake_request *request;
+    cJSON *links;
+
+    assert_string_equal(request_text(next_request(fixture->vm), "interface"), "eth2");
+    request = next_request(fixture->vm);
+    assert_non_null(request);
+    assert_int_equal(request->code, WIRE_LINKSTATE);
+    assert_string_equal(request_text(request, "interface"), "eth3");
+    answers(fixture, request, 0);
+    fixture_wait(fixture, 9 * NS_PER_S);
+    links = hears_links(fixture, fd);
+    assert_int_equal(cJSON_GetArraySize(links), 4);
+    assert_member(links, 2, "name", "\"guest\"");
+    assert_member(links, 2, "state", "\"unknown\"");
+    assert_member(links, 3, "name", "\"other\"");
+    assert_member(links, 3, "state", "\"up\"");
+    cJSON_Delete(links);
+}
+
 /* -- Changes ----------------------------------------------------------------------------------- */
 
 static void a_link_of_the_host_is_changed_at_once(void **state)
@@ -287,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(links_say_what_they_are_like),
         TEST(one_that_does_not_answer_does_not_hide_the_others),
+        cmocka_unit_test_setup_teardown(all_are_asked_at_once, set_up_two_of_guests,
+                                        fixture_tear_down),
         TEST(a_link_of_the_host_is_changed_at_once),
         TEST(what_cannot_be_is_refused),
         TEST(a_guest_is_told_what_is_named),

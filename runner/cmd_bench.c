@@ -7,6 +7,7 @@
 #include "runner/bench_run.h"
 #include "runner/bench_table.h"
 #include "runner/find.h"
+#include "runner/seed.h"
 #include "runner/session_arguments.h"
 
 #include <argp.h>
@@ -15,7 +16,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
@@ -74,7 +74,7 @@ static const struct argp_option options[] = {
     {"json", KEY_JSON, NULL, 0, "Print results.json on standard output instead of a table", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where results go: DIR/bench (default: duet-results)", 0},
     {"kernel", KEY_KERNEL, "KERNEL[,...]", 0, "Guest kernel, as `duet run` has it", 0},
-    {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one)", 0},
+    {"seed", KEY_SEED, "N", 0, "Seed of the run (default: the suite's, else a random one)", 0},
     {0},
 };
 
@@ -567,11 +567,13 @@ int cmd_bench(int argc, char **argv)
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;
-    if (!arguments.seed_given &&
-        getrandom(&arguments.bench.seed, sizeof arguments.bench.seed, 0) < 0)
-        arguments.bench.seed = clock_ns();
+    if (!arguments.seed_given)
+        arguments.bench.seed = seed_random();
     session_arguments_apply(&arguments.common, &terminal);
     code = load_suites(&arguments, &error);
+    if (code == 0)
+        arguments.bench.seed =
+            seed_for(arguments.suites[0], arguments.seed_given, arguments.bench.seed);
     if (code == 0 && arguments.baseline)
         code = open_baseline(&arguments, &baseline, &error);
     if (code < 0)

@@ -3,6 +3,7 @@
 #include "runner/commands.h"
 #include "runner/find.h"
 #include "runner/run.h"
+#include "runner/seed.h"
 #include "runner/session_arguments.h"
 
 #include "base/memory.h"
@@ -13,7 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 enum {
@@ -55,7 +55,8 @@ static const struct argp_option options[] = {
      "Boot each case's guests when it begins, instead of forking them from templates", 0},
     {"reuse-templates", KEY_REUSE_TEMPLATES, NULL, 0,
      "Keep templates in the cache, and take those that are there", 0},
-    {"seed", KEY_SEED, "N", 0, "Seed of the run (default: a random one, which is printed)", 0},
+    {"seed", KEY_SEED, "N", 0,
+     "Seed of the run (default: the suite's, else a random one; it is printed)", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where results go (default: duet-results)", 0},
     {"junit", KEY_JUNIT, "FILE", 0, "Write JUnit XML too", 0},
     {"tap", KEY_TAP, "FILE", 0, "Write TAP version 14 too", 0},
@@ -311,9 +312,8 @@ int cmd_run(int argc, char **argv)
 
     if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
         return EXIT_USAGE;
-    if (!arguments.run.seed_given &&
-        getrandom(&arguments.run.seed, sizeof arguments.run.seed, 0) < 0)
-        arguments.run.seed = clock_ns();
+    if (!arguments.run.seed_given)
+        arguments.run.seed = seed_random();
     session_arguments_apply(&arguments.common, &terminal);
     arguments.run.keep = arguments.run.keep || arguments.common.session.debug;
     if (load_suites(&arguments, &error) < 0 || select_suites(&arguments, &error) < 0 ||

@@ -2,6 +2,7 @@
 #include "runner/choose.h"
 #include "runner/commands.h"
 #include "runner/run.h"
+#include "runner/seed.h"
 #include "runner/session_arguments.h"
 #include "runner/shrink.h"
 
@@ -15,7 +16,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { KEY_CASE = 256, KEY_KERNEL, KEY_RUNS, KEY_SEED, KEY_OUTPUT, KEY_RESULTS, KEY_JSON };
 
@@ -256,17 +256,6 @@ static void tell_json(const struct shrinking *shrinking, const struct shrunk *sh
 
 /* -- The command ------------------------------------------------------------------------------- */
 
-static uint64_t choose_seed(const struct shrink_arguments *arguments, const struct suite *suite)
-{
-    uint64_t seed;
-
-    if (arguments->seed_given)
-        return arguments->seed;
-    if (suite->has_seed)
-        return suite->seed;
-    return getrandom(&seed, sizeof seed, 0) == sizeof seed ? seed : clock_ns();
-}
-
 static int search(struct shrinking *shrinking, const struct suite_case *suite_case,
                   const char *output, struct error *error)
 {
@@ -296,10 +285,11 @@ static int search(struct shrinking *shrinking, const struct suite_case *suite_ca
 static int shrink_chosen(const struct shrink_arguments *arguments, const struct chosen *chosen,
                          struct error *error)
 {
-    struct shrinking shrinking = {.arguments = arguments,
-                                  .suite = *chosen->suite,
-                                  .suite_case = *chosen->suite_case,
-                                  .seed = choose_seed(arguments, chosen->suite)};
+    struct shrinking shrinking = {
+        .arguments = arguments,
+        .suite = *chosen->suite,
+        .suite_case = *chosen->suite_case,
+        .seed = seed_for(chosen->suite, arguments->seed_given, arguments->seed)};
     cleanup_free char *output = arguments->output
                                     ? xstrdup(arguments->output)
                                     : xasprintf("%s-shrunk.yaml", chosen->suite->name);
@@ -353,6 +343,8 @@ int cmd_shrink(int argc, char **argv)
     if (chosen.others)
         terminal_say(&terminal, "%s/%s, and not the other %zu: --case chooses", chosen.suite->name,
                      chosen.suite_case->name, chosen.others);
+    if (!arguments.seed_given)
+        arguments.seed = seed_random();
     status = shrink_chosen(&arguments, &chosen, &error);
     suite_free(chosen.suite);
     return status;

@@ -7,6 +7,7 @@
 #include "runner/report.h"
 #include "runner/rundata.h"
 #include "runner/schedule.h"
+#include "runner/seed.h"
 #include "runner/select.h"
 
 #include <errno.h>
@@ -312,7 +313,7 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
     select_cases(&run);
     run.result.suite = xstrdup(suite->name);
     describe_file(suite, &run.result.file);
-    run.result.seed = suite->has_seed && !options->seed_given ? suite->seed : options->seed;
+    run.result.seed = seed_for(suite, options->seed_given, options->seed);
     code = rundata_make_directory(options->results, suite->name, &run.result.started,
                                   &run.directory, &run.shown, error);
     if (code == 0)

@@ -6,9 +6,9 @@
 #include "runner/commands.h"
 #include "runner/detach.h"
 #include "runner/rundata.h"
+#include "runner/seed.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 enum { KEY_CASE = 768, KEY_KERNEL, KEY_COLD, KEY_CAPTURE };
 
@@ -112,8 +112,7 @@ static int in_session(struct up_arguments *arguments, const struct chosen *chose
         return EXIT_TROUBLE;
     }
     bring.session = &session;
-    if (getrandom(&bring.seed, sizeof bring.seed, 0) < 0)
-        bring.seed = clock_ns();
+    bring.seed = seed_for(chosen->suite, false, seed_random());
     if (bring_up(&bring, &status, &error) < 0 && !session.cancel_seen) {
         terminal_clear(session.options.terminal);
         fprintf(stderr, "duet: %s\n", error.message);

@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "bench/history.h"
 #include "bench/match.h"
+#include "runner/bench_metric.h"
 #include "runner/bench_run.h"
 #include "runner/bench_table.h"
 #include "runner/find.h"
@@ -12,7 +13,6 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -302,43 +302,6 @@ static int load_build(struct bench_arguments *arguments, const char *path, size_
     return code;
 }
 
-/* A metric of iperf3's is STEP.NAME, one of QEMU's has the node's name behind that. */
-static bool is_wanted(const struct suite_step *step, const struct suite_case *suite_case,
-                      const char *pattern)
-{
-    static const char *const names[] = {
-        "throughput", "throughput_reverse", "retransmits", "loss",
-        "jitter",     "out_of_order",       "cpu_client",  "cpu_server"};
-    bool wanted = !step->measures;
-
-    for (size_t i = 0; i < array_size(names) && !wanted; i++) {
-        cleanup_free char *name = xasprintf("%s.%s", step->name, names[i]);
-
-        wanted = fnmatch(pattern, name, 0) == 0;
-    }
-    for (size_t i = 0; i < suite_case->node_count && !wanted; i++) {
-        cleanup_free char *name =
-            xasprintf("%s.cpu_qemu.%s", step->name, suite_case->nodes[i].name);
-
-        wanted = fnmatch(pattern, name, 0) == 0;
-    }
-    return wanted;
-}
-
-static void leave_out_steps(struct suite *suite, const char *pattern)
-{
-    for (size_t i = 0; i < suite->case_count; i++)
-        for (size_t n = 0; n < suite->cases[i].node_count; n++) {
-            struct suite_node *node = &suite->cases[i].nodes[n];
-            size_t kept = 0;
-
-            for (size_t s = 0; s < node->step_count; s++)
-                if (is_wanted(&node->steps[s], &suite->cases[i], pattern))
-                    node->steps[kept++] = node->steps[s];
-            node->step_count = kept;
-        }
-}
-
 static int check_cases(const struct bench_arguments *arguments, struct error *error)
 {
     const struct suite *first = arguments->suites[0];
@@ -369,7 +332,7 @@ static int load_suites(struct bench_arguments *arguments, struct error *error)
     for (size_t i = 0; i < arguments->bench.build_count && code == 0; i++) {
         code = load_build(arguments, found.paths[0], i, error);
         if (code == 0 && arguments->bench.metric)
-            leave_out_steps(arguments->suites[i], arguments->bench.metric);
+            bench_keep_metrics(arguments->suites[i], arguments->bench.metric);
     }
     found_suites_free(&found);
     return code < 0 ? code : check_cases(arguments, error);

@@ -1,0 +1,64 @@
+/* What `duet bench` measures of a suite. */
+#include "runner/bench_metric.h"
+
+#include "directory.h"
+
+static const char yaml[] = "name: s\n"
+                           "metrics: {tcp.throughput: {fail_below: 1}, udp.loss: {fail_above: 5}, "
+                           "own: {fail_above: 9}}\n"
+                           "nodes:\n"
+                           "  server: {background: [{name: iperf3, run: serve}]}\n"
+                           "  client:\n"
+                           "    steps:\n"
+                           "      - {name: tcp, run: x, measure: iperf3}\n"
+                           "      - {name: udp, run: x, measure: iperf3}\n"
+                           "      - {name: prints, run: x}\n"
+                           "links: [{nodes: [server, client]}]\n";
+
+static struct suite *kept(const char *pattern)
+{
+    struct suite *suite = NULL;
+    struct error error;
+
+    if (suite_load_text("s.yaml", "/", yaml, strlen(yaml), &suite, &error) < 0)
+        fail_msg("%s", error.message);
+    bench_keep_metrics(suite, pattern);
+    return suite;
+}
+
+/* "tcp prints; tcp.throughput" */
+static void assert_keeps(const char *pattern, const char *expected)
+{
+    struct suite *suite = kept(pattern);
+    const struct suite_case *suite_case = &suite->cases[0];
+    const struct suite_node *client = &suite_case->nodes[1];
+    cleanup_buffer struct buffer found = {0};
+
+    for (size_t i = 0; i < client->step_count; i++)
+        buffer_printf(&found, "%s ", client->steps[i].name);
+    buffer_append_text(&found, ";");
+    for (size_t i = 0; i < suite_case->metric_count; i++)
+        buffer_printf(&found, " %s", suite_case->metrics[i].name);
+    assert_string_equal(found.data, expected);
+    suite_free(suite);
+}
+
+/* A limit of what is not measured would fail every run. */
+static void what_is_not_wanted_has_no_step_and_no_limit(void **state)
+{
+    (void)state;
+    assert_keeps("*", "tcp udp prints ; tcp.throughput udp.loss own");
+    assert_keeps("tcp.*", "tcp prints ; tcp.throughput");
+    assert_keeps("*.cpu_qemu.server", "tcp udp prints ;");
+    assert_keeps("own", "prints ; own");
+    assert_keeps("none", "prints ;");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_wanted_has_no_step_and_no_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

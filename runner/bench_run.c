@@ -3,11 +3,10 @@
 #include "base/base.h"
 #include "bench/noise.h"
 #include "runner/capacity.h"
-#include "runner/cases.h"
+#include "runner/cases_kernels.h"
 #include "runner/run.h"
 #include "runner/rundata.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,26 +74,6 @@ static void make_turns(struct bench *bench)
                     add_turn(bench, &options->builds[build].suite->cases[i], build, round);
     for (size_t i = 0; i < bench->count; i++)
         bench->items[i].result = &bench->result.cases[i];
-}
-
-/* What cannot be had is the trouble of the cases that want it. */
-static int get_kernels(struct bench *bench, const struct kernel **first, struct error *error)
-{
-    int code = 0;
-
-    for (size_t i = 0; i < bench->count && !bench->session->cancel_seen; i++) {
-        struct cases_item *item = &bench->items[i];
-
-        if (item->suite_case->skip)
-            continue;
-        code = session_kernel(bench->session, item->suite_case->kernel, &item->kernel, error);
-        if (code < 0)
-            return code;
-        rundata_describe_kernel(item->kernel, &item->result->kernel);
-        if (!*first)
-            *first = item->kernel;
-    }
-    return code;
 }
 
 static int start_host(const struct bench *bench, const struct kernel *kernel, struct error *error)
@@ -318,7 +297,7 @@ static int run_all(struct bench *bench, const char *parent, struct error *error)
 {
     const struct kernel *kernel = NULL;
     uint64_t started_ns = clock_ns();
-    int code = get_kernels(bench, &kernel, error);
+    int code = cases_get_kernels(bench->session, bench->items, bench->count, &kernel, error);
 
     if (code == 0)
         code = start_host(bench, kernel, error);
@@ -350,6 +329,8 @@ int bench_run(struct session *session, const struct bench_options *options,
     if (code < 0 && bench.directory)
         rmdir(bench.directory); /* where nothing came of the run; evidence stays */
     run_result_free(&bench.result);
+    for (size_t i = 0; i < bench.count; i++)
+        free(bench.items[i].trouble);
     free(bench.items);
     free(bench.turns);
     free(bench.directory);

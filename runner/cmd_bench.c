@@ -390,12 +390,18 @@ static int compare(const struct terminal *terminal, bool quiet, const struct rec
     return status;
 }
 
-static void print_json(const struct record *record)
+/* False, and said, where there is nothing to print. */
+static bool print_json(const struct record *record)
 {
     cleanup_buffer struct buffer text = {0};
+    struct error error;
 
-    if (fs_read(record->path, SIZE_MAX / 2, &text, NULL) == 0)
-        fwrite(text.data, 1, text.length, stdout);
+    if (fs_read(record->path, SIZE_MAX / 2, &text, &error) < 0) {
+        fprintf(stderr, "duet: the results cannot be read again: %s\n", error.message);
+        return false;
+    }
+    fwrite(text.data, 1, text.length, stdout);
+    return true;
 }
 
 static int report(const struct bench_arguments *arguments, const struct terminal *terminal,
@@ -407,9 +413,9 @@ static int report(const struct bench_arguments *arguments, const struct terminal
     int status = outcome->status;
     int compared = EXIT_PASSED;
 
-    if (arguments->json) {
-        print_json(record);
-    } else {
+    if (arguments->json && !print_json(record))
+        return EXIT_TROUBLE;
+    if (!arguments->json) {
         bench_table_record(terminal, record);
         for (size_t i = 0; i <= last; i++)
             tell_runs(terminal, &outcome->records[i]);

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/capacity.h"
+#include "runner/cases_kernels.h"
 #include "runner/history.h"
 #include "runner/report.h"
 #include "runner/rundata.h"
@@ -10,7 +11,6 @@
 #include "runner/seed.h"
 #include "runner/select.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -81,51 +81,7 @@ static void free_items(struct suite_run *run)
     free(run->items);
 }
 
-/* -- Kernels ----------------------------------------------------------------------------------- */
-
-static const struct cases_item *earlier_with_kernel(const struct suite_run *run, size_t index)
-{
-    for (size_t i = 0; i < index; i++)
-        if ((run->items[i].kernel || run->items[i].trouble) &&
-            strcmp(run->items[i].suite_case->kernel, run->items[index].suite_case->kernel) == 0)
-            return &run->items[i];
-    return NULL;
-}
-
-/* What cannot be had is the trouble of the cases that want it, and the others go on. */
-static void get_kernel(struct suite_run *run, size_t index)
-{
-    const struct cases_item *earlier = earlier_with_kernel(run, index);
-    struct cases_item *item = &run->items[index];
-    struct error error;
-
-    if (item->suite_case->skip)
-        return;
-    if (earlier && earlier->trouble)
-        item->trouble = xstrdup(earlier->trouble);
-    else if (earlier)
-        item->kernel = earlier->kernel;
-    else if (session_kernel(run->session, item->suite_case->kernel, &item->kernel, &error) < 0)
-        item->trouble = xstrdup(error.message);
-    if (item->kernel)
-        rundata_describe_kernel(item->kernel, &item->result->kernel);
-}
-
-/* The first one that can be had decides the accelerator, for the whole invocation. Where all that
- * are wanted are out of reach, the run is; the error is that of the first. */
-static int get_kernels(struct suite_run *run, const struct kernel **first, struct error *error)
-{
-    const char *trouble = NULL;
-
-    for (size_t i = 0; i < run->count && !run->session->cancel_seen; i++) {
-        get_kernel(run, i);
-        if (!*first)
-            *first = run->items[i].kernel;
-        if (!trouble)
-            trouble = run->items[i].trouble;
-    }
-    return *first || !trouble ? 0 : error_set(error, ENOENT, "%s", trouble);
-}
+/* -- The host ---------------------------------------------------------------------------------- */
 
 static int start_host(struct suite_run *run, const struct kernel *kernel, struct error *error)
 {
@@ -184,7 +140,7 @@ static void append_kernels(const struct suite_run *run, struct buffer *out)
     for (size_t i = 0; i < run->count; i++) {
         const struct kernel *kernel = run->items[i].kernel;
 
-        if (kernel && !earlier_with_kernel(run, i))
+        if (kernel && !cases_kernel_earlier(run->items, i))
             buffer_printf(out, "%s%s", count++ ? " and " : "",
                           kernel->release ? kernel->release : kernel->name);
     }
@@ -272,7 +228,7 @@ static int run_all(struct suite_run *run, struct error *error)
 {
     const struct kernel *kernel = NULL;
     uint64_t started_ns = clock_ns();
-    int code = get_kernels(run, &kernel, error);
+    int code = cases_get_kernels(run->session, run->items, run->count, &kernel, error);
 
     if (code == 0)
         code = start_host(run, kernel, error);

@@ -1,7 +1,8 @@
-/* What a session does beside the loop: works on threads, one after another, and signals. */
-#include "runner/session.h"
+/* What a session does beside the loop: works on threads, one after another, signals, and kernels.
+ */
+#include "runner/cases_kernels.h"
 
-#include "directory.h"
+#include "kernel_fixture.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -200,6 +201,53 @@ static void blocking_work_is_interrupted(void **state)
     assert_string_equal(fixture->log.data, "0 ");
 }
 
+/* -- Kernels ----------------------------------------------------------------------------------- */
+
+static struct cases_item item_of(struct suite_case *suite_case, struct run_result *result)
+{
+    return (struct cases_item){.suite_case = suite_case, .result = run_result_add_case(result)};
+}
+
+static void a_kernel_that_is_not_there_is_the_trouble_of_its_cases_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    cleanup_free char *path = xasprintf("%s/kernel", fixture->directory);
+    cleanup_free char *image = make_bzimage(RELEASE, 'k');
+    char none[] = "/none/a", other[] = "/none/b";
+    struct suite_case cases[] = {{.kernel = none},
+                                 {.kernel = path},
+                                 {.kernel = none},
+                                 {.kernel = other, .skip = other},
+                                 {.kernel = path}};
+    struct cases_item items[array_size(cases)];
+    struct run_result results[array_size(cases)] = {0};
+    const struct kernel *first;
+    struct error error = {0};
+
+    assert_int_equal(fs_write(path, image, BZIMAGE_SIZE, 0644, NULL), 0);
+    for (size_t i = 0; i < array_size(cases); i++)
+        items[i] = item_of(&cases[i], &results[i]);
+    if (cases_get_kernels(&fixture->session, items, array_size(items), &first, &error) < 0)
+        fail_msg("%s", error.message);
+    assert_non_null(first);
+    assert_string_equal(first->release, RELEASE);
+    assert_ptr_equal(items[1].kernel, first);
+    assert_ptr_equal(items[4].kernel, first);
+    assert_non_null(strstr(items[0].trouble, "/none/a"));
+    assert_string_equal(items[2].trouble, items[0].trouble);
+    assert_null(items[3].kernel);
+    assert_null(items[3].trouble);
+    free(steal_pointer(&items[0].trouble));
+    free(steal_pointer(&items[2].trouble));
+
+    assert_int_equal(cases_get_kernels(&fixture->session, items, 1, &first, &error), -ENOENT);
+    assert_non_null(strstr(error.message, "/none/a"));
+    assert_null(first);
+    free(items[0].trouble);
+    for (size_t i = 0; i < array_size(cases); i++)
+        run_result_free(&results[i]);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -210,6 +258,7 @@ int main(void)
         TEST(blocking_returns_what_came_of_it),
         TEST(a_signal_goes_to_who_takes_it),
         TEST(blocking_work_is_interrupted),
+        TEST(a_kernel_that_is_not_there_is_the_trouble_of_its_cases_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

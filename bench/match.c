@@ -78,6 +78,10 @@ void match_remarks(const struct record *a, const struct record *b, struct buffer
 {
     double ratio = match_machine_ratio(a, b);
 
+    for (unsigned i = 0; i < 2; i++)
+        if ((i == 0 ? a : b)->interrupted)
+            buffer_printf(lines, "the %s was interrupted before all was measured\n",
+                          i == 0 ? "first" : "second");
     tell_difference("host's kernel", a->host.kernel, b->host.kernel, lines);
     tell_difference("QEMU", a->host.qemu, b->host.qemu, lines);
     tell_difference("guests' kernel", a->host.guest_kernel.release, b->host.guest_kernel.release,

@@ -201,6 +201,7 @@ static void read_head(const struct reading *reading, const cJSON *root)
     record->revision = copy_of(root, "revision");
     record->tag = copy_of(root, "tag");
     record->started = copy_of(root, "started");
+    record->interrupted = cJSON_IsTrue(member(root, "interrupted"));
     record->host.kernel = copy_of(host, "kernel");
     record->host.cpu_model = copy_of(host, "cpu_model");
     record->host.qemu = copy_of(host, "qemu");

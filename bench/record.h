@@ -54,6 +54,7 @@ struct record {
     struct host_info host; /* cpu_model, cpus, accel, kernel, qemu and guest_kernel alone */
     double spin_ms;        /* what a calibrated spin took; 0: not known */
     double disturbed;      /* share of the runs that count which other work disturbed */
+    bool interrupted;      /* it was ended before all was measured */
     struct record_metric *metrics;
     size_t metric_count;
     /* Not read from a file: */

@@ -135,6 +135,7 @@ static cJSON *record_json(const struct record *record)
     put_text(root, "set", record->set);
     put_text(root, "seed", seed);
     put_text(root, "started", record->started);
+    put(root, "interrupted", cJSON_CreateBool(record->interrupted));
     put_number(root, "duration_s", record->duration_s);
     put_host(root, &record->host);
     put_number(root, "spin_ms", record->spin_ms > 0 ? record->spin_ms : NAN);

@@ -249,7 +249,9 @@ static void describe(const struct bench *bench, const struct kernel *kernel, siz
     record->schema = RECORD_SCHEMA;
     record->suite = xstrdup(options->builds[build].suite->name);
     record->revision = revision_of(options->builds[build].suite);
-    record->tag = options->tag ? xstrdup(options->tag) : NULL;
+    record->interrupted = bench->outcome->interrupted > 0;
+    /* A tag is for what it was asked for: all of it. */
+    record->tag = options->tag && !record->interrupted ? xstrdup(options->tag) : NULL;
     record->set = options->builds[build].set ? xstrdup(options->builds[build].set) : NULL;
     record->started = xstrdup(bench->started);
     record->seed = options->seed;
@@ -273,7 +275,8 @@ static void gather(struct bench *bench)
     }
 }
 
-/* Of two builds, the first one is the baseline. */
+/* Of two builds, the first one is the baseline. What is not whole is not the latest, which others
+ * are compared with. */
 static int write_records(const struct bench *bench, const char *parent, struct error *error)
 {
     int code = 0;
@@ -286,7 +289,7 @@ static int write_records(const struct bench *bench, const char *parent, struct e
         bench->outcome->records[i].path = xasprintf("%s/%s", bench->outcome->directory, name);
         code = record_write(&bench->outcome->records[i], path, error);
     }
-    if (code == 0)
+    if (code == 0 && bench->outcome->interrupted == 0)
         code = rundata_point_latest(parent, bench->directory, error);
     return code;
 }

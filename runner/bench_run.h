@@ -32,7 +32,8 @@ struct bench_outcome {
     char *directory;                         /* of the results, as the user should read it */
     int status; /* the program's, but for what comparisons say: 3 where duet could not do its job in
                    a run that counts, else 1 where one failed, else 0 */
-    size_t interrupted;
+    size_t interrupted; /* runs that were ended, or not begun, because of a signal: then what there
+                           is has neither the tag nor the name `latest` */
 };
 
 /* One case at least is selected in each build. The caller frees *outcome with bench_outcome_free,

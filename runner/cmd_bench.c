@@ -482,6 +482,9 @@ static int run(const struct bench_arguments *arguments, struct session *session,
         status = report(arguments, session->options.terminal, &outcome,
                         arguments->baseline && !refused ? baseline : NULL);
         status = refused && status == EXIT_PASSED ? EXIT_USAGE : status;
+    } else {
+        terminal_say(session->options.terminal,
+                     "interrupted: what was measured is in %s, without a tag", outcome.directory);
     }
     bench_outcome_free(&outcome);
     return status;

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import signal
 import unittest
 
 import duet
@@ -179,6 +180,28 @@ cases: {bad: , good: {nodes: {n: {run: "echo 'DUET_METRIC: {\\"name\\": \\"g\\",
         run, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", status=1)
         self.assertEqual([m["name"] for m in results["metrics"]], ["good/g"], run)
         self.assertRegex(run.stdout, r"bad run 1: failed: n: step \"step\": it ended with exit")
+
+    def test_what_is_interrupted_has_no_tag_and_is_not_the_latest(self):
+        _, whole, latest = self.run_bench(MEASURING, "--runs", "1", "--warmup", "0", "--tag", "v1")
+        first = latest.resolve()
+        running = self.place.start("bench", "m.yaml", "--runs", "1000", "--tag", "v1")
+        running.wait_for(r"run 1/1000 ", "stdout")
+        running.signal(signal.SIGINT)
+        run = running.wait()
+        self.assertEqual(run.status, duet.INTERRUPTED, run)
+        self.assertEqual(latest.resolve(), first)
+        stump, = (path for path in latest.parent.iterdir() if path not in (latest, first))
+        self.assertIn(f"what was measured is in duet-results/bench/{stump.name}", run.stderr)
+        results = json.loads((stump / "results.json").read_text())
+        self.assertEqual((whole["tag"], whole["interrupted"]), ("v1", False))
+        self.assertEqual((results["tag"], results["interrupted"]), (None, True))
+        self.assertEqual(results["metrics"][0]["values"][0], 100)
+        self.place.assert_nothing_left()
+
+    def test_only_what_is_wanted_is_limited(self):
+        suite = MEASURING + "metrics: {m: {fail_above: 200}, none: {fail_above: 1}}\n"
+        _, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", "-m", "m")
+        self.assertEqual(results["metrics"][0]["fail_above"]["value"], 200)
 
     @unittest.skipUnless(IPERF3, "iperf3 is not there")
     def test_iperf3_is_measured(self):

@@ -109,6 +109,31 @@ static void another_schema_is_read_where_that_is_wanted(void **state)
     record_free(&record);
 }
 
+/* What was interrupted is no whole measurement, and whoever compares it is told. */
+static void that_it_was_interrupted_is_kept_and_said(void **state)
+{
+    char *directory = directory_make();
+    cleanup_free char *path = xasprintf("%s/results.json", directory);
+    cleanup_buffer struct buffer remarks = {0};
+    struct record stump = parsed(BENCH("", METRIC("c/m", "1")));
+    struct record whole = parsed(BENCH("", METRIC("c/m", "1")));
+    struct record read = {0};
+    (void)state;
+
+    stump.interrupted = true;
+    assert_int_equal(record_write(&stump, path, NULL), 0);
+    assert_int_equal(record_load(path, false, &read, NULL), 0);
+    assert_true(read.interrupted);
+    assert_false(whole.interrupted);
+    match_remarks(&whole, &read, &remarks);
+    assert_non_null(strstr(remarks.data, "the second was interrupted before all was measured\n"));
+    assert_null(strstr(remarks.data, "the first was"));
+    record_free(&stump);
+    record_free(&whole);
+    record_free(&read);
+    directory_remove(directory);
+}
+
 /* -- Two of them ------------------------------------------------------------------------------- */
 
 static void assert_lines(void (*tell)(const struct record *, const struct record *,
@@ -353,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_three_kinds_are_read),
         cmocka_unit_test(what_is_none_of_them_is_refused),
         cmocka_unit_test(another_schema_is_read_where_that_is_wanted),
+        cmocka_unit_test(that_it_was_interrupted_is_kept_and_said),
         cmocka_unit_test(what_makes_them_unlike_is_said),
         cmocka_unit_test(other_differences_are_remarks),
         cmocka_unit_test(metrics_of_one_name_are_compared),

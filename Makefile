@@ -53,9 +53,9 @@ INIT         := $(BUILD)/init
 init_sources := $(wildcard initrd/init/*.c net/*.c) \
                 $(addprefix base/,error.c memory.c buffer.c loop.c units.c wire.c)
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
-# What of init touches nothing is built for the host, too, where tests reach it, and the mock agent.
+# What of init needs no guest is built for the host, too, where tests reach it, and the mock agent.
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
-    address cmdline datapath_cut field framing hex ids link_state matcher moddep pod pod_carrier pod_impair pod_netem reply request request_exec \
+    address cmdline datapath_cut datapath_input datapath_log datapath_way field framing hex ids link_state matcher moddep pod pod_carrier pod_impair pod_netem reply request request_exec \
     sockets)
 MOCK         := $(BUILD)/libmock.a
 mock_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/mock/*.c))

@@ -117,6 +117,8 @@ static void wait_for_next(struct datapath *datapath)
     for (size_t i = 0; i < datapath->count; i++) {
         const struct carried *link = &datapath->links[i];
 
+        if (link->closed)
+            continue;
         next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
         next_ns = sooner(next_ns, way_next_ns(link->ways[0]));
         next_ns = sooner(next_ns, way_next_ns(link->ways[1]));
@@ -155,10 +157,14 @@ static void on_alarm(void *context, uint32_t events)
         return;
     datapath->alarm_ns = IMPAIR_NEVER;
     for (size_t i = 0; i < datapath->count; i++) {
-        impair_plan_tick(&datapath->links[i].run, clock_ns());
-        way_go_on(datapath->links[i].ways[0]);
-        way_go_on(datapath->links[i].ways[1]);
-        settle(&datapath->links[i]);
+        struct carried *link = &datapath->links[i];
+
+        if (link->closed)
+            continue;
+        impair_plan_tick(&link->run, clock_ns());
+        way_go_on(link->ways[0]);
+        way_go_on(link->ways[1]);
+        settle(link);
     }
 }
 
@@ -223,7 +229,7 @@ static int change(struct carried *link, json_t *json, struct error *error)
             struct impair_config before = link->configs[way];
 
             link->configs[way] = configs[way];
-            way_set(link->ways[way], &link->configs[way].settings);
+            way_change(link->ways[way], &link->configs[way].settings);
             configs[way] = before;
         }
         impair_config_free(&configs[way]);
@@ -297,7 +303,7 @@ static void make_way(struct carried *link, const struct pod_interface *interface
                                       .to_fd = from_tap ? device->nic : device->tap,
                                       .run = &link->run,
                                       .log = link->logs[direction]});
-    way_set(link->ways[direction], &carrier->configs[direction].settings);
+    way_change(link->ways[direction], &carrier->configs[direction].settings);
 }
 
 static int make_link(struct carried *link, const struct pod_interface *interface,

@@ -358,13 +358,20 @@ void way_free(struct way *way)
     free(way);
 }
 
+/* What was read has come, so it counts and has verdicts as all that is on its way. */
 void way_flush(struct way *way)
 {
-    impair_flush(way->impair, clock_ns());
+    uint64_t now_ns = clock_ns();
+
     leave(way, way->count, false);
+    while (way->next < way->input.count) {
+        take_next(way, now_ns);
+        leave(way, way->count, false);
+    }
+    impair_flush(way->impair, now_ns);
 }
 
-void way_set(struct way *way, const struct impair_settings *settings)
+void way_change(struct way *way, const struct impair_settings *settings)
 {
     see_steps(way);
     put_in_force(way, settings);

@@ -33,12 +33,12 @@ struct way *way_new(const struct way_options *options);
 void way_free(struct way *way);
 
 /* From the next packet on. `settings` passed impair_check; stay the caller's as impair_set says. */
-void way_set(struct way *way, const struct impair_settings *settings);
+void way_change(struct way *way, const struct impair_settings *settings);
 /* Reads what there is, and goes on. */
 void way_read(struct way *way);
 /* Hands on what is due and what was read, as far as the receiver takes it. */
 void way_go_on(struct way *way);
-/* Loses what is on its way. */
+/* Loses what is on its way, what was read included. */
 void way_flush(struct way *way);
 
 /* Whether it waits for the receiver, and reads nothing until then. */

@@ -1,0 +1,168 @@
+/* One direction of a link that a node carries, between sockets in the place of its devices. */
+#include "initrd/init/datapath_way.h"
+#include "net/offload.h"
+#include "tests/unit/net_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MTU = 1500, EACH = 1000, PAYLOAD = 3500, PIECES = 4, FRAME_MAX = 8192 };
+
+/* The way's end of a device is the first, the node's kernel or the wire has the other. */
+struct link {
+    int tap[2], nic[2];
+    struct way *way; /* from the TAP */
+    struct impair_plan_run run;
+};
+
+static void make_socket(int ends[2])
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+                     0);
+}
+
+static void open_link(struct link *link, struct datapath_log *log)
+{
+    static const struct impair_settings none = {0};
+
+    make_socket(link->tap);
+    make_socket(link->nic);
+    link->way = way_new(&(struct way_options){.seed = 1,
+                                              .mtu = MTU,
+                                              .from = WAY_TAP,
+                                              .from_fd = link->tap[0],
+                                              .to_fd = link->nic[0],
+                                              .log = log,
+                                              .run = &link->run});
+    impair_plan_start(&link->run, NULL, way_impair(link->way), NULL);
+    way_change(link->way, &none);
+}
+
+static void close_link(struct link *link)
+{
+    way_free(link->way);
+    for (unsigned end = 0; end < 2; end++) {
+        close(link->tap[end]);
+        close(link->nic[end]);
+    }
+}
+
+/* TCP of so many bytes; with `segment_bytes`, what stands for many. */
+static void send_tcp(const struct link *link, size_t payload, uint16_t segment_bytes)
+{
+    uint8_t frame[OFFLOAD_BYTES + FRAME_MAX], data[PAYLOAD] = {0};
+    uint8_t *bytes = frame + OFFLOAD_BYTES;
+    struct packet packet;
+    struct build build;
+    int length;
+
+    build_start(&build, bytes, FRAME_MAX);
+    build_ethernet(&build, &(struct ethernet_header){.ethertype = ETHERTYPE_OF_IPV4});
+    build_ipv4(&build, &(struct ipv4_header){.source = {10, 1}, .hops = 64});
+    build_tcp(&build, &(struct tcp_header){.source_port = 1, .destination_port = 2});
+    build_bytes(&build, data, payload);
+    length = build_finish(&build);
+    assert_true(length > 0);
+    packet = fixture_packet(PACKET_LINK_ETHERNET, bytes, (size_t)length);
+    packet_parse(&packet);
+    packet.segment_bytes = segment_bytes;
+    packet.checksum = segment_bytes ? PACKET_CHECKSUM_PARTIAL : PACKET_CHECKSUM_WHOLE;
+    packet.checksum_start = packet.transport_at;
+    packet.checksum_at = (uint16_t)(packet.transport_at + 16);
+    offload_write(&packet, frame);
+    length += OFFLOAD_BYTES;
+    assert_int_equal(write(link->tap[1], frame, (size_t)length), length);
+}
+
+static void fill(int fd)
+{
+    while (write(fd, "", 1) == 1)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+}
+
+/* How many frames there are. */
+static unsigned empty(int fd)
+{
+    uint8_t frame[FRAME_MAX];
+    unsigned count = 0;
+    ssize_t n;
+
+    while ((n = read(fd, frame, sizeof frame)) > 0)
+        count += n > 1;
+    return count;
+}
+
+static struct datapath_log *open_log(int pipe[2])
+{
+    const struct verdict_log_header header = {.seed = 1};
+
+    assert_int_equal(pipe2(pipe, O_CLOEXEC | O_NONBLOCK), 0);
+    return datapath_log_new(pipe[1], &header);
+}
+
+/* -- The end of a way -------------------------------------------------------------------------- */
+
+static void what_was_read_is_lost_with_the_link(void **state)
+{
+    int pipe[2];
+    struct datapath_log *log = open_log(pipe);
+    struct link_way_state counted;
+    struct link link;
+
+    (void)state;
+    open_link(&link, log);
+    fill(link.nic[0]);
+    send_tcp(&link, 10, 0);
+    send_tcp(&link, PAYLOAD, EACH);
+    way_read(link.way);
+    assert_true(way_waits(link.way));
+    way_flush(link.way);
+    assert_false(way_waits(link.way));
+    datapath_log_free(log); /* nothing may come into it any more */
+    empty(link.nic[1]);
+    way_go_on(link.way);
+    assert_int_equal(empty(link.nic[1]), 0);
+    counted = way_state(link.way);
+    assert_int_equal(counted.packets_in, 1 + PIECES);
+    assert_int_equal(counted.packets_out, 0);
+    assert_int_equal(counted.unread, 1 + PIECES);
+    close_link(&link);
+    close(pipe[0]);
+}
+
+static void what_is_large_goes_on_whole(void **state)
+{
+    struct link_way_state counted;
+    struct link link;
+
+    (void)state;
+    open_link(&link, NULL);
+    send_tcp(&link, 10, 0);
+    send_tcp(&link, PAYLOAD, EACH);
+    way_read(link.way);
+    assert_int_equal(empty(link.nic[1]), 2);
+    counted = way_state(link.way);
+    assert_int_equal(counted.packets_out, 1 + PIECES);
+    assert_int_equal(counted.unread, 0);
+    close_link(&link);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_read_is_lost_with_the_link),
+        cmocka_unit_test(what_is_large_goes_on_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -23,8 +23,8 @@ enum {
 struct end {
     struct carried *link;
     int fd;
-    struct watch *watch;
-    uint32_t events; /* that are watched for */
+    struct watch *watch; /* NULL: there is no device any more */
+    uint32_t events;     /* that are watched for */
     struct way *from, *to;
 };
 
@@ -76,6 +76,8 @@ static void watch_end(struct end *end)
 {
     uint32_t events = (way_waits(end->from) ? 0 : EPOLLIN) | (way_waits(end->to) ? EPOLLOUT : 0);
 
+    if (!end->watch)
+        return;
     if (events != end->events)
         watch_events(end->watch, events);
     end->events = events;
@@ -136,13 +138,23 @@ static void settle(struct carried *link)
     time_logs(link->datapath, link);
 }
 
+/* A TAP that was deleted says EPOLLERR for good, and reading does not clear it. A packet socket has
+ * an error once, which is read. */
+static bool is_gone(const struct end *end, uint32_t events)
+{
+    return end == &end->link->tap && (events & (EPOLLERR | EPOLLIN)) == EPOLLERR;
+}
+
 static void on_device(void *context, uint32_t events)
 {
     struct end *end = context;
+    bool gone = is_gone(end, events);
 
-    if (events & EPOLLOUT)
+    if (gone)
+        watch_free(steal_pointer(&end->watch));
+    if (gone || events & EPOLLOUT) /* what waits for one that is gone is lost */
         way_go_on(end->to);
-    if (events & (EPOLLIN | EPOLLERR))
+    if (!gone && events & (EPOLLIN | EPOLLERR))
         way_read(end->from);
     settle(end->link);
 }

@@ -106,6 +106,44 @@ class Device(duet.SuiteTest):
         self.assertGreater(direction(self.result, "suite")["bytes_in"], 3000000)
 
 
+class Deleted(duet.SuiteTest):
+    """A node without the device of its link any more, to which the other one sends."""
+
+    SUITE = PAIR + """
+    nodes:
+      a:
+        background:
+          - name: delete
+            run: ip link del eth0 && touch /tmp/deleted && exec sleep 3600
+            ready: {path: /tmp/deleted}
+        steps:
+          - name: ticks
+            run: |
+              used() { awk '{print $14 + $15}' /proc/1/stat; }
+              before=$(used)
+              sleep 2
+              echo $(($(used) - before))
+      b:
+        after: [a]
+        run: |
+          ip neigh replace 10.0.0.1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+          ! ping -c 2 -W 1 10.0.0.1
+    links:
+      - {nodes: [a, b], subnet: 10.0.0.0/24, carrier: guest, impair: {delay: 5ms}}
+    """
+
+    def test_has_its_cpu_for_itself(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        ticks = int(self.result.step_output("suite", "ticks", "a"))
+        self.assertLess(ticks, 100)  # of 200, on one CPU
+
+    def test_loses_what_comes_for_it(self):
+        way = direction(self.result, "suite", 1)
+        self.assertEqual(way["packets_out"], 0)
+        self.assertEqual(causes(self.result, "suite", 1), {"unread": way["packets_in"]})
+        self.assertGreaterEqual(way["packets_in"], 2)
+
+
 class Up(kept.Kept):
     SUITE = PAIR + """
     nodes: {a: {run: "true"}, b: }

@@ -20,7 +20,8 @@ size_t impair_size(const struct impair_options *options)
 {
     if (options->flight > IMPAIR_FLIGHT_MAX || options->flows > IMPAIR_FLOWS_MAX)
         return 0;
-    return sizeof(struct impair) + sizeof(struct rules_flow) * RULES_WAYS * flow_sets(options) +
+    return sizeof(struct impair) +
+           sizeof(struct rules_flow) * IMPAIR_CLASSES * RULES_WAYS * flow_sets(options) +
            flight_size(flight_count(options));
 }
 
@@ -56,7 +57,8 @@ struct impair *impair_init(void *memory, const struct impair_options *options)
     owner.class = IMPAIR_DATA;
     draws_init(&impair->slot.interval.draws, &owner, DRAW_SLOT, DRAW_SLOT_KEEP);
     rules_init(&impair->rules, &owner, flows, flow_sets(options));
-    flight_init(&impair->flight, flows + (size_t)RULES_WAYS * impair->rules.flow_sets,
+    flight_init(&impair->flight,
+                flows + (size_t)IMPAIR_CLASSES * RULES_WAYS * impair->rules.flow_sets,
                 flight_count(options));
     impair_set(impair, 0, &nothing);
     return impair;

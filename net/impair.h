@@ -43,7 +43,7 @@ struct impair_options {
     uint64_t seed, link; /* `link` is its number, or anything that tells it from the others */
     unsigned direction;  /* 0 or 1 */
     uint32_t flight;     /* packets in flight at most; 0: the default */
-    uint32_t flows;      /* 0: the default */
+    uint32_t flows;      /* of data, and of upkeep; 0: the default */
     /* What is lost goes back there, and duplicates and resets come from there. Packets of another
      * owner may go through the link: pool_give leaves them alone, `note` tells of their end. */
     struct pool *pool;

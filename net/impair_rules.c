@@ -17,12 +17,15 @@ uint32_t rules_flow_sets(uint32_t flows)
 void rules_init(struct rules *rules, const struct draw_owner *owner, struct rules_flow *flows,
                 uint32_t flow_sets)
 {
-    *rules = (struct rules){.flows = flows, .flow_sets = flow_sets};
-    memset(flows, 0, sizeof *flows * RULES_WAYS * flow_sets);
+    size_t each = (size_t)RULES_WAYS * flow_sets;
+
+    *rules = (struct rules){.flow_sets = flow_sets};
+    memset(flows, 0, sizeof *flows * IMPAIR_CLASSES * each);
     for (unsigned i = 0; i < IMPAIR_CLASSES; i++) {
         struct draw_owner one = *owner;
 
         one.class = i;
+        rules->flows[i] = flows + i * each;
         for (unsigned rule = 0; rule < IMPAIR_RULES_MAX; rule++)
             rules->key[i][rule] = draw_key(&one, DRAW_RULE + rule);
     }
@@ -34,7 +37,8 @@ void rules_set(struct rules *rules, const struct impair_rule *set, size_t count)
     rules->counts_flows = false;
     for (size_t i = 0; i < count; i++) {
         if (i >= rules->count || !impair_rule_equal(&rules->set[i], &set[i]))
-            rules->acted[i] = 0;
+            for (unsigned class = 0; class < IMPAIR_CLASSES; class ++)
+                rules->acted[class][i] = 0;
         rules->set[i] = set[i];
         rules->share[i] = random_threshold(set[i].share_ppb ? set[i].share_ppb : RANDOM_PPB);
         rules->counts_flows |= set[i].nth != 0;
@@ -43,7 +47,8 @@ void rules_set(struct rules *rules, const struct impair_rule *set, size_t count)
 }
 
 /* Which one of its flow the packet is, from 1. */
-static uint64_t count_flow(struct rules *rules, const struct packet *packet)
+static uint64_t count_flow(struct rules *rules, enum impair_class class,
+                           const struct packet *packet)
 {
     struct packet_flow flow;
     struct rules_flow *set, *found;
@@ -51,7 +56,7 @@ static uint64_t count_flow(struct rules *rules, const struct packet *packet)
 
     packet_flow(packet, &flow);
     hash = packet_flow_hash(&flow, rules->flow_seed);
-    set = &rules->flows[(hash & (rules->flow_sets - 1)) * RULES_WAYS];
+    set = &rules->flows[class][(hash & (rules->flow_sets - 1)) * RULES_WAYS];
     found = set;
     for (size_t i = 0; i < RULES_WAYS; i++) {
         if (set[i].packets && set[i].hash == hash) {
@@ -75,11 +80,12 @@ static bool is_nth(const struct impair_rule *rule, uint64_t place)
 }
 
 /* But for its share. */
-static bool acts(const struct rules *rules, size_t i, const struct packet *packet, uint64_t place)
+static bool acts(const struct rules *rules, enum impair_class class, size_t i,
+                 const struct packet *packet, uint64_t place)
 {
     const struct impair_rule *rule = &rules->set[i];
 
-    if (rule->limit && rules->acted[i] >= rule->limit)
+    if (rule->limit && rules->acted[class][i] >= rule->limit)
         return false;
     return impair_rule_matches(rule, packet) && is_nth(rule, place);
 }
@@ -87,13 +93,13 @@ static bool acts(const struct rules *rules, size_t i, const struct packet *packe
 void rules_apply(struct rules *rules, enum impair_class class, uint64_t n, struct packet *packet,
                  struct rules_order *order)
 {
-    uint64_t place = rules->counts_flows ? count_flow(rules, packet) : 0;
+    uint64_t place = rules->counts_flows ? count_flow(rules, class, packet) : 0;
 
     *order = (struct rules_order){0};
     for (size_t i = 0; i < rules->count && !order->ending; i++) {
         const struct impair_rule *rule = &rules->set[i];
 
-        if (!acts(rules, i, packet, place) ||
+        if (!acts(rules, class, i, packet, place) ||
             !random_chance(random_at(rules->key[class][i], n), rules->share[i]))
             continue;
         switch (rule->action) {
@@ -112,7 +118,7 @@ void rules_apply(struct rules *rules, enum impair_class class, uint64_t n, struc
             order->ending = rule;
             break;
         }
-        rules->acted[i]++;
+        rules->acted[class][i]++;
         order->last = (uint8_t)(i + 1);
     }
 }

@@ -16,12 +16,12 @@ struct rules {
     struct impair_rule set[IMPAIR_RULES_MAX];
     uint64_t share[IMPAIR_RULES_MAX]; /* thresholds */
     uint64_t key[IMPAIR_CLASSES][IMPAIR_RULES_MAX];
-    uint64_t acted[IMPAIR_RULES_MAX];
+    uint64_t acted[IMPAIR_CLASSES][IMPAIR_RULES_MAX];
     size_t count;
     bool counts_flows; /* a rule asks for the nth of a flow */
     uint64_t flow_seed;
     uint64_t counted; /* packets, for who rests longest */
-    struct rules_flow *flows;
+    struct rules_flow *flows[IMPAIR_CLASSES];
     uint32_t flow_sets; /* of RULES_WAYS flows each, a power of two */
 };
 
@@ -39,7 +39,8 @@ struct rules_order {
 /* Sets of flows for `flows` of them. */
 uint32_t rules_flow_sets(uint32_t flows);
 
-/* The owner's class does not count: there are draws of each. */
+/* The owner's class does not count: there are draws, counts and `flow_sets` sets of each. `flows`
+ * has room for all, IMPAIR_CLASSES * flow_sets * RULES_WAYS of them. */
 void rules_init(struct rules *rules, const struct draw_owner *owner, struct rules_flow *flows,
                 uint32_t flow_sets);
 /* A rule that is as the one that was there keeps its count of acts. */

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct impair_rule rule = input_rule(&input);
     struct impair_settings settings = {.rules = &rule, .rule_count = 1};
     static const struct draw_owner owner = {.seed = 1, .link = 2};
-    struct rules_flow flows[RULES_WAYS];
+    struct rules_flow flows[IMPAIR_CLASSES * RULES_WAYS];
     struct rules *rules;
     struct pool pool;
 

@@ -215,6 +215,87 @@ static void no_data_packet_is_moved_by_upkeep(void **state)
     free(arp);
 }
 
+/* How many of the data that follow an ARP each get through. */
+static size_t data_behind_arp(const struct impair_rule *rule, size_t count)
+{
+    const struct impair_settings settings = {.rules = rule, .rule_count = 1};
+    struct fixture fixture;
+    size_t delivered = 0;
+
+    fixture_init(&fixture, 1);
+    fixture_set(&fixture, &settings);
+    for (size_t i = 0; i < count; i++) {
+        struct packet *packet;
+
+        assert_int_equal(pool_take(&fixture.pool, &packet, 1), 1);
+        packet->time_ns = 0;
+        make_arp(packet);
+        fixture_take(&fixture, packet);
+        fixture_send(&fixture, 100);
+        fixture_run(&fixture, fixture.now_ns);
+    }
+    for (size_t i = 0; i < fixture.count; i++)
+        delivered += impair_class(&fixture.verdicts[i]) == IMPAIR_DATA &&
+                     !(fixture.verdicts[i].why & IMPAIR_WHY(IMPAIR_RULE));
+    fixture_free(&fixture);
+    return delivered;
+}
+
+static void upkeep_uses_up_no_limit_of_a_rule(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        data_behind_arp(&(struct impair_rule){.action = IMPAIR_ACT_DROP, .limit = 1}, 3), 2);
+    assert_int_equal(
+        data_behind_arp(&(struct impair_rule){.action = IMPAIR_ACT_DROP, .limit = 3}, 3), 0);
+}
+
+/* IGMP of the host 10.0.0.`host`: a flow of its own. */
+static void make_igmp(struct packet *packet, uint8_t host)
+{
+    static const uint8_t zeros[8];
+    struct build build;
+
+    start(&build, packet, some_mac, ETHERTYPE_OF_IPV4);
+    build_ipv4(&build, &(struct ipv4_header){
+                           .source = {10, 0, 0, host}, .hops = 1, .protocol = IPPROTO_IGMP});
+    build_bytes(&build, zeros, sizeof zeros);
+    finish(&build, packet);
+}
+
+/* Of no more flows than there is room for. */
+static void upkeep_makes_no_flow_forgotten(void **state)
+{
+    const struct impair_rule rule = {
+        .action = IMPAIR_ACT_DROP, .protocol = IPPROTO_UDP, .nth = 3, .every = 3};
+    const struct impair_settings settings = {.rules = &rule, .rule_count = 1};
+    struct fixture fixture;
+    (void)state;
+
+    fixture_init_with(&fixture, (struct impair_options){.flight = FIXTURE_FLIGHT, .flows = 4});
+    fixture_set(&fixture, &settings);
+    for (size_t i = 0; i < 9; i++) {
+        fixture_send(&fixture, 100);
+        for (uint8_t host = 0; host < 8; host++) {
+            struct packet *packet;
+
+            assert_int_equal(pool_take(&fixture.pool, &packet, 1), 1);
+            packet->time_ns = 0;
+            make_igmp(packet, host);
+            fixture_take(&fixture, packet);
+        }
+        fixture_run(&fixture, fixture.now_ns);
+    }
+    assert_int_equal(fixture.count, 9 * 9);
+    for (size_t i = 0; i < fixture.count; i++) {
+        const struct impair_verdict *verdict = &fixture.verdicts[i];
+
+        if (impair_class(verdict) == IMPAIR_DATA)
+            assert_int_equal(verdict->why, verdict->number % 3 == 2 ? IMPAIR_WHY(IMPAIR_RULE) : 0);
+    }
+    fixture_free(&fixture);
+}
+
 /* Where nothing waits, and nobody watches. */
 static void upkeep_that_passes_is_counted_and_numbered_by_itself(void **state)
 {
@@ -289,6 +370,8 @@ int main(void)
         cmocka_unit_test(upkeep_is_told_from_data),
         cmocka_unit_test(upkeep_is_found_behind_tags_and_options),
         cmocka_unit_test(no_data_packet_is_moved_by_upkeep),
+        cmocka_unit_test(upkeep_uses_up_no_limit_of_a_rule),
+        cmocka_unit_test(upkeep_makes_no_flow_forgotten),
         cmocka_unit_test(upkeep_that_passes_is_counted_and_numbered_by_itself),
         cmocka_unit_test(upkeep_waits_in_the_same_queue),
     };

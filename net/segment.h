@@ -4,7 +4,9 @@
 
 #include "net/pool.h"
 
-enum { SEGMENTS_MAX = 128 }; /* of one packet: 65535 bytes in segments of 536 (RFC 9293, 3.7.1) */
+/* Of one packet: 65535 bytes in segments of 128. Segments may be shorter, with a small MTU or by
+ * TCP_MAXSEG: a device is told how many it may be given at once (IFLA_GSO_MAX_SEGS). */
+enum { SEGMENTS_MAX = 512 };
 
 /* `packet`, parsed, is TCP, no fragment, and has segment_bytes. Its segments are of the pool and go
  * into `segments`, parsed, with partial checksums; the packet itself stays the caller's. Returns

@@ -4,6 +4,7 @@
 #include "initrd/init/files.h"
 #include "initrd/init/netlink.h"
 #include "initrd/init/network.h"
+#include "net/segment.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -71,16 +72,33 @@ static int open_tap(const struct pod_interface *interface, int *out, struct erro
     return 0;
 }
 
-static int make_tap(int tap, const struct pod_interface *interface, const char *name,
+/* The kernel then cuts what stands for more packets than the datapath can cut it into. One that
+ * does not let this be set (before Linux 4.16) ignores it. */
+static int limit_segments(int netlink, const char *name, struct error *error)
+{
+    const uint32_t most = SEGMENTS_MAX;
+    struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+    struct netlink_message message;
+
+    netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+    netlink_add(&message, IFLA_IFNAME, name, strlen(name) + 1);
+    netlink_add(&message, IFLA_GSO_MAX_SEGS, &most, sizeof most);
+    return netlink_request(netlink, &message, error);
+}
+
+static int make_tap(int netlink, int tap, const struct pod_interface *interface, const char *name,
                     struct error *error)
 {
     struct ifreq request = {0};
+    int code;
 
     memcpy(request.ifr_name, name, sizeof request.ifr_name);
     if (set_up_tap(tap, interface, &request) < 0)
         return error_errno(error, "link %s: cannot make a TAP device in the place of its NIC",
                            interface->name);
-    return 0;
+    code = limit_segments(netlink, name, error);
+    return code < 0 ? error_context(error, "link %s: cannot set up its TAP device", interface->name)
+                    : 0;
 }
 
 /* -- The NIC ----------------------------------------------------------------------------------- */
@@ -178,7 +196,7 @@ static int take_device(const struct move *move, const struct pod_interface *inte
     if (code == 0)
         code = move_nic(move, index, interface->name, error);
     if (code == 0 && device->tap >= 0 && device->router < 0)
-        code = make_tap(device->tap, interface, name, error);
+        code = make_tap(move->node, device->tap, interface, name, error);
     if (code == 0) /* its index may be another one there */
         code = network_await_nic(move->own, interface, &index, moved, error);
     if (code == 0)

@@ -188,10 +188,12 @@ static void take_pieces(struct way *way, uint64_t now_ns, const struct packet *p
     int count = cut(&way->pool, packet, segments);
     uint64_t bytes;
 
-    if (count < 0)
-        way->state.unread += pieces(packet, &bytes);
-    else
-        judge(way, now_ns, segments, (size_t)count);
+    if (count < 0) {
+        way->input.lost_packets += pieces(packet, &bytes);
+        way->input.lost_bytes += bytes;
+        return;
+    }
+    judge(way, now_ns, segments, (size_t)count);
 }
 
 static void put_in_force(struct way *way, const struct impair_settings *settings)

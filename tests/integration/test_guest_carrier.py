@@ -144,6 +144,34 @@ class Deleted(duet.SuiteTest):
         self.assertGreaterEqual(way["packets_in"], 2)
 
 
+class Small(duet.SuiteTest):
+    """So small an MTU that what a kernel hands over at once stands for more than 128 packets."""
+
+    BYTES = 1000000
+    SUITE = PAIR + f"""
+    nodes:
+      b:
+        background:
+          - {{name: sink, run: "exec socat -u TCP4-LISTEN:5000 CREATE:/got", ready: {{tcp: 5000}}}}
+        steps:
+          - {{name: got, run: "while pidof socat >/dev/null; do sleep 0.1; done; wc -c </got"}}
+      a:
+        after: [b]
+        steps:
+          - name: send
+            run: head -c {BYTES} /dev/zero | socat -u -b 500000 - TCP4:10.0.0.2:5000
+    links:
+      - {{nodes: [a, b], subnet: 10.0.0.0/24, mtu: 500, carrier: guest, impair: {{delay: 1ms}}}}
+    """
+
+    def test_gets_through(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        self.assertEqual(int(self.result.step_output("suite", "got", "b")), self.BYTES)
+        way = direction(self.result, "suite")
+        self.assertGreater(way["packets_in"], self.BYTES // 460)
+        self.assertEqual({cause["name"] for cause in way["causes"]} - {"upkeep"}, set())
+
+
 class Up(kept.Kept):
     SUITE = PAIR + """
     nodes: {a: {run: "true"}, b: }

@@ -169,6 +169,28 @@ static void segments_are_what_the_packet_stands_for(void **state)
     free(large);
 }
 
+/* And one more. */
+static void as_many_segments_as_there_may_be(void **state)
+{
+    enum { EACH = 78, MOST = SEGMENTS_MAX * EACH };
+    struct large *large = xmalloc(sizeof *large);
+    struct packet *segments[SEGMENTS_MAX];
+    struct pool pool;
+    (void)state;
+
+    pool_init(&pool, SEGMENTS_MAX, 200);
+    make_large(large, false, false, MOST, EACH);
+    assert_int_equal(segment_tcp(&pool, &large->packet, segments), SEGMENTS_MAX);
+    for (size_t i = 0; i < SEGMENTS_MAX; i++)
+        check_segment(large, segments[i], i * EACH, i == SEGMENTS_MAX - 1);
+    pool_give(&pool, segments, SEGMENTS_MAX);
+    make_large(large, false, false, MOST + 1, EACH);
+    assert_int_equal(segment_tcp(&pool, &large->packet, segments), -EMSGSIZE);
+    assert_int_equal(pool.free_count, SEGMENTS_MAX);
+    pool_free(&pool);
+    free(large);
+}
+
 static void what_cannot_be_segmented_takes_nothing(void **state)
 {
     struct large *large = xmalloc(sizeof *large);
@@ -177,8 +199,6 @@ static void what_cannot_be_segmented_takes_nothing(void **state)
     (void)state;
 
     pool_init(&pool, 20, 1400);
-    make_large(large, false, false, 20000, 100);
-    assert_int_equal(segment_tcp(&pool, &large->packet, segments), -EMSGSIZE);
     make_large(large, false, false, 20000, 1448);
     assert_int_equal(segment_tcp(&pool, &large->packet, segments), -EMSGSIZE);
     make_large(large, false, false, 20000, 900);
@@ -195,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_header_has_the_bytes_of_virtio),
         cmocka_unit_test(a_header_that_lies_is_refused),
         cmocka_unit_test(segments_are_what_the_packet_stands_for),
+        cmocka_unit_test(as_many_segments_as_there_may_be),
         cmocka_unit_test(what_cannot_be_segmented_takes_nothing),
     };
 

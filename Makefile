@@ -157,7 +157,7 @@ smoke: ## the smoke suite in real guests (installs what is missing, builds)
 	$(Q)build/duet run smoke
 
 resilience: ## transports through bad networks, SEED=1 of them (likewise)
-	$(Q).ci/packages build run smoke
+	$(Q).ci/packages build run smoke resilience
 	$(submake) build
 	$(Q)build/duet run resilience --seed $(SEED)
 

@@ -289,8 +289,7 @@ static const struct suite_key keys[] = {
     KEY("late_share", IN_NETWORK, suite_network, late_ppb, PERCENT_OF("20%"), .example = "40%",
         .summary = "How many of the packets of a direction that is to take time may be late."),
     KEY("stall", IN_NETWORK, suite_network, stall_ns, DURATION, .fallback = "1s", .least = "0ms",
-        .most = "1h", .example = "5s",
-        .summary = "How long duet may stand still. 0: for ever."),
+        .most = "1h", .example = "5s", .summary = "How long duet may stand still. 0: for ever."),
 
     KEY("fail_below", IN_METRIC, metric_bounds, below, .type = "number or percentage",
         .read = read_bound, .example = "90%",

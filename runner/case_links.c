@@ -260,20 +260,26 @@ static int close_link(struct case_link *link, struct error *error)
     return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
 }
 
-/* What a guest carried and told of to its end: of one that died there is another verdict. */
+/* Whether a guest carried it and told of it to its end: of one that died there is another verdict.
+ */
+static bool has_log(const struct case_links *links, size_t index)
+{
+    const struct suite_link *spec = links->items[index].spec;
+    bool is_last = false;
+
+    return spec->carrier == SUITE_CARRIER_GUEST &&
+           guest_links_ways(links->nodes[spec->ends[spec->carrier_end].node], index, &is_last) &&
+           is_last;
+}
+
 static int measure_guest_link(struct case_links *links, size_t index, struct error *error)
 {
     struct case_link *link = &links->items[index];
     const struct suite_link *spec = link->spec;
     cleanup_free char *there = NULL, *back = NULL;
-    bool is_last = false;
     struct error found;
     int code;
 
-    if (spec->carrier != SUITE_CARRIER_GUEST ||
-        !guest_links_ways(links->nodes[spec->ends[spec->carrier_end].node], index, &is_last) ||
-        !is_last)
-        return 0;
     there = xasprintf("%s/%s", links->options.run_directory, link->logs[0]);
     back = xasprintf("%s/%s", links->options.run_directory, link->logs[1]);
     start_measuring(link);
@@ -307,8 +313,24 @@ int case_links_close(struct case_links *links, struct error *error)
 
         code = code == 0 ? found : code;
     }
+    return code;
+}
+
+bool case_links_have_logs(const struct case_links *links)
+{
+    for (size_t i = 0; i < links->count; i++)
+        if (has_log(links, i))
+            return true;
+    return false;
+}
+
+int case_links_measure(struct case_links *links, struct error *error)
+{
+    int code = 0;
+
     for (size_t i = 0; i < links->count && code == 0; i++)
-        code = measure_guest_link(links, i, error);
+        if (has_log(links, i))
+            code = measure_guest_link(links, i, error);
     return code;
 }
 

@@ -29,6 +29,11 @@ int case_links_new(const struct case_links_options *options, struct case_links *
                    struct error *error);
 /* Ends them, once. The first error of a log, with its link. */
 int case_links_close(struct case_links *links, struct error *error);
+/* Whether there is something for case_links_measure, after case_links_close. */
+bool case_links_have_logs(const struct case_links *links);
+/* Measures what guests carried, by their logs, which takes long: another thread may do it, while
+ * nobody does anything else with the links. The first error of a log, with its link. */
+int case_links_measure(struct case_links *links, struct error *error);
 /* What the node's init carries; NULL: nothing. */
 struct guest_links *case_links_of_node(const struct case_links *links, size_t node);
 /* Adds each link of the case, carried or not. */

@@ -1,5 +1,6 @@
 #include "runner/case_run.h"
 
+#include "base/aside.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "runner/case_links.h"
@@ -23,6 +24,7 @@ struct case_run {
     bool at_once;                  /* guests are not asked to end */
     uint64_t started_ns, ended_ns; /* held is ended, too */
     struct error trouble;          /* of its links' logs, at the end */
+    struct aside *measuring;       /* these; NULL: not begun */
     struct case_network *network;  /* since its time began; NULL before */
 };
 
@@ -190,6 +192,38 @@ static void go_on(struct case_run *run)
         hold(run);
 }
 
+static int measure_links(void *context, struct error *error)
+{
+    struct case_run *run = context;
+
+    return case_links_measure(run->links, error);
+}
+
+/* As for advance. */
+static void on_measured(void *context, int code, const struct error *error)
+{
+    struct case_run *run = context;
+
+    if (code < 0)
+        run->trouble = *error;
+    run->options.ended(run->options.context);
+}
+
+/* No clock looks any more, so it does not matter how long this takes: but to other cases, whose
+ * links and clocks are on the same loop. Of what is only brought up nobody gets a result. */
+static void finish(struct case_run *run)
+{
+    run->done = true;
+    if (!run->held)
+        stop_watching(run);
+    if (case_links_close(run->links, &run->trouble) == 0 && run->options.hold != CASE_HOLD_UP &&
+        case_links_have_logs(run->links) &&
+        aside_start(run->options.loop, measure_links, on_measured, run, &run->measuring,
+                    &run->trouble) == 0)
+        return;
+    run->options.ended(run->options.context);
+}
+
 /* `ended` may free the run: nothing may come after this in a callback. */
 static void advance(void *context)
 {
@@ -201,13 +235,8 @@ static void advance(void *context)
         run->options.held(run->options.context);
     else
         tell_activity(run);
-    if (!run->ending || run->done || !(run->started || run->at_once) || !all_in(run, is_gone))
-        return;
-    run->done = true;
-    case_links_close(run->links, &run->trouble);
-    if (!run->held)
-        stop_watching(run);
-    run->options.ended(run->options.context);
+    if (run->ending && !run->done && (run->started || run->at_once) && all_in(run, is_gone))
+        finish(run);
 }
 
 static void on_changed(void *context)
@@ -418,6 +447,7 @@ void case_run_free(struct case_run *run)
 {
     if (!run)
         return;
+    aside_free(run->measuring);
     for (size_t i = 0; i < run->node_count; i++)
         node_free(run->nodes[i]);
     free(run->nodes);

@@ -2,7 +2,11 @@
 #include "case_fixture.h"
 
 #include "base/unix_socket.h"
+#include "net/verdict_log.h"
+#include "runner/guest_links.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #define CARRIED                                                                                    \
@@ -203,6 +207,132 @@ static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
     assert_non_null(strstr(fixture->result.reason, "No space left on device"));
 }
 
+/* -- At the end -------------------------------------------------------------------------------- */
+
+static struct {
+    uint64_t join_ns;   /* how long it takes to wait for a thread: the disk is slow */
+    bool is_real;       /* the loop will wait for what one that begins does */
+    struct loop *stops; /* when one begins */
+    size_t made;
+} threads;
+
+int pthread_join(pthread_t thread, void **result)
+{
+    int (*real)(pthread_t, void **) = dlsym(RTLD_NEXT, "pthread_join");
+
+    virtual_time.now_ns += threads.join_ns;
+    return real(thread, result);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*call)(void *),
+                   void *context)
+{
+    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+        dlsym(RTLD_NEXT, "pthread_create");
+
+    virtual_time.real_waits += threads.is_real;
+    threads.made++;
+    if (threads.stops)
+        loop_stop(threads.stops);
+    return real(thread, attributes, call, context);
+}
+
+static void a_slow_disk_at_the_end_is_no_stall(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make(fixture, CARRIED);
+    threads.join_ns = 5 * NS_PER_S;
+    run(fixture, VERDICT_PASSED, NULL);
+    threads.join_ns = 0;
+    assert_int_equal(fixture->result.stall_count, 0);
+    assert_true(fixture->result.duration_s < 10);
+}
+
+#define GUEST                                                                                      \
+    "name: s\n"                                                                                    \
+    "timeout: 90s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
+    "  b: \n"                                                                                      \
+    "links: [{nodes: [a, b], carrier: guest, impair: {loss: 1%}}]\n"
+
+#define WAY                                                                                        \
+    "{\"next\":3,\"packets_in\":3,\"bytes_in\":180,\"packets_out\":3,\"bytes_out\":180,"           \
+    "\"causes\":{}}"
+
+/* All that a guest with a link says at the link's end: its log, with three packets, and counters.
+ */
+static void end_link(struct vm *vm, const struct fake_request *request)
+{
+    for (unsigned way = 0; way < 2; way++) {
+        struct verdict_log log;
+        uint8_t bytes[VERDICT_LOG_HEADER + 3 * VERDICT_LOG_RECORD_MAX];
+        struct wire_io frame = {.stream = guest_links_stream(0, way), .data = (char *)bytes};
+
+        verdict_log_begin(&log, &(struct verdict_log_header){.direction = way}, bytes);
+        frame.length = VERDICT_LOG_HEADER;
+        for (uint64_t i = 0; i < 3; i++) {
+            struct impair_verdict verdict = {
+                .number = i, .in_ns = i, .due_ns = i, .out_ns = i, .length = 60};
+
+            frame.length += verdict_log_write(&log, &verdict, NULL, bytes + frame.length);
+        }
+        vm->calls.io(vm->context, &frame);
+        vm->calls.io(vm->context, &(struct wire_io){.stream = frame.stream, .data = ""});
+    }
+    guest_says(vm, WIRE_ACK, "{\"code\":%u,\"id\":%llu,\"steps\":0,\"ways\":[" WAY "," WAY "]}",
+               (unsigned)WIRE_CLOSELINK, (unsigned long long)request_id(request));
+}
+
+static void on_link_request(void *context, struct vm *vm, const struct fake_request *request)
+{
+    if (request && request->code == WIRE_CLOSELINK)
+        end_link(vm, request);
+    else
+        on_request(context, vm, request);
+}
+
+static void make_guest_link(struct fixture *fixture)
+{
+    fixture->host.on_request = on_link_request;
+    make(fixture, GUEST);
+    threads.made = 0;
+}
+
+/* Reading its log would hold other cases up. */
+static void what_a_guest_carried_is_measured_by_another_thread(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct link_result *link;
+
+    make_guest_link(fixture);
+    threads.is_real = true;
+    run(fixture, VERDICT_PASSED, NULL);
+    threads.is_real = false;
+    assert_int_equal(threads.made, 1);
+    link = &fixture->result.links[0];
+    assert_false(link->incomplete);
+    for (unsigned way = 0; way < 2; way++) {
+        assert_int_equal(link->ways[way].packets_in, 3);
+        assert_true(link->ways[way].measured.known);
+    }
+}
+
+static void a_run_may_be_freed_while_it_is_measured(void **state)
+{
+    struct fixture *fixture = *state;
+
+    make_guest_link(fixture);
+    threads.stops = fixture->loop;
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    threads.stops = NULL;
+    assert_int_equal(threads.made, 1);
+    case_run_free(steal_pointer(&fixture->run));
+    assert_int_equal(fixture->ended, 0);
+}
+
 static void a_capture_is_there_and_in_the_result(void **state)
 {
     static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
@@ -238,6 +368,9 @@ int main(void)
         TEST(a_capture_is_there_and_in_the_result),
         TEST(what_netem_lets_through_is_captured_as_it_is),
         TEST(a_log_that_cannot_be_written_is_duet_s_fault),
+        TEST(a_slow_disk_at_the_end_is_no_stall),
+        TEST(what_a_guest_carried_is_measured_by_another_thread),
+        TEST(a_run_may_be_freed_while_it_is_measured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

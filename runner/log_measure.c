@@ -2,7 +2,7 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "runner/verdict_load.h"
+#include "net/verdict_log.h"
 
 /* A change after a time may meet packets of one vector that came just before it, or not. */
 enum { DOUBTFUL_PACKETS = 64 };
@@ -30,7 +30,13 @@ void log_changes_free(struct log_changes *changes)
     *changes = (struct log_changes){0};
 }
 
-static int add_log(const char *path, struct impair_measure *measure, struct error *error)
+/* -- Logs -------------------------------------------------------------------------------------- */
+
+typedef void (*take_fn)(void *context, const struct impair_verdict *verdict);
+
+/* Calls `take` for each verdict, in the order of the log; *missing is how many are not in it. */
+static int read_log(const char *path, take_fn take, void *context, uint64_t *missing,
+                    struct error *error)
 {
     cleanup_buffer struct buffer bytes = {0};
     cleanup_free struct verdict_reader *reader = xmalloc(sizeof *reader);
@@ -41,20 +47,40 @@ static int add_log(const char *path, struct impair_measure *measure, struct erro
         return code;
     code = verdict_log_open(reader, bytes.data ? bytes.data : "", bytes.length, error);
     while (code >= 0 && (code = verdict_log_next(reader, &entry, error)) > 0)
-        impair_measure_add(measure, &entry.verdict);
+        take(context, &entry.verdict);
     if (code < 0)
         return error_context(error, "%s", path);
-    impair_measure_miss(measure, reader->missing);
+    *missing = reader->missing;
     if (reader->cut || bytes.length == VERDICT_LOG_BYTES_MAX)
-        impair_measure_miss(measure, CUT_PACKETS);
+        *missing += CUT_PACKETS;
     return 0;
+}
+
+static void add_verdict(void *context, const struct impair_verdict *verdict)
+{
+    impair_measure_add(context, verdict);
+}
+
+static int add_log(const char *path, struct impair_measure *measure, struct error *error)
+{
+    uint64_t missing = 0;
+    int code = read_log(path, add_verdict, measure, &missing, error);
+
+    impair_measure_miss(measure, missing);
+    return code;
 }
 
 /* -- When changes came ------------------------------------------------------------------------- */
 
-/* The packets of data of one direction in their order. */
+struct arrival {
+    uint64_t number, in_ns;
+};
+
+/* The packets of data of one direction in their order, without copies. A long log has millions, so
+ * no more is kept of each. */
 struct arrivals {
-    struct verdict_entries entries;
+    struct arrival *items;
+    size_t count, capacity;
     size_t at;
 };
 
@@ -69,33 +95,58 @@ struct following {
     uint64_t since_ns; /* when the change before was due, or the first packet came */
 };
 
-/* The next packet that is no copy, or NULL. */
-static const struct impair_verdict *next_of(struct arrivals *arrivals)
+static void add_arrival(void *context, const struct impair_verdict *verdict)
 {
-    const struct verdict_entries *entries = &arrivals->entries;
+    struct arrivals *arrivals = context;
 
-    while (arrivals->at < entries->count &&
-           (entries->items[arrivals->at].verdict.copy ||
-            impair_class(&entries->items[arrivals->at].verdict) != IMPAIR_DATA))
-        arrivals->at++;
-    return arrivals->at < entries->count ? &entries->items[arrivals->at].verdict : NULL;
+    if (verdict->copy || impair_class(verdict) != IMPAIR_DATA)
+        return;
+    if (arrivals->count == arrivals->capacity) {
+        arrivals->capacity = arrivals->capacity ? 2 * arrivals->capacity : 256;
+        arrivals->items =
+            xreallocarray(arrivals->items, arrivals->capacity, sizeof *arrivals->items);
+    }
+    arrivals->items[arrivals->count++] = (struct arrival){verdict->number, verdict->in_ns};
 }
 
-static uint64_t next_number(struct following *following, unsigned way)
+static int compare_arrivals(const void *one, const void *other)
 {
-    const struct impair_verdict *next = next_of(&following->ways[way]);
+    const struct arrival *a = one, *b = other;
+
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+static int read_arrivals(const char *path, struct arrivals *arrivals, struct error *error)
+{
+    uint64_t missing;
+    int code = read_log(path, add_arrival, arrivals, &missing, error);
+
+    if (code == 0 && arrivals->count > 0)
+        qsort(arrivals->items, arrivals->count, sizeof *arrivals->items, compare_arrivals);
+    return code;
+}
+
+/* NULL where there is none any more. */
+static const struct arrival *next_of(const struct arrivals *arrivals)
+{
+    return arrivals->at < arrivals->count ? &arrivals->items[arrivals->at] : NULL;
+}
+
+static uint64_t next_number(const struct following *following, unsigned way)
+{
+    const struct arrival *next = next_of(&following->ways[way]);
 
     return next ? next->number : UINT64_MAX;
 }
 
 /* Whether the change that is waited for comes with that packet. */
-static bool comes_with(struct following *following, const struct impair_step *step, unsigned way,
-                       const struct impair_verdict *verdict)
+static bool comes_with(const struct following *following, const struct impair_step *step,
+                       unsigned way, const struct arrival *arrival)
 {
     if (step->by_packet)
         return next_number(following, step->direction) > step->packet ||
-               (way == step->direction && verdict->number == step->packet);
-    return following->has_started && verdict->in_ns >= following->since_ns + step->after_ns;
+               (way == step->direction && arrival->number == step->packet);
+    return following->has_started && arrival->in_ns >= following->since_ns + step->after_ns;
 }
 
 static void change(struct following *following, const struct impair_step *step, uint64_t now_ns)
@@ -136,19 +187,19 @@ static void follow(struct following *following)
     const struct impair_plan *plan = &following->link->changes;
 
     while (following->done < plan->count) {
-        const struct impair_verdict *there = next_of(&following->ways[0]);
-        const struct impair_verdict *back = next_of(&following->ways[1]);
+        const struct arrival *there = next_of(&following->ways[0]);
+        const struct arrival *back = next_of(&following->ways[1]);
         unsigned way = !there || (back && back->in_ns < there->in_ns);
-        const struct impair_verdict *verdict = way ? back : there;
+        const struct arrival *arrival = way ? back : there;
 
-        if (!verdict)
+        if (!arrival)
             return;
-        take_asked(following, way, verdict->number);
+        take_asked(following, way, arrival->number);
         while (following->done < plan->count &&
-               comes_with(following, &plan->steps[following->done], way, verdict))
-            change(following, &plan->steps[following->done], verdict->in_ns);
+               comes_with(following, &plan->steps[following->done], way, arrival))
+            change(following, &plan->steps[following->done], arrival->in_ns);
         if (!following->has_started)
-            following->since_ns = verdict->in_ns;
+            following->since_ns = arrival->in_ns;
         following->has_started = true;
         following->ways[way].at++;
     }
@@ -163,13 +214,13 @@ static int find_changes(const char *const logs[2], const struct suite_link *link
     int code = 0;
 
     for (unsigned way = 0; way < 2 && code == 0 && link->changes.count > 0; way++)
-        code = verdict_entries_load(logs[way], &following.ways[way].entries, error);
+        code = read_arrivals(logs[way], &following.ways[way], error);
     if (code == 0)
         follow(&following);
     for (unsigned way = 0; way < 2 && code == 0; way++)
         take_asked(&following, way, UINT64_MAX);
-    verdict_entries_free(&following.ways[0].entries);
-    verdict_entries_free(&following.ways[1].entries);
+    free(following.ways[0].items);
+    free(following.ways[1].items);
     return code;
 }
 

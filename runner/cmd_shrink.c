@@ -13,18 +13,16 @@
 #include <argp.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { KEY_CASE = 256, KEY_KERNEL, KEY_RUNS, KEY_SEED, KEY_OUTPUT, KEY_RESULTS, KEY_JSON };
 
-enum {
-    RUNS_DEFAULT = 60,
-    RUNS_MAX = 10000,
-    /* What a step changes may not go with what is tried; so many in a row are another trouble. */
-    ERRORS_MAX = 3,
-};
+enum { RUNS_DEFAULT = 60, RUNS_MAX = 10000 };
 
 struct shrink_arguments {
     struct choice choice;
@@ -118,7 +116,6 @@ struct shrinking {
     struct suite_case suite_case;
     uint64_t seed;
     size_t runs;
-    size_t errors;                  /* in a row */
     struct shrink_outcome *outcome; /* of the run that is going on */
     enum verdict verdict;
     char *reason;
@@ -140,9 +137,9 @@ static void on_result(void *context, const struct run_result *run)
     shrinking->verdict = result->verdict;
     free(shrinking->reason);
     shrinking->reason = result->reason ? xstrdup(result->reason) : NULL;
-    shrinking->outcome->fails = verdict_is_bad(result->verdict) &&
-                                result->verdict != VERDICT_INVALID &&
-                                result->verdict != VERDICT_ERROR;
+    shrinking->outcome->unknown =
+        result->verdict == VERDICT_INVALID || result->verdict == VERDICT_ERROR;
+    shrinking->outcome->fails = verdict_is_bad(result->verdict) && !shrinking->outcome->unknown;
     for (size_t i = 0; i < result->link_count; i++)
         for (unsigned way = 0; way < 2; way++)
             shrinking->outcome->lost[i][way] = lost(&result->links[i].ways[way]);
@@ -179,9 +176,9 @@ static int attempt(void *context, const struct suite_link *links, const char *wh
     if (code < 0)
         return code;
     say_run(shrinking, what);
-    shrinking->errors = shrinking->verdict == VERDICT_ERROR ? shrinking->errors + 1 : 0;
-    if (shrinking->errors == ERRORS_MAX || (shrinking->errors && shrinking->runs == 1))
-        return error_set(error, EIO, "duet could not run the case: %s", shrinking->reason);
+    if (outcome->unknown)
+        error_set(error, EIO, "whether the case fails is not to be found out: %s: %s",
+                  verdict_name(shrinking->verdict), shrinking->reason ? shrinking->reason : "");
     return 0;
 }
 
@@ -202,6 +199,27 @@ static char *path_from(const char *output, const char *suite_path)
         strncmp(whole, there, strlen(there)) == 0)
         return xstrdup(strrchr(whole, '/') + 1);
     return steal_pointer(&whole);
+}
+
+/* Before the first run: hours must not end in a refusal. */
+static int check_output(const char *output, const struct suite *suite, struct error *error)
+{
+    cleanup_free char *temporary = xasprintf("%s.XXXXXX", output);
+    cleanup_fd int fd = -1;
+    struct stat there, base;
+
+    if (stat(output, &there) == 0 && S_ISDIR(there.st_mode))
+        return error_set(error, EISDIR, "%s is a directory: expected a file's name", output);
+    if (stat(output, &there) == 0 && stat(suite->path, &base) == 0 && there.st_dev == base.st_dev &&
+        there.st_ino == base.st_ino)
+        return error_set(error, EINVAL,
+                         "%s is the scenario that what is found needs: --output names another file",
+                         output);
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, "cannot make a file beside %s", output);
+    unlink(temporary);
+    return 0;
 }
 
 static int write_scenario(const struct shrinking *shrinking, const struct shrunk *shrunk,
@@ -225,8 +243,10 @@ static void tell(const struct shrinking *shrinking, const struct shrunk *shrunk,
                shrinking->suite_case.name);
     else
         printf("fails still with %s\n", left.data);
-    if (!shrunk->complete)
+    if (!shrunk->complete && shrunk->runs >= shrinking->arguments->runs)
         printf("%zu runs were not enough to try all: --runs allows more\n", shrunk->runs);
+    else if (!shrunk->complete)
+        printf("the search has ended after %zu runs, before all was tried\n", shrunk->runs);
     printf("%s is a scenario that fails so, with seed %" PRIu64 "\n", output, shrinking->seed);
 }
 
@@ -256,6 +276,19 @@ static void tell_json(const struct shrinking *shrinking, const struct shrunk *sh
 
 /* -- The command ------------------------------------------------------------------------------- */
 
+/* What was found before an error or Ctrl-C is worth as much. */
+static int leave(const struct shrinking *shrinking, const struct shrunk *shrunk, const char *output,
+                 struct error *error)
+{
+    int code = write_scenario(shrinking, shrunk, output, error);
+
+    if (code == 0 && shrinking->arguments->json)
+        tell_json(shrinking, shrunk, output);
+    else if (code == 0)
+        tell(shrinking, shrunk, output);
+    return code;
+}
+
 static int search(struct shrinking *shrinking, const struct suite_case *suite_case,
                   const char *output, struct error *error)
 {
@@ -264,7 +297,8 @@ static int search(struct shrinking *shrinking, const struct suite_case *suite_ca
                                                   .attempt = attempt,
                                                   .context = shrinking};
     struct shrunk shrunk;
-    int code;
+    struct error trouble;
+    int code, left = 0;
 
     if (!shrinking->arguments->json)
         printf("%s/%s, seed %" PRIu64 "\n", shrinking->suite.name, suite_case->name,
@@ -272,14 +306,12 @@ static int search(struct shrinking *shrinking, const struct suite_case *suite_ca
     code = shrink(&shrink_options, &shrunk, error);
     /* A scenario's links are compared with what the suite has. */
     shrinking->suite_case.links = suite_case->links;
-    if (code == 0)
-        code = write_scenario(shrinking, &shrunk, output, error);
-    if (code == 0 && shrinking->arguments->json)
-        tell_json(shrinking, &shrunk, output);
-    else if (code == 0)
-        tell(shrinking, &shrunk, output);
+    if (shrunk.fails)
+        left = leave(shrinking, &shrunk, output, code < 0 ? &trouble : error);
+    if (left < 0 && code < 0)
+        fprintf(stderr, "duet: %s\n", trouble.message);
     shrunk_free(&shrunk);
-    return code;
+    return code < 0 ? code : left;
 }
 
 static int shrink_chosen(const struct shrink_arguments *arguments, const struct chosen *chosen,
@@ -299,6 +331,10 @@ static int shrink_chosen(const struct shrink_arguments *arguments, const struct 
     shrinking.suite.cases = &shrinking.suite_case;
     shrinking.suite.case_count = 1;
     shrinking.session = &session;
+    if (check_output(output, chosen->suite, error) < 0) {
+        fprintf(stderr, "duet: %s\n", error->message);
+        return EXIT_USAGE;
+    }
     code = session_open(&session, &arguments->common.session, error);
     if (code < 0) {
         fprintf(stderr, "duet: %s\n", error->message);

@@ -11,6 +11,8 @@
 enum {
     NEAR_PER_CENT = 10, /* a value that fails is as small as one that does not, to so much */
     RAISES_MAX = 4,     /* how often a rate is raised tenfold, to find one that does no harm */
+    TRIES_MAX = 2,      /* runs of the same, where they say nothing */
+    SILENT_MAX = 3, /* attempts in a row that say nothing, before that may be no fault of theirs */
 };
 
 /* What was tried already, by its links' text. */
@@ -26,8 +28,9 @@ struct search {
     struct shrink_outcome outcome;
     struct tried *tried;
     size_t tried_count;
-    bool spent; /* no run is left */
-    int code;   /* of an attempt that ended the search */
+    size_t silent; /* attempts in a row that said nothing */
+    bool spent;    /* no run is left */
+    int code;      /* of an attempt that ended the search */
     struct error *error;
 };
 
@@ -55,30 +58,58 @@ static void swap_outcomes(struct search *search)
     search->outcome = outcome;
 }
 
+/* Whether what they come to was to be found out: `outcome` has it. */
+static bool find_out(struct search *search, const struct shrink_links *links, const char *what)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        if (search->shrunk->runs == search->options->runs) {
+            search->spent = true;
+            return false;
+        }
+        search->shrunk->runs++;
+        search->outcome.unknown = false;
+        search->code = search->options->attempt(search->options->context, links->items, what,
+                                                &search->outcome, search->error);
+        if (search->code < 0 || !search->outcome.unknown)
+            return search->code == 0;
+    }
+    return false;
+}
+
+/* What was tried may be what cannot be run; but the least that has failed can be. */
+static void run_least_again(struct search *search)
+{
+    struct shrink_links links;
+
+    search->silent = 0;
+    if (shrink_links_make(&search->shrunk->settings, search->options->suite_case, &links,
+                          search->error) == 0 &&
+        !find_out(search, &links, "what failed, again") && search->code == 0 && !search->spent)
+        search->code = -EIO;
+    shrink_links_free(&links);
+}
+
 /* Whether the links make the case fail. Not so, too, where that was not to be found out. */
 static bool run_links(struct search *search, const struct shrink_links *links, const char *what)
 {
     cleanup_buffer struct buffer text = {0};
     const struct tried *tried;
-    bool fails;
+    bool known, fails;
 
     shrink_links_text(links, &text);
     tried = find_tried(search, text.data ? text.data : "");
     if (tried)
         return tried->fails;
-    if (search->shrunk->runs == search->options->runs) {
-        search->spent = true;
+    known = find_out(search, links, what);
+    if (search->code < 0 || search->spent)
         return false;
-    }
-    search->shrunk->runs++;
-    search->code = search->options->attempt(search->options->context, links->items, what,
-                                            &search->outcome, search->error);
-    if (search->code < 0)
-        return false;
-    fails = search->outcome.fails;
+    fails = known && search->outcome.fails;
     remember(search, xstrdup(text.data ? text.data : ""), fails);
+    search->silent = known ? 0 : search->silent + 1;
     if (fails)
         swap_outcomes(search);
+    if (search->silent == SILENT_MAX)
+        run_least_again(search);
     return fails;
 }
 
@@ -196,81 +227,7 @@ static void drop_units(struct search *search, bool unit)
 
 /* -- Lessening --------------------------------------------------------------------------------- */
 
-enum number_kind { TIME, SHARE, RATE, BYTES };
-
-/* Settings of which a number makes more or less; in an order in which one does not stand in the
- * way of the next. */
-static const struct lessening {
-    const char *name;
-    enum number_kind kind;
-    bool up; /* a larger number does less */
-} lessenings[] = {
-    {"delay.correlation", SHARE, false},
-    {"jitter", TIME, false},
-    {"delay", TIME, false},
-    {"loss.correlation", SHARE, false},
-    {"loss", SHARE, false},
-    {"loss.gemodel.r", SHARE, true},
-    {"loss.gemodel.1-k", SHARE, false},
-    {"loss.gemodel.1-h", SHARE, false},
-    {"loss.gemodel.p", SHARE, false},
-    {"loss.state.p14", SHARE, false},
-    {"loss.state.p13", SHARE, false},
-    {"duplicate", SHARE, false},
-    {"reorder", SHARE, false},
-    {"corrupt", SHARE, false},
-    {"slot.jitter", TIME, false},
-    {"slot", TIME, false},
-    {"rate", RATE, true},
-    {"mtu", BYTES, true},
-};
-
-static bool read_number(enum number_kind kind, const char *text, uint64_t *number)
-{
-    uint32_t ppb = 0;
-    int code;
-
-    switch (kind) {
-    case TIME:
-        return units_duration(text, number, NULL) == 0;
-    case RATE:
-        return units_rate(text, number, NULL) == 0;
-    case BYTES:
-        return units_count(text, number, NULL) == 0;
-    default:
-        code = units_percent(text, &ppb, NULL);
-        *number = ppb;
-        return code == 0;
-    }
-}
-
-static const char *write_number(enum number_kind kind, uint64_t number,
-                                char text[static UNITS_TEXT_MAX])
-{
-    switch (kind) {
-    case TIME:
-        return units_duration_text(number, text);
-    case RATE:
-        return units_rate_text(number, text);
-    case SHARE:
-        return units_percent_text((uint32_t)number, text);
-    default:
-        snprintf(text, UNITS_TEXT_MAX, "%llu", (unsigned long long)number);
-        return text;
-    }
-}
-
-/* With two digits that are not 0, as people write numbers. */
-static uint64_t rounded(uint64_t number)
-{
-    uint64_t step = 1;
-
-    while (number / step >= 100)
-        step *= 10;
-    return number / step * step;
-}
-
-static bool try_value(struct search *search, const struct lessening *lessening, size_t index,
+static bool try_value(struct search *search, const struct shrink_number *lessening, size_t index,
                       uint64_t number)
 {
     cleanup_buffer struct buffer what = {0};
@@ -281,20 +238,20 @@ static bool try_value(struct search *search, const struct lessening *lessening, 
     copy_least(search, &candidate);
     item = &candidate.items[index];
     free(item->text);
-    item->text = xstrdup(write_number(lessening->kind, number, text));
+    item->text = xstrdup(shrink_number_write(lessening->kind, number, text));
     buffer_printf(&what, "%s %s on ", item->name, item->text);
     name_place(search, item->link, item->ways, &what);
     return try(search, &candidate, what.data);
 }
 
 /* `fails` does, `good` does not; the setting that is left is near to both. */
-static void bisect(struct search *search, const struct lessening *lessening, size_t index,
+static void bisect(struct search *search, const struct shrink_number *lessening, size_t index,
                    uint64_t fails, uint64_t good)
 {
     while (goes_on(search)) {
         uint64_t apart = fails > good ? fails - good : good - fails;
         uint64_t larger = fails > good ? fails : good;
-        uint64_t middle = rounded(fails / 2 + good / 2 + (fails & good & 1));
+        uint64_t middle = shrink_number_round(fails / 2 + good / 2 + (fails & good & 1));
 
         if (apart <= larger / 100 * NEAR_PER_CENT || middle == fails || middle == good ||
             (middle > fails) == (middle > good))
@@ -307,7 +264,7 @@ static void bisect(struct search *search, const struct lessening *lessening, siz
 }
 
 /* A number that does no harm, where less of the setting is more of it: by raising it tenfold. */
-static void raise(struct search *search, const struct lessening *lessening, size_t index,
+static void raise(struct search *search, const struct shrink_number *lessening, size_t index,
                   uint64_t number)
 {
     for (int i = 0; i < RAISES_MAX && goes_on(search); i++) {
@@ -321,17 +278,17 @@ static void raise(struct search *search, const struct lessening *lessening, size
     }
 }
 
-static void lessen_one(struct search *search, const struct lessening *lessening, size_t index)
+static void lessen_one(struct search *search, const struct shrink_number *lessening, size_t index)
 {
     const struct shrink_setting *item = &search->shrunk->settings.items[index];
     uint64_t number;
 
     if (!item->ways || strcmp(item->name, lessening->name) != 0 ||
-        !read_number(lessening->kind, item->text, &number))
+        !shrink_number_read(lessening->kind, item->text, &number))
         return;
-    if (lessening->kind == RATE)
+    if (lessening->kind == SHRINK_RATE)
         raise(search, lessening, index, number);
-    else if (lessening->kind == BYTES)
+    else if (lessening->kind == SHRINK_BYTES)
         bisect(search, lessening, index, number,
                search->options->suite_case->links[item->link].mtu);
     else
@@ -340,9 +297,9 @@ static void lessen_one(struct search *search, const struct lessening *lessening,
 
 static void lessen_values(struct search *search)
 {
-    for (size_t k = 0; k < array_size(lessenings); k++)
+    for (const struct shrink_number *number = shrink_numbers; number->name; number++)
         for (size_t i = 0; i < search->shrunk->settings.count && goes_on(search); i++)
-            lessen_one(search, &lessenings[k], i);
+            lessen_one(search, number, i);
 }
 
 /* -- The shortest prefix of drops -------------------------------------------------------------- */
@@ -406,8 +363,11 @@ static int begin(struct search *search)
 
     shrink_settings_of(search->options->suite_case, &all);
     shrink_settings_copy(&all, &search->shrunk->settings);
-    if (try(search, &all, "as it is") || search->code < 0)
+    search->shrunk->fails = try(search, &all, "as it is");
+    if (search->shrunk->fails || search->code < 0)
         return search->code;
+    if (search->outcome.unknown)
+        return -EIO;
     return error_set(search->error, EINVAL,
                      "the case does not fail as it is, so there is nothing to shrink: with another "
                      "seed it may (--seed; results.json has that of a run that failed)");
@@ -434,7 +394,7 @@ int shrink(const struct shrink_options *options, struct shrunk *shrunk, struct e
         lessen_values(&search);
         limit_losses(&search);
     }
-    shrunk->complete = !search.spent;
+    shrunk->complete = code == 0 && goes_on(&search);
     for (size_t i = 0; i < search.tried_count; i++)
         free(search.tried[i].text);
     free(search.tried);

@@ -6,6 +6,7 @@
 #ifndef DUET_RUNNER_SHRINK_H
 #define DUET_RUNNER_SHRINK_H
 
+#include "base/units.h"
 #include "runner/suite.h"
 
 /* One setting, as net/impair_field.h has its name and text. */
@@ -26,6 +27,7 @@ struct shrink_settings {
 /* What a run of the case came to. */
 struct shrink_outcome {
     bool fails;
+    bool unknown; /* that says nothing: duet could not run it, or its network was not as asked */
     uint64_t (*lost)[2]; /* packets that the loss model took: of each link, in each direction */
 };
 
@@ -33,7 +35,8 @@ struct shrink_options {
     const struct suite_case *suite_case;
     size_t runs; /* at most */
     /* Runs the case with other settings on its links, in their order. `what` says what is tried.
-     * A negative errno ends the search. `outcome->lost` has room. */
+     * Of a run whose outcome is `unknown`, `error` is the reason; it is made once more. A negative
+     * errno ends the search. `outcome->lost` has room. */
     int (*attempt)(void *context, const struct suite_link *links, const char *what,
                    struct shrink_outcome *outcome, struct error *error);
     void *context;
@@ -42,12 +45,14 @@ struct shrink_options {
 struct shrunk {
     struct shrink_settings settings; /* the least that failed */
     size_t runs;                     /* that it took */
-    bool complete;                   /* there were runs enough for all that was to be tried */
+    bool fails;                      /* there is such: also where an error has ended the search */
+    bool complete;                   /* all that was to be tried was */
     bool fails_without;              /* it fails with no impairment at all */
 };
 
 /* The caller frees *shrunk with shrunk_free in any case. EINVAL: the case does not fail as it is;
- * what `attempt` returns. */
+ * EIO: what runs come to is not to be found out, of the case as it is or, after some attempts, of
+ * the least that failed; what `attempt` returns. */
 int shrink(const struct shrink_options *options, struct shrunk *shrunk, struct error *error);
 void shrunk_free(struct shrunk *shrunk);
 
@@ -84,5 +89,24 @@ int shrink_links_make(const struct shrink_settings *settings, const struct suite
 /* Appends all that they ask for: equal texts are equal links. */
 void shrink_links_text(const struct shrink_links *links, struct buffer *out);
 void shrink_links_free(struct shrink_links *links);
+
+/* -- Of shrink_number.c, likewise -------------------------------------------------------------- */
+
+enum shrink_number_kind { SHRINK_TIME, SHRINK_SHARE, SHRINK_RATE, SHRINK_BYTES };
+
+struct shrink_number {
+    const char *name; /* of the setting; NULL behind the last one */
+    enum shrink_number_kind kind;
+    bool up; /* a larger number does less */
+};
+extern const struct shrink_number shrink_numbers[];
+
+/* False: it is no number of that kind. */
+bool shrink_number_read(enum shrink_number_kind kind, const char *text, uint64_t *number);
+/* Returns `text`. */
+const char *shrink_number_write(enum shrink_number_kind kind, uint64_t number,
+                                char text[static UNITS_TEXT_MAX]);
+/* Down to two digits that are not 0, as people write numbers. */
+uint64_t shrink_number_round(uint64_t number);
 
 #endif

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import unittest
 
 import duet
@@ -129,6 +130,26 @@ class ReplayAndShrink(unittest.TestCase):
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertIn("the case does not fail as it is", run.stderr)
         self.assertFalse((self.work.path / "other.yaml").exists())
+
+    def test_what_was_found_before_ctrl_c_is_written(self):
+        running = self.work.start("shrink", "--case", FAILS, "--seed", "3", "--output", "part.yaml",
+                                  "suite.yaml")
+        running.wait_for(r"(?m)^ +1  failed +as it is$", "stdout")
+        running.signal(signal.SIGINT)
+        run = running.wait()
+        self.assertEqual(run.status, duet.INTERRUPTED, run)
+        self.assertRegex(run.stdout, r"(?m)^the search has ended after \d+ runs, before all was tried$")
+        self.assertIn("shrunk:", (self.work.path / "part.yaml").read_text())
+        self.work.assert_nothing_left()
+
+    def test_where_the_scenario_cannot_be_written_nothing_is_run(self):
+        for output, word in (("none/x.yaml", "cannot make a file beside none/x.yaml"),
+                             ("suite.yaml", "--output names another file"),
+                             (".", "is a directory")):
+            run = self.work.command("shrink", "--case", FAILS, "--output", output, "suite.yaml")
+            self.assertEqual(run.status, duet.BAD_USAGE, run)
+            self.assertIn(word, run.stderr)
+            self.assertEqual(run.stdout, "")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@
 struct trial {
     struct suite *suite;
     bool (*fails)(const struct suite_link *links);
+    bool (*silent)(const struct trial *trial, const struct suite_link *links); /* or NULL */
     uint64_t lost;     /* of link 0 from its first end, without a limit */
     struct buffer log; /* what was tried */
     int code;          /* of the attempt after `until` */
@@ -31,6 +32,13 @@ static int attempt(void *context, const struct suite_link *links, const char *wh
     if (trial->code && trial->count == trial->until)
         return error_set(error, trial->code, "trouble");
     trial->count++;
+    if (trial->silent && trial->silent(trial, links)) {
+        buffer_printf(&trial->log, "%s: says nothing\n", what);
+        outcome->unknown = true;
+        outcome->fails = true; /* of the run before: nobody looks */
+        error_set(error, EIO, "the host was too slow");
+        return 0;
+    }
     outcome->fails = trial->fails(links);
     memset(outcome->lost, 0, 2 * sizeof *outcome->lost);
     if (impair_loss_is_any(&links[0].impair[0].loss))
@@ -200,6 +208,89 @@ static void the_shortest_prefix_of_drops_is_found(void **state)
     assert_shrinks(&trial, LINK("{loss: 20%}"), "link a-b, a to b: loss 20%, loss.limit 7");
 }
 
+/* -- Runs that say nothing --------------------------------------------------------------------- */
+
+static bool every_other_time(const struct trial *trial, const struct suite_link *links)
+{
+    (void)links;
+    return trial->count % 2 == 1;
+}
+
+static void a_run_that_says_nothing_is_made_once_more(void **state)
+{
+    struct trial trial = {.fails = at_twelve_per_cent, .silent = every_other_time};
+    (void)state;
+
+    assert_shrinks(&trial, LINK("{loss: 30%, delay: 25ms}"), "link a-b, a to b: loss 12%");
+}
+
+/* A step's jitter needs the delay of the link. */
+static bool without_a_delay(const struct trial *trial, const struct suite_link *links)
+{
+    (void)trial;
+    return !links[0].impair[0].delay.mean_ns || !links[0].impair[1].delay.mean_ns;
+}
+
+static void what_cannot_be_run_is_left_as_it_is(void **state)
+{
+    struct trial trial = {.fails = at_twelve_per_cent, .silent = without_a_delay};
+    (void)state;
+
+    assert_shrinks(&trial, LINK("{loss: 30%, delay: 1ns, duplicate: 1%}"),
+                   "link a-b: delay 1ns; link a-b, a to b: loss 12%");
+}
+
+static bool from_the_second_run_on(const struct trial *trial, const struct suite_link *links)
+{
+    (void)links;
+    return trial->count > 1;
+}
+
+/* What was found so far is there. */
+static void the_least_that_says_nothing_any_more_ends_it(void **state)
+{
+    struct trial trial = {.fails = at_twelve_per_cent, .silent = from_the_second_run_on};
+    cleanup_buffer struct buffer described = {0};
+    struct error error = {0};
+    struct shrunk shrunk;
+    (void)state;
+
+    load(&trial, LINK("{loss: 30%, delay: 5ms, duplicate: 1%}"));
+    assert_int_equal(search(&trial, 100, &shrunk, &error), -EIO);
+    assert_string_equal(error.message, "the host was too slow");
+    assert_int_equal(trial.count, 1 + 3 * 2 + 2);
+    assert_true(shrunk.fails);
+    assert_false(shrunk.complete);
+    shrink_describe(&shrunk.settings, &trial.suite->cases[0], &described);
+    assert_string_equal(described.data, "link a-b: delay 5ms, loss 30%, duplicate 1%");
+    shrunk_free(&shrunk);
+    suite_free(trial.suite);
+    buffer_free(&trial.log);
+}
+
+static bool anytime(const struct trial *trial, const struct suite_link *links)
+{
+    (void)trial, (void)links;
+    return true;
+}
+
+static void a_case_of_which_nothing_is_found_out_is_none_that_passes(void **state)
+{
+    struct trial trial = {.fails = at_twelve_per_cent, .silent = anytime};
+    struct error error = {0};
+    struct shrunk shrunk;
+    (void)state;
+
+    load(&trial, LINK("{loss: 30%}"));
+    assert_int_equal(search(&trial, 100, &shrunk, &error), -EIO);
+    assert_string_equal(error.message, "the host was too slow");
+    assert_int_equal(trial.count, 2);
+    assert_false(shrunk.fails);
+    shrunk_free(&shrunk);
+    suite_free(trial.suite);
+    buffer_free(&trial.log);
+}
+
 /* -- What ends it ------------------------------------------------------------------------------ */
 
 static bool always(const struct suite_link *links)
@@ -268,6 +359,8 @@ static void trouble_ends_it(void **state)
         load(&trial, LINK("{loss: 30%, delay: 5ms}"));
         assert_int_equal(search(&trial, 100, &shrunk, &error), -EIO);
         assert_string_equal(error.message, "trouble");
+        assert_int_equal(shrunk.fails, until > 0);
+        assert_false(shrunk.complete);
         assert_int_equal(trial.count, until);
         shrunk_free(&shrunk);
         suite_free(trial.suite);
@@ -284,6 +377,10 @@ int main(void)
         cmocka_unit_test(changes_go_and_stay),
         cmocka_unit_test(a_rule_is_one_thing),
         cmocka_unit_test(the_shortest_prefix_of_drops_is_found),
+        cmocka_unit_test(a_run_that_says_nothing_is_made_once_more),
+        cmocka_unit_test(what_cannot_be_run_is_left_as_it_is),
+        cmocka_unit_test(the_least_that_says_nothing_any_more_ends_it),
+        cmocka_unit_test(a_case_of_which_nothing_is_found_out_is_none_that_passes),
         cmocka_unit_test(a_case_that_fails_anyhow_needs_no_search),
         cmocka_unit_test(a_case_that_does_not_fail_is_refused),
         cmocka_unit_test(runs_are_bounded),

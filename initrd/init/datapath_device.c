@@ -25,9 +25,14 @@
 
 enum {
     RECEIVE_BYTES = 8 << 20, /* that wait for the datapath in the NIC's socket */
-    QUEUE_PACKETS = 1000,    /* that wait for the NIC itself; what comes to that is lost … */
-    SEND_BYTES = 1 << 19,    /* … and so no more is ever on its way there */
-    SOCKET_BYTES = 1 << 20,  /* that wait between a router and a way of its link */
+    /* On their way to the NIC; the kernel allows twice as much, and counts a packet as itself and
+     * its struct sk_buff. */
+    SEND_BYTES = 1 << 19,
+    SKB_BYTES_LEAST = 512, /* that a packet of any length counts as, and some more */
+    /* That wait for the NIC: what comes to that is lost, though its verdict says otherwise. So all
+     * that the socket takes has room, were it all of the shortest. */
+    QUEUE_PACKETS = 2 * SEND_BYTES / SKB_BYTES_LEAST,
+    SOCKET_BYTES = 1 << 20, /* that wait between a router and a way of its link */
 };
 
 /* Where the NICs go: a socket for each namespace. */

@@ -183,6 +183,14 @@ static struct packet *read_frame(struct input *input, size_t index)
     return understand(input, packet) ? packet : NULL;
 }
 
+static void lose(struct input *input, size_t index)
+{
+    size_t length = input->messages[index].msg_len;
+
+    input->lost_packets++;
+    input->lost_bytes += length > OFFLOAD_BYTES ? length - OFFLOAD_BYTES : 0;
+}
+
 void input_read(struct input *input, struct pool *pool)
 {
     size_t most = fill(input, pool);
@@ -194,8 +202,7 @@ void input_read(struct input *input, struct pool *pool)
         struct packet *packet = read_frame(input, i);
 
         if (!packet) {
-            input->lost_packets++;
-            input->lost_bytes += input->messages[i].msg_len;
+            lose(input, i);
             continue;
         }
         packet->time_ns = now_ns;

@@ -83,6 +83,22 @@ static void watch_end(struct end *end)
     end->events = events;
 }
 
+/* True where the pipe has no room for some. The log of a closed link ends behind its last byte,
+ * whenever its reader comes to that. */
+static bool send_log(struct carried *link, unsigned way)
+{
+    struct datapath_log *log = link->logs[way];
+
+    if (!log)
+        return false;
+    if (!link->closed)
+        return datapath_log_flush(log);
+    if (datapath_log_end(log))
+        return true;
+    datapath_log_free(steal_pointer(&link->logs[way]));
+    return false;
+}
+
 static void on_logs_timer(void *context)
 {
     struct datapath *datapath = context;
@@ -90,8 +106,7 @@ static void on_logs_timer(void *context)
 
     for (size_t i = 0; i < datapath->count; i++)
         for (unsigned way = 0; way < 2; way++)
-            if (datapath->links[i].logs[way])
-                some_left = datapath_log_flush(datapath->links[i].logs[way]) || some_left;
+            some_left = send_log(&datapath->links[i], way) || some_left;
     datapath->logs_wait = some_left;
     if (some_left)
         timer_start(datapath->logs_timer, LOG_WAIT_MS * NS_PER_MS);
@@ -257,7 +272,7 @@ static void close_link(struct carried *link)
     link->closed = true;
     for (unsigned way = 0; way < 2; way++) {
         way_flush(link->ways[way]);
-        datapath_log_free(steal_pointer(&link->logs[way]));
+        send_log(link, way);
     }
 }
 

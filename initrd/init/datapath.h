@@ -34,7 +34,8 @@ int datapath_start(const struct datapath_options *options, struct datapath **dat
 struct datapath_request {
     size_t index;
     json_t *change; /* for pod_carrier_change, from the next packets on; NULL: none */
-    bool close;     /* what is on its way is lost, nothing more is carried, the logs end */
+    bool close;     /* what is on its way is lost, nothing more is carried, the logs end as soon
+                       as their reader has room */
     /* -- The answer, from the loop of who asked ------------------------------------------------ */
     struct error error;            /* its code is 0 where all was done, else nothing was */
     uint64_t steps;                /* planned changes that have been made */

@@ -12,6 +12,7 @@ enum {
 
 struct datapath_log {
     int fd;
+    bool ended; /* what was skipped last has been told of */
     struct verdict_log log;
     size_t length;
     uint8_t bytes[BUFFER];
@@ -22,6 +23,7 @@ struct datapath_log *datapath_log_new(int fd, const struct verdict_log_header *h
     struct datapath_log *log = xmalloc(sizeof *log);
 
     log->fd = fd;
+    log->ended = false;
     verdict_log_begin(&log->log, header, log->bytes);
     log->length = VERDICT_LOG_HEADER;
     return log;
@@ -70,14 +72,21 @@ int datapath_log_fd(const struct datapath_log *log)
     return log->fd;
 }
 
+bool datapath_log_end(struct datapath_log *log)
+{
+    bool some_left = datapath_log_flush(log);
+
+    if (some_left || log->ended)
+        return some_left;
+    log->length = verdict_log_end(&log->log, log->bytes);
+    log->ended = true;
+    return datapath_log_flush(log);
+}
+
 void datapath_log_free(struct datapath_log *log)
 {
     if (!log)
         return;
-    if (!datapath_log_flush(log)) {
-        log->length = verdict_log_end(&log->log, log->bytes);
-        datapath_log_flush(log);
-    }
     close(log->fd);
     free(log);
 }

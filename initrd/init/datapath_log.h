@@ -20,7 +20,10 @@ bool datapath_log_flush(struct datapath_log *log);
 bool datapath_log_waits(const struct datapath_log *log);
 /* The pipe's end. */
 int datapath_log_fd(const struct datapath_log *log);
-/* Sends what is left, as far as the pipe has room, and closes it. NULL is fine. */
+/* As datapath_log_flush, with the log's end behind the rest; nothing is added from then on. To be
+ * called again while some is left. */
+bool datapath_log_end(struct datapath_log *log);
+/* Closes the pipe; what is left is lost. NULL is fine. */
 void datapath_log_free(struct datapath_log *log);
 
 #endif

@@ -110,6 +110,26 @@ static struct datapath_log *open_log(int pipe[2])
     return datapath_log_new(pipe[1], &header);
 }
 
+static void what_is_too_long_counts_as_its_bytes(void **state)
+{
+    uint8_t frame[OFFLOAD_BYTES + MTU + 100] = {0};
+    struct link_way_state counted;
+    struct link link;
+
+    (void)state;
+    open_link(&link, NULL);
+    assert_int_equal(write(link.tap[1], frame, sizeof frame), sizeof frame);
+    assert_int_equal(write(link.tap[1], frame, 3), 3);
+    way_read(link.way); /* a large one ends the round */
+    way_read(link.way);
+    counted = way_state(link.way);
+    assert_int_equal(counted.packets_in, 2);
+    assert_int_equal(counted.bytes_in, MTU + 100);
+    assert_int_equal(counted.too_long, 2);
+    assert_int_equal(empty(link.nic[1]), 0);
+    close_link(&link);
+}
+
 /* -- The end of a way -------------------------------------------------------------------------- */
 
 static void what_was_read_is_lost_with_the_link(void **state)
@@ -157,11 +177,78 @@ static void what_is_large_goes_on_whole(void **state)
     close_link(&link);
 }
 
+/* -- Logs -------------------------------------------------------------------------------------- */
+
+/* Goes on until the log's end; frees it. */
+static void read_log(struct datapath_log *log, int fd, struct buffer *bytes)
+{
+    bool some_left;
+
+    do {
+        uint8_t some[4096];
+        ssize_t n;
+
+        some_left = datapath_log_end(log);
+        while ((n = read(fd, some, sizeof some)) > 0)
+            buffer_append(bytes, some, (size_t)n);
+        assert_int_equal(errno, EAGAIN);
+    } while (some_left);
+    datapath_log_free(log);
+    assert_int_equal(read(fd, &some_left, 1), 0);
+}
+
+static void a_full_pipe_costs_the_log_no_count(void **state)
+{
+    enum { VERDICTS = 100000 };
+    uint8_t bytes[64] = {0};
+    struct packet packet = fixture_packet(PACKET_LINK_ETHERNET, bytes, sizeof bytes);
+    cleanup_buffer struct buffer read = {0};
+    struct verdict_log_entry entry;
+    struct verdict_reader reader;
+    struct error error = {0};
+    struct datapath_log *log;
+    uint64_t count = 0;
+    int pipe[2];
+
+    (void)state;
+    log = open_log(pipe);
+    packet_parse(&packet);
+    for (uint64_t i = 0; i < VERDICTS; i++)
+        datapath_log_add(log, &(struct impair_verdict){.number = i, .length = 64}, &packet);
+    assert_true(datapath_log_end(log));
+    read_log(log, pipe[0], &read);
+    assert_int_equal(verdict_log_open(&reader, read.data, read.length, &error), 0);
+    while (verdict_log_next(&reader, &entry, &error) == 1)
+        count++;
+    assert_false(reader.cut);
+    assert_in_range(reader.missing, 1, VERDICTS - 1);
+    assert_int_equal(count + reader.missing, VERDICTS);
+    close(pipe[0]);
+}
+
+static void a_log_that_is_empty_ends_at_once(void **state)
+{
+    cleanup_buffer struct buffer read = {0};
+    struct datapath_log *log;
+    int pipe[2];
+
+    (void)state;
+    log = open_log(pipe);
+    assert_false(datapath_log_end(log));
+    assert_false(datapath_log_waits(log));
+    read_log(log, pipe[0], &read);
+    assert_int_equal(read.length, VERDICT_LOG_HEADER);
+    close(pipe[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_too_long_counts_as_its_bytes),
         cmocka_unit_test(what_was_read_is_lost_with_the_link),
         cmocka_unit_test(what_is_large_goes_on_whole),
+        cmocka_unit_test(a_full_pipe_costs_the_log_no_count),
+        cmocka_unit_test(a_log_that_is_empty_ends_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,15 +38,22 @@ bool netem_links_have(const struct agent *agent, const char *interface)
     return find(agent, interface) != NULL;
 }
 
-/* Each change begins the kernel's draws anew, and so has a seed of its own. */
+/* Each change begins the kernel's draws anew, and so has a seed of its own. What the kernel refuses
+ * is not what the next change is made of. */
 static int set(int netlink, int index, const char *name, struct pod_netem *netem,
                const struct request *request, struct error *error)
 {
-    int code = pod_netem_change(request->impair, netem, error);
+    struct pod_netem changed;
+    int code = pod_netem_change(request->impair, netem, &changed, error);
 
-    return code < 0 ? code
-                    : netem_set(netlink, index, name, &netem->config.settings,
-                                random_at(netem->seed, netem->changes), error);
+    if (code < 0)
+        return code;
+    code = netem_set(netlink, index, name, &changed.config.settings,
+                     random_at(changed.seed, changed.changes), error);
+    impair_config_free(code < 0 ? &changed.config : &netem->config);
+    if (code == 0)
+        *netem = changed;
+    return code;
 }
 
 static int answer(struct agent *agent, const struct request *request, int netlink, int index,

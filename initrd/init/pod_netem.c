@@ -16,12 +16,12 @@ static int change(json_t *object, struct impair_config *config, struct error *er
     return code < 0 ? code : impair_netem_check(&config->settings, NULL, error);
 }
 
-int pod_netem_change(const json_t *json, struct pod_netem *netem, struct error *error)
+int pod_netem_change(const json_t *json, const struct pod_netem *netem, struct pod_netem *changed,
+                     struct error *error)
 {
     json_t *pair = json_object_get(json, "impair");
     json_t *own = json_array_get(pair, netem->end), *other = json_array_get(pair, 1 - netem->end);
-    struct impair_config config = {0};
-    int code;
+    int code = 0;
 
     if (json_array_size(pair) != 2)
         return error_set(error, EINVAL, "\"impair\" is no array of two, one for each direction");
@@ -29,17 +29,17 @@ int pod_netem_change(const json_t *json, struct pod_netem *netem, struct error *
         return error_set(error, EINVAL,
                          "\"impair\"[%u] is of what the other end sends, whose tc netem is there",
                          1 - netem->end);
-    if (json_is_null(own))
-        return 0;
-    impair_config_copy(&config, &netem->config.settings);
-    code = change(own, &config, error);
+    *changed =
+        (struct pod_netem){.end = netem->end, .seed = netem->seed, .changes = netem->changes};
+    impair_config_copy(&changed->config, &netem->config.settings);
+    if (!json_is_null(own)) {
+        code = change(own, &changed->config, error);
+        changed->changes++;
+    }
     if (code < 0) {
-        impair_config_free(&config);
+        impair_config_free(&changed->config);
         return error_context(error, "\"impair\"[%u]", netem->end);
     }
-    impair_config_free(&netem->config);
-    netem->config = config;
-    netem->changes++;
     return 0;
 }
 

@@ -22,9 +22,11 @@ int pod_netem_parse(json_t *json, struct pod_netem **netem, struct error *error)
 /* NULL is fine. */
 void pod_netem_free(struct pod_netem *netem);
 
-/* Makes the changes that `"impair": [{…} or null, {…} or null]` of `json` says, for both
- * directions: that which this node does not send cannot be changed here. EINVAL leaves the config
- * as it is. */
-int pod_netem_change(const json_t *json, struct pod_netem *netem, struct error *error);
+/* *changed is what becomes of `netem` with the changes that `"impair": [{…} or null, {…} or null]`
+ * of `json` says, for both directions: that which this node does not send cannot be changed here.
+ * On success the caller frees its config, or that of `netem` when it puts it in its place.
+ * EINVAL. */
+int pod_netem_change(const json_t *json, const struct pod_netem *netem, struct pod_netem *changed,
+                     struct error *error);
 
 #endif

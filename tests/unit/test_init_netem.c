@@ -32,12 +32,26 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int change(struct pod_netem *netem, const char *text, struct error *error)
+static int make_changed(const struct pod_netem *netem, const char *text, struct pod_netem *changed,
+                        struct error *error)
 {
     json_t *json = json_loads(text, 0, NULL);
-    int code = pod_netem_change(json, netem, error);
+    int code = pod_netem_change(json, netem, changed, error);
 
     json_decref(json);
+    return code;
+}
+
+/* As where the kernel takes it. */
+static int change(struct pod_netem *netem, const char *text, struct error *error)
+{
+    struct pod_netem changed;
+    int code = make_changed(netem, text, &changed, error);
+
+    if (code == 0) {
+        impair_config_free(&netem->config);
+        *netem = changed;
+    }
     return code;
 }
 
@@ -73,6 +87,24 @@ static void what_is_not_named_stays(void **state)
     assert_int_equal(netem->changes, 2);
 }
 
+static void what_the_kernel_refuses_is_not_in_the_next(void **state)
+{
+    struct pod_netem *netem = *state, refused;
+    struct error error = {0};
+
+    assert_int_equal(make_changed(netem, "{\"impair\":[null,{\"loss\":\"5%\"}]}", &refused, &error),
+                     0);
+    assert_int_equal(refused.config.settings.loss.random.ppb, 50000000);
+    assert_int_equal(refused.changes, 1);
+    impair_config_free(&refused.config);
+    assert_int_equal(change(netem, "{\"impair\":[null,{\"delay\":\"9ms\"}]}", &error), 0);
+    assert_int_equal(netem->config.settings.loss.random.ppb, 10000000);
+    assert_int_equal(netem->config.settings.delay.mean_ns, 9000000);
+    assert_int_equal(netem->changes, 1);
+    assert_int_equal(netem->end, 1);
+    assert_int_equal(netem->seed, 7);
+}
+
 static void what_cannot_be_changes_nothing(void **state)
 {
     refused(*state, "{\"impair\":[null,{\"loss\":\"120%\"}]}", "\"impair\"[1]: ");
@@ -92,6 +124,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_not_named_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_kernel_refuses_is_not_in_the_next, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_changes_nothing, set_up, tear_down),
     };
 

@@ -127,6 +127,12 @@ static uint64_t sooner(uint64_t one_ns, uint64_t other_ns)
     return one_ns < other_ns ? one_ns : other_ns;
 }
 
+/* What was read before a step by time meets the settings before it, when its receiver has room. */
+static bool step_must_wait(const struct carried *link)
+{
+    return way_has_rest(link->ways[0]) || way_has_rest(link->ways[1]);
+}
+
 static void wait_for_next(struct datapath *datapath)
 {
     uint64_t next_ns = IMPAIR_NEVER;
@@ -136,7 +142,8 @@ static void wait_for_next(struct datapath *datapath)
 
         if (link->closed)
             continue;
-        next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
+        if (!step_must_wait(link))
+            next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
         next_ns = sooner(next_ns, way_next_ns(link->ways[0]));
         next_ns = sooner(next_ns, way_next_ns(link->ways[1]));
     }
@@ -188,7 +195,8 @@ static void on_alarm(void *context, uint32_t events)
 
         if (link->closed)
             continue;
-        impair_plan_tick(&link->run, clock_ns());
+        if (!step_must_wait(link))
+            impair_plan_tick(&link->run, clock_ns());
         way_go_on(link->ways[0]);
         way_go_on(link->ways[1]);
         settle(link);

@@ -396,6 +396,11 @@ bool way_waits(const struct way *way)
     return way->count > 0;
 }
 
+bool way_has_rest(const struct way *way)
+{
+    return way->next < way->input.count;
+}
+
 uint64_t way_next_ns(const struct way *way)
 {
     return way->count > 0 ? IMPAIR_NEVER : impair_next_ns(way->impair);

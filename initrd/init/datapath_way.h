@@ -43,6 +43,9 @@ void way_flush(struct way *way);
 
 /* Whether it waits for the receiver, and reads nothing until then. */
 bool way_waits(const struct way *way);
+/* Whether frames were read that are still to be taken, and so to bring about the steps of the run
+ * that fall on them: before those, impair_plan_tick would be too early. */
+bool way_has_rest(const struct way *way);
 /* When way_go_on is to be called next though no device says anything; or IMPAIR_NEVER. */
 uint64_t way_next_ns(const struct way *way);
 struct link_way_state way_state(struct way *way);

@@ -1,4 +1,5 @@
 /* One direction of a link that a node carries, between sockets in the place of its devices. */
+#include "base/loop.h"
 #include "initrd/init/datapath_way.h"
 #include "net/offload.h"
 #include "tests/unit/net_fixture.h"
@@ -30,7 +31,8 @@ static void make_socket(int ends[2])
                      0);
 }
 
-static void open_link(struct link *link, struct datapath_log *log)
+static void open_planned(struct link *link, const struct impair_plan *plan,
+                         struct datapath_log *log)
 {
     static const struct impair_settings none = {0};
 
@@ -43,8 +45,13 @@ static void open_link(struct link *link, struct datapath_log *log)
                                               .to_fd = link->nic[0],
                                               .log = log,
                                               .run = &link->run});
-    impair_plan_start(&link->run, NULL, way_impair(link->way), NULL);
+    impair_plan_start(&link->run, plan, way_impair(link->way), NULL);
     way_change(link->way, &none);
+}
+
+static void open_link(struct link *link, struct datapath_log *log)
+{
+    open_planned(link, NULL, log);
 }
 
 static void close_link(struct link *link)
@@ -146,8 +153,10 @@ static void what_was_read_is_lost_with_the_link(void **state)
     send_tcp(&link, PAYLOAD, EACH);
     way_read(link.way);
     assert_true(way_waits(link.way));
+    assert_true(way_has_rest(link.way));
     way_flush(link.way);
     assert_false(way_waits(link.way));
+    assert_false(way_has_rest(link.way));
     datapath_log_free(log); /* nothing may come into it any more */
     empty(link.nic[1]);
     way_go_on(link.way);
@@ -174,6 +183,38 @@ static void what_is_large_goes_on_whole(void **state)
     counted = way_state(link.way);
     assert_int_equal(counted.packets_out, 1 + PIECES);
     assert_int_equal(counted.unread, 0);
+    close_link(&link);
+}
+
+/* -- Steps ------------------------------------------------------------------------------------- */
+
+static void what_was_read_before_a_step_meets_what_was_in_force(void **state)
+{
+    static const struct impair_settings down = {.down = true};
+    static const struct impair_step step = {.after_ns = 1, .settings = {&down}};
+    static const struct impair_plan plan = {&step, 1};
+    struct link_way_state counted;
+    struct link link;
+
+    (void)state;
+    open_planned(&link, &plan, NULL);
+    fill(link.nic[0]);
+    send_tcp(&link, 10, 0);
+    send_tcp(&link, PAYLOAD, EACH);
+    way_read(link.way);
+    assert_true(way_has_rest(link.way));
+    assert_true(impair_plan_next_ns(&link.run) < clock_ns());
+    empty(link.nic[1]);
+    way_go_on(link.way);
+    assert_int_equal(empty(link.nic[1]), 1 + PIECES);
+    assert_int_equal(link.run.done, 0);
+    send_tcp(&link, 10, 0);
+    way_read(link.way);
+    assert_int_equal(empty(link.nic[1]), 0);
+    assert_int_equal(link.run.done, 1);
+    counted = way_state(link.way);
+    assert_int_equal(counted.packets_out, 1 + PIECES);
+    assert_int_equal(counted.causes[IMPAIR_DOWN], 1);
     close_link(&link);
 }
 
@@ -247,6 +288,7 @@ int main(void)
         cmocka_unit_test(what_is_too_long_counts_as_its_bytes),
         cmocka_unit_test(what_was_read_is_lost_with_the_link),
         cmocka_unit_test(what_is_large_goes_on_whole),
+        cmocka_unit_test(what_was_read_before_a_step_meets_what_was_in_force),
         cmocka_unit_test(a_full_pipe_costs_the_log_no_count),
         cmocka_unit_test(a_log_that_is_empty_ends_at_once),
     };

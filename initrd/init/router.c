@@ -264,7 +264,8 @@ int router_start(struct loop *loop, const struct pod *pod, const struct router_p
     router->count = pod->interface_count;
     router->ports = xcalloc(router->count, sizeof *router->ports);
     router->timer = loop_timer(loop, on_timer, router);
-    pool_init(&router->pool, flight + INPUT_FRAMES + SEGMENTS_MAX + router->count, room);
+    /* Each port holds so many for what it reads next, and one that it could not write. */
+    pool_init(&router->pool, flight + (INPUT_FRAMES + 1) * router->count + SEGMENTS_MAX, room);
     code = internet_new(&options, &router->internet, error);
     if (code == 0)
         code = configure(router, pod, error);

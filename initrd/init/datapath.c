@@ -37,6 +37,8 @@ struct carried {
     struct way *ways[2];          /* by direction */
     struct datapath_log *logs[2]; /* likewise; NULL: none, or at its end */
     struct end tap, nic;
+    int drops;     /* for datapath_device_drops; of a router -1 */
+    uint64_t lost; /* what that said */
 };
 
 struct datapath {
@@ -316,6 +318,14 @@ static int watch_device(struct end *end, struct error *error)
                       error);
 }
 
+static uint64_t kernel_lost(void *context)
+{
+    struct carried *link = context;
+
+    datapath_device_drops(link->drops, &link->lost);
+    return link->lost;
+}
+
 static void make_way(struct carried *link, const struct pod_interface *interface,
                      const struct datapath_device *device, unsigned direction, int log)
 {
@@ -328,16 +338,18 @@ static void make_way(struct carried *link, const struct pod_interface *interface
 
     if (log >= 0)
         link->logs[direction] = datapath_log_new(log, &header);
-    link->ways[direction] =
-        way_new(&(struct way_options){.seed = carrier->seed,
-                                      .link = carrier->link,
-                                      .direction = direction,
-                                      .mtu = interface->mtu,
-                                      .from = from_tap ? WAY_TAP : WAY_NIC,
-                                      .from_fd = from_tap ? device->tap : device->nic,
-                                      .to_fd = from_tap ? device->nic : device->tap,
-                                      .run = &link->run,
-                                      .log = link->logs[direction]});
+    link->ways[direction] = way_new(
+        &(struct way_options){.seed = carrier->seed,
+                              .link = carrier->link,
+                              .direction = direction,
+                              .mtu = interface->mtu,
+                              .from = from_tap ? WAY_TAP : WAY_NIC,
+                              .from_fd = from_tap ? device->tap : device->nic,
+                              .to_fd = from_tap ? device->nic : device->tap,
+                              .run = &link->run,
+                              .log = link->logs[direction],
+                              .sender_lost = from_tap && link->drops >= 0 ? kernel_lost : NULL,
+                              .context = link});
     way_change(link->ways[direction], &carrier->configs[direction].settings);
 }
 
@@ -349,6 +361,7 @@ static int make_link(struct carried *link, const struct pod_interface *interface
     int code;
 
     link->interface = interface;
+    link->drops = device->drops;
     for (unsigned direction = 0; direction < 2; direction++)
         make_way(link, interface, device, direction, logs[direction]);
     impair_plan_start(&link->run, &plan, way_impair(link->ways[0]), way_impair(link->ways[1]));
@@ -399,7 +412,7 @@ static int begin(struct datapath *datapath, struct error *error)
     int code;
 
     for (size_t i = 0; i < pod->interface_count; i++)
-        devices[i] = (struct datapath_device){-1, -1, -1};
+        devices[i] = (struct datapath_device){-1, -1, -1, -1};
     code = datapath_devices_take(pod, devices, error);
     datapath->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (code == 0 && datapath->alarm < 0)

@@ -16,6 +16,8 @@
 #include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -33,6 +35,9 @@ enum {
      * that the socket takes has room, were it all of the shortest. */
     QUEUE_PACKETS = 2 * SEND_BYTES / SKB_BYTES_LEAST,
     SOCKET_BYTES = 1 << 20, /* that wait between a router and a way of its link */
+    TAP_BYTES = 16 << 20,   /* that wait for the datapath in the TAP's ring, about … */
+    TAP_LEAST = 1000,       /* … but so many packets at least, as a kernel would have … */
+    TAP_MOST = 4096,        /* … and at most */
 };
 
 /* Where the NICs go: a socket for each namespace. */
@@ -77,31 +82,59 @@ static int open_tap(const struct pod_interface *interface, int *out, struct erro
     return 0;
 }
 
-/* The kernel then cuts what stands for more packets than the datapath can cut it into. One that
- * does not let this be set (before Linux 4.16) ignores it. */
-static int limit_segments(int netlink, const char *name, struct error *error)
+static uint32_t ring_for(unsigned mtu)
 {
-    const uint32_t most = SEGMENTS_MAX;
+    uint32_t packets = TAP_BYTES / mtu;
+
+    return packets < TAP_LEAST ? TAP_LEAST : packets > TAP_MOST ? TAP_MOST : packets;
+}
+
+/* No sender waits for room in the ring, so there is some for a burst. What stands for more packets
+ * than the datapath can cut it into, the kernel cuts; one that does not let this be set (before
+ * Linux 4.16) ignores it. */
+static int set_limits(int netlink, const char *name, unsigned mtu, struct error *error)
+{
+    const uint32_t segments = SEGMENTS_MAX, ring = ring_for(mtu);
     struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
     struct netlink_message message;
 
     netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
     netlink_add(&message, IFLA_IFNAME, name, strlen(name) + 1);
-    netlink_add(&message, IFLA_GSO_MAX_SEGS, &most, sizeof most);
+    netlink_add(&message, IFLA_TXQLEN, &ring, sizeof ring);
+    netlink_add(&message, IFLA_GSO_MAX_SEGS, &segments, sizeof segments);
     return netlink_request(netlink, &message, error);
 }
 
-static int make_tap(int netlink, int tap, const struct pod_interface *interface, const char *name,
-                    struct error *error)
+static int open_drops(const char *name, int *drops, struct error *error)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/sys/class/net/%.*s/statistics/tx_dropped", IFNAMSIZ, name);
+    *drops = open(path, O_RDONLY | O_CLOEXEC);
+    return *drops < 0 ? error_errno(error, "cannot open %s", path) : 0;
+}
+
+void datapath_device_drops(int drops, uint64_t *count)
+{
+    char text[32] = "";
+
+    if (pread(drops, text, sizeof text - 1, 0) > 0)
+        *count = strtoull(text, NULL, 10);
+}
+
+static int make_tap(int netlink, struct datapath_device *device,
+                    const struct pod_interface *interface, const char *name, struct error *error)
 {
     struct ifreq request = {0};
     int code;
 
     memcpy(request.ifr_name, name, sizeof request.ifr_name);
-    if (set_up_tap(tap, interface, &request) < 0)
+    if (set_up_tap(device->tap, interface, &request) < 0)
         return error_errno(error, "link %s: cannot make a TAP device in the place of its NIC",
                            interface->name);
-    code = limit_segments(netlink, name, error);
+    code = set_limits(netlink, name, interface->mtu, error);
+    if (code == 0)
+        code = open_drops(name, &device->drops, error);
     return code < 0 ? error_context(error, "link %s: cannot set up its TAP device", interface->name)
                     : 0;
 }
@@ -201,7 +234,7 @@ static int take_device(const struct move *move, const struct pod_interface *inte
     if (code == 0)
         code = move_nic(move, index, interface->name, error);
     if (code == 0 && device->tap >= 0 && device->router < 0)
-        code = make_tap(move->node, device->tap, interface, name, error);
+        code = make_tap(move->node, device, interface, name, error);
     if (code == 0) /* its index may be another one there */
         code = network_await_nic(move->own, interface, &index, moved, error);
     if (code == 0)

@@ -8,9 +8,11 @@
 #include "base/error.h"
 #include "initrd/init/pod.h"
 
-/* Both do not block and have virtio's header before each frame; the caller closes them. */
+/* TAP, NIC and router do not block and have virtio's header before each frame. The caller closes
+ * all. */
 struct datapath_device {
     int tap;    /* a TUN device's descriptor; of a router, a socket; -1: the link is not carried */
+    int drops;  /* for datapath_device_drops; of a router -1 */
     int nic;    /* a packet socket */
     int router; /* the other end of that socket; else -1 */
 };
@@ -24,5 +26,9 @@ bool datapath_takes(const struct pod *pod, const struct pod_interface *interface
  * in their order; -1 is no descriptor. Waits up to 5 s for each NIC. */
 int datapath_devices_take(const struct pod *pod, struct datapath_device devices[],
                           struct error *error);
+
+/* Sets *count to how many packets the TAP had no room for, ever; one that stands for many counts
+ * once. It stays as it is where the device is gone. */
+void datapath_device_drops(int drops, uint64_t *count);
 
 #endif

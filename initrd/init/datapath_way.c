@@ -27,6 +27,7 @@ struct way {
     size_t steps;                           /* … so many of the run */
     bool none;                              /* they ask for nothing */
     struct link_way_state state;
+    uint64_t unseen;       /* packets that were lost before they could be read */
     struct input input;    /* frames that were read … */
     size_t next;           /* … of which these are handled */
     struct packet **queue; /* a ring: what is due and was not sent */
@@ -406,15 +407,17 @@ uint64_t way_next_ns(const struct way *way)
     return way->count > 0 ? IMPAIR_NEVER : impair_next_ns(way->impair);
 }
 
-/* What the kernel had no room for in the NIC's socket; it counts from 0 with each look. */
+/* What the kernel had no room for. A NIC's socket counts from 0 with each look. */
 static void see_drops(struct way *way)
 {
     struct tpacket_stats found = {0};
     socklen_t size = sizeof found;
 
-    if (way->options.from == WAY_NIC &&
-        getsockopt(way->options.from_fd, SOL_PACKET, PACKET_STATISTICS, &found, &size) == 0)
-        way->state.unread += found.tp_drops;
+    if (way->options.sender_lost)
+        way->unseen = way->options.sender_lost(way->options.context);
+    else if (way->options.from == WAY_NIC &&
+             getsockopt(way->options.from_fd, SOL_PACKET, PACKET_STATISTICS, &found, &size) == 0)
+        way->unseen += found.tp_drops;
 }
 
 struct link_way_state way_state(struct way *way)
@@ -426,7 +429,8 @@ struct link_way_state way_state(struct way *way)
     state = way->state;
     state.next = impair_next_number(way->impair);
     state.too_long = way->input.lost_packets;
-    state.packets_in = impair->packets_in + way->input.lost_packets;
+    state.unread += way->unseen;
+    state.packets_in = impair->packets_in + way->input.lost_packets + way->unseen;
     state.bytes_in = impair->bytes_in + way->input.lost_bytes;
     memcpy(state.causes, impair->causes, sizeof state.causes);
     return state;

@@ -1,8 +1,9 @@
 /* One direction of a link that this node carries: from a device, through the packet core, to
  * another. One is the node's TAP, the other the packet socket of its NIC.
  *
- * Memory is allocated once. While the receiver takes no more, nothing is read from the sender,
- * whose own queue then fills: the way never holds more than it has room for. */
+ * Memory is allocated once. While the receiver takes no more, nothing is read from the sender: the
+ * way never holds more than it has room for. The sender does not wait for that. Its queue is the
+ * ring of the TAP or the socket of the NIC, and what finds no room there is lost and counted. */
 #ifndef DUET_INIT_DATAPATH_WAY_H
 #define DUET_INIT_DATAPATH_WAY_H
 
@@ -22,7 +23,11 @@ struct way_options {
     unsigned mtu;         /* of the network's packet: longer ones do not get through */
     enum way_device from; /* the receiver is the other one */
     int from_fd, to_fd;   /* both with virtio's header before each frame; they stay the caller's */
-    struct datapath_log *log;    /* or NULL; stays the caller's */
+    struct datapath_log *log; /* or NULL; stays the caller's */
+    /* How many packets the sender has lost by now, for want of room, before they could be read. It
+     * may go on saying what it said. NULL: a packet socket, which knows. */
+    uint64_t (*sender_lost)(void *context);
+    void *context;
     struct impair_plan_run *run; /* of both ways; started with way_impair before packets come */
 };
 

@@ -1,7 +1,9 @@
 /* The links that this node carries, and where it is a router what is between them, in a thread of
  * init: it reads and writes their devices, puts each packet through the packet core, and does
  * nothing else. Of a process that is PID 1 no signal ends a thread, so nothing that runs in the
- * node can end this one; and what it does does not hold the agent up.
+ * node can end this one. Where packets are due by the clock it runs before all else (SCHED_FIFO):
+ * while a flood keeps it busy, the agent has on that CPU the twentieth of the time that the kernel
+ * leaves to others (sched(7), sched_rt_runtime_us).
  *
  * The thread has a network namespace of its own, with the NICs, and a loop. Agent and thread talk
  * by calls that each posts to the other's loop. */

@@ -66,6 +66,8 @@ const char *internet_cause_name(enum internet_cause cause);
 struct internet_counters {
     uint64_t packets_in, bytes_in;   /* that came from the NIC, dropped ones included */
     uint64_t packets_out, bytes_out; /* put into its queue */
+    uint64_t crowded_out;            /* that were to go out here, and found no room: `dropped` has
+                                      * them too, with the NIC that they came from */
     uint64_t dropped[INTERNET_CAUSES];
     uint64_t flaws[PACKET_FLAWS]; /* also of packets that were delivered: of a transport's header */
     uint64_t fragmented;          /* packets that went out as fragments */

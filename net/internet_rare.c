@@ -112,12 +112,14 @@ void internet_cut(struct internet *internet, struct nic *from, struct packet *pa
     }
     /* All of it or nothing: its receiver would wait for the rest in vain. */
     if (fragment_count(packet, to->mtu) > internet->flight - internet->in_flight) {
+        to->counters.crowded_out++;
         internet_drop(internet, from, packet, INTERNET_FULL);
         return;
     }
     internet_count_hop(packet);
     count = fragment_ipv4(internet->pool, packet, to->mtu, rest);
     if (count < 0) {
+        to->counters.crowded_out++;
         internet_drop(internet, from, packet, INTERNET_NO_ROOM);
         return;
     }

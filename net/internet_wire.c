@@ -148,8 +148,10 @@ enum internet_cause internet_output(struct internet *internet, const struct nic 
     const uint8_t *address = target & TARGET_VIA ? internet->gateways[target & TARGET_NIC].address
                                                  : packet_destination(packet);
 
-    if (internet->in_flight == internet->flight)
+    if (internet->in_flight == internet->flight) {
+        internet->nics[nic].counters.crowded_out++;
         return INTERNET_FULL;
+    }
     if (!internet->nics[nic].is_wire) {
         internet_enqueue(internet, nic, packet);
         return INTERNET_CAUSES;

@@ -46,6 +46,7 @@ struct datapath {
     struct loop *loop;
     struct carried *links;
     size_t count;
+    struct router *router; /* NULL: the node is none */
     int (*logs)[2];
     int alarm; /* timerfd(2) */
     struct watch *alarm_watch;
@@ -286,6 +287,11 @@ static void close_link(struct carried *link)
     }
 }
 
+static size_t index_in_pod(const struct carried *link)
+{
+    return (size_t)(link->interface - link->datapath->options.pod->interfaces);
+}
+
 static void on_request(void *context)
 {
     struct datapath_request *request = context;
@@ -296,6 +302,8 @@ static void on_request(void *context)
         change(link, request->change, &request->error);
     if (request->close && !link->closed)
         close_link(link);
+    if (request->close && datapath->router)
+        router_close(datapath->router, index_in_pod(link));
     for (unsigned way = 0; way < 2; way++)
         request->ways[way] = way_state(link->ways[way]);
     request->steps = link->run.done;
@@ -318,10 +326,13 @@ static int watch_device(struct end *end, struct error *error)
                       error);
 }
 
-static uint64_t kernel_lost(void *context)
+/* By the node's kernel, or its router. */
+static uint64_t sender_lost(void *context)
 {
     struct carried *link = context;
 
+    if (link->datapath->router)
+        return router_lost(link->datapath->router, index_in_pod(link));
     datapath_device_drops(link->drops, &link->lost);
     return link->lost;
 }
@@ -338,18 +349,18 @@ static void make_way(struct carried *link, const struct pod_interface *interface
 
     if (log >= 0)
         link->logs[direction] = datapath_log_new(log, &header);
-    link->ways[direction] = way_new(
-        &(struct way_options){.seed = carrier->seed,
-                              .link = carrier->link,
-                              .direction = direction,
-                              .mtu = interface->mtu,
-                              .from = from_tap ? WAY_TAP : WAY_NIC,
-                              .from_fd = from_tap ? device->tap : device->nic,
-                              .to_fd = from_tap ? device->nic : device->tap,
-                              .run = &link->run,
-                              .log = link->logs[direction],
-                              .sender_lost = from_tap && link->drops >= 0 ? kernel_lost : NULL,
-                              .context = link});
+    link->ways[direction] =
+        way_new(&(struct way_options){.seed = carrier->seed,
+                                      .link = carrier->link,
+                                      .direction = direction,
+                                      .mtu = interface->mtu,
+                                      .from = from_tap ? WAY_TAP : WAY_NIC,
+                                      .from_fd = from_tap ? device->tap : device->nic,
+                                      .to_fd = from_tap ? device->nic : device->tap,
+                                      .run = &link->run,
+                                      .log = link->logs[direction],
+                                      .sender_lost = from_tap ? sender_lost : NULL,
+                                      .context = link});
     way_change(link->ways[direction], &carrier->configs[direction].settings);
 }
 
@@ -402,7 +413,7 @@ static int make_router(struct datapath *datapath, const struct datapath_device d
     for (size_t i = 0; i < pod->interface_count; i++)
         ports[i] = devices[i].router >= 0 ? (struct router_port){.fd = devices[i].router}
                                           : (struct router_port){devices[i].nic, true};
-    return router_start(datapath->loop, pod, ports, error);
+    return router_start(datapath->loop, pod, ports, &datapath->router, error);
 }
 
 static int begin(struct datapath *datapath, struct error *error)

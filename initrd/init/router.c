@@ -26,6 +26,8 @@ struct port {
     uint32_t events; /* that are watched for */
     struct input input;
     struct packet *unsent; /* for which there was no room; or NULL */
+    bool closed;           /* nobody reads what is written */
+    uint64_t refused;      /* packets that the device did not take, and will not */
 };
 
 struct router {
@@ -51,17 +53,22 @@ static struct packet *take_next(struct port *port)
     return packet;
 }
 
-/* Whether the port could take it; what a device refuses for good is lost there. */
-static bool write_packet(const struct port *port, const struct packet *packet)
+/* Whether the packet is done with: only one that the device has no room for just now is not. */
+static bool write_packet(struct port *port, const struct packet *packet)
 {
     uint8_t *header = packet->bytes - OFFLOAD_BYTES;
     ssize_t n;
 
+    if (port->closed)
+        return true;
     offload_write(packet, header);
     do
         n = write(port->fd, header, OFFLOAD_BYTES + (size_t)packet->length);
     while (n < 0 && errno == EINTR);
-    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    port->refused += n < 0;
+    return true;
 }
 
 static void send_port(struct port *port)
@@ -252,7 +259,7 @@ static int open_port(struct router *router, struct port *port, const struct rout
 }
 
 int router_start(struct loop *loop, const struct pod *pod, const struct router_port ports[],
-                 struct error *error)
+                 struct router **out, struct error *error)
 {
     struct router *router = xcalloc(1, sizeof *router);
     size_t room = room_for(pod), flight = flight_for(room);
@@ -271,5 +278,19 @@ int router_start(struct loop *loop, const struct pod *pod, const struct router_p
         code = configure(router, pod, error);
     for (size_t i = 0; code == 0 && i < router->count; i++)
         code = open_port(router, &router->ports[i], &ports[i], room, error);
+    *out = router;
     return code < 0 ? error_context(error, "router") : 0;
+}
+
+void router_close(struct router *router, size_t index)
+{
+    router->ports[index].closed = true;
+    send_port(&router->ports[index]);
+}
+
+uint64_t router_lost(const struct router *router, size_t index)
+{
+    const struct port *port = &router->ports[index];
+
+    return internet_counters(router->internet, port->nic)->crowded_out + port->refused;
 }

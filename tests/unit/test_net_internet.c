@@ -361,11 +361,14 @@ static void no_more_than_1024_packets_are_in_flight(void **state)
             &(struct fixture_udp){FROM_TO("10.0.0.2", i % 2 ? "10.0.1.2" : "10.0.2.2")});
     assert_int_equal(internet_in_flight(fixture->internet), INTERNET_FLIGHT_DEFAULT);
     assert_int_equal(fixture_dropped(fixture, 0, INTERNET_FULL), 10);
+    assert_int_equal(internet_counters(fixture->internet, 1)->crowded_out, 5);
+    assert_int_equal(internet_counters(fixture->internet, 2)->crowded_out, 5);
     assert_int_equal(internet_receive(fixture->internet, 1, out, 100), 100);
     pool_give(&fixture->pool, out, 100);
     for (int i = 0; i < 101; i++)
         fixture_send_udp(fixture, 0, &(struct fixture_udp){FROM_TO("10.0.0.2", "10.0.1.2")});
     assert_int_equal(fixture_dropped(fixture, 0, INTERNET_FULL), 11);
+    assert_int_equal(internet_counters(fixture->internet, 1)->crowded_out, 6);
     assert_int_equal(internet_waiting(fixture->internet, 1), 512 - 100 + 100);
 }
 

@@ -333,6 +333,7 @@ static void a_datagram_is_cut_wholly_or_not_at_all(void **state)
         fixture_send_udp(fixture, 0, &(struct fixture_udp){FROM_TO("10.0.0.2", "10.0.1.2")});
     fixture_send_udp(fixture, 0, &udp);
     assert_int_equal(fixture_dropped(fixture, 0, INTERNET_FULL), 1);
+    assert_int_equal(internet_counters(fixture->internet, 2)->crowded_out, 2);
     assert_int_equal(internet_in_flight(fixture->internet), INTERNET_FLIGHT_DEFAULT - 1);
     /* More fragments than one packet may become. */
     assert_int_equal(internet_set_mtu(fixture->internet, 2, NET_MTU_MIN, &error), 0);

@@ -145,7 +145,7 @@ class Deleted(duet.SuiteTest):
 
 
 class Small(duet.SuiteTest):
-    """So small an MTU that what a kernel hands over at once stands for more than 128 packets."""
+    """So small an MTU that what a kernel hands over at once stands for many packets."""
 
     BYTES = 1000000
     SUITE = PAIR + f"""

@@ -10,8 +10,7 @@ enum {
     TCP_CHECKSUM = 16,
 };
 
-/* Length, identification and checksum of the header that was copied. */
-static void finish_network(struct packet *segment, const struct packet *packet, size_t index)
+void segment_finish_network(struct packet *segment, const struct packet *packet, size_t index)
 {
     uint8_t *header = segment->bytes + packet->network_at;
     size_t length = segment->length - packet->network_at;
@@ -68,7 +67,7 @@ int segment_tcp(struct pool *pool, const struct packet *packet,
         segment->link = packet->link;
         segment->time_ns = packet->time_ns;
         segment->nic = packet->nic;
-        finish_network(segment, packet, i);
+        segment_finish_network(segment, packet, i);
         finish_tcp(segment, packet, offset, i + 1 == count);
         packet_parse(segment);
     }

@@ -15,4 +15,8 @@ enum { SEGMENTS_MAX = 512 };
 int segment_tcp(struct pool *pool, const struct packet *packet,
                 struct packet *segments[static SEGMENTS_MAX]);
 
+/* Makes the network's header of a segment its own, which was copied from `packet`, parsed: length,
+ * identification and checksum of the one number `index`, from 0. */
+void segment_finish_network(struct packet *segment, const struct packet *packet, size_t index);
+
 #endif

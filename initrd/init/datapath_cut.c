@@ -1,7 +1,5 @@
 #include "initrd/init/datapath_cut.h"
 
-#include "net/checksum.h"
-
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <string.h>
@@ -66,24 +64,6 @@ bool cut_is_possible(const struct packet *packet, size_t *payload_at, size_t *pa
     return true;
 }
 
-/* Length, identification and checksum of the outer header that was copied. */
-static void finish_outer(struct packet *segment, const struct packet *packet, size_t index)
-{
-    uint8_t *header = segment->bytes + packet->network_at;
-    size_t length = segment->length - packet->network_at;
-    uint16_t sum = 0;
-
-    if (packet->network == PACKET_NETWORK_IPV6) {
-        bytes_store16(header + 4, (uint16_t)(length - 40));
-        return;
-    }
-    bytes_store16(header + 2, (uint16_t)length);
-    bytes_store16(header + 4, (uint16_t)(bytes_load16(header + 4) + index));
-    memcpy(header + 10, &sum, sizeof sum);
-    sum = checksum_fold(checksum_add(0, header, (size_t)(header[0] & 15) * 4));
-    memcpy(header + 10, &sum, sizeof sum);
-}
-
 static void wrap(struct packet *segment, const struct packet *packet, size_t at, size_t index)
 {
     memmove(segment->bytes + at, segment->bytes, segment->length);
@@ -92,7 +72,7 @@ static void wrap(struct packet *segment, const struct packet *packet, size_t at,
     segment->link = packet->link;
     segment->checksum_start = (uint16_t)(segment->checksum_start + at);
     segment->checksum_at = (uint16_t)(segment->checksum_at + at);
-    finish_outer(segment, packet, index);
+    segment_finish_network(segment, packet, index);
     packet_parse(segment);
 }
 

@@ -1,12 +1,10 @@
 #include "net/impair_netem.h"
 
+#include "net/impair_refuse.h"
 #include "net/impair_spread.h"
 #include "net/random.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 enum {
     TICK_SHIFT = 6,        /* the kernel's PSCHED_SHIFT */
@@ -16,31 +14,10 @@ enum {
 
 /* -- What it cannot do ------------------------------------------------------------------------- */
 
-struct check {
-    struct impair_mistake *mistake;
-    struct error *error;
-};
+/* Each returns what impair_refuse does, or 0. */
 
-/* Every other function returns what this does, or 0. */
-static int refuse(const struct check *check, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(const struct check *check, const char *field, const char *format, ...)
-{
-    char what[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    if (check->mistake) {
-        check->mistake->rule = 0;
-        snprintf(check->mistake->field, sizeof check->mistake->field, "%s", field);
-    }
-    return error_set(check->error, EINVAL, "%s: %s", field, what);
-}
-
-static int check_absent(const struct check *check, const struct impair_settings *settings)
+static int check_absent(const struct impair_refusal *refusal,
+                        const struct impair_settings *settings)
 {
     const struct impair_queue *queue = &settings->queue;
     const struct {
@@ -61,45 +38,48 @@ static int check_absent(const struct check *check, const struct impair_settings 
 
     for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
         if (absent[i].asked)
-            return refuse(check, absent[i].field,
-                          "tc netem has nothing like it; `carrier: guest` and `carrier: host` do");
+            return impair_refuse(
+                refusal, absent[i].field,
+                "tc netem has nothing like it; `carrier: guest` and `carrier: host` do");
     return 0;
 }
 
 /* The kernel cuts a jitter off there (netem's tabledist takes a number of 32 bits). */
-static int check_jitter(const struct check *check, const char *field, uint64_t ns)
+static int check_jitter(const struct impair_refusal *refusal, const char *field, uint64_t ns)
 {
     if (ns > INT32_MAX)
-        return refuse(check, field,
-                      "found %" PRIu64 " ns, expected at most %" PRId32
-                      " ns, which is the most that tc netem takes",
-                      ns, INT32_MAX);
+        return impair_refuse(refusal, field,
+                             "found %" PRIu64 " ns, expected at most %" PRId32
+                             " ns, which is the most that tc netem takes",
+                             ns, INT32_MAX);
     return 0;
 }
 
-static int check_rate(const struct check *check, const struct impair_rate *rate)
+static int check_rate(const struct impair_refusal *refusal, const struct impair_rate *rate)
 {
     if (rate->bps && rate->bps < 8)
-        return refuse(check, "rate",
-                      "found %" PRIu64 " bit/s, expected at least 8 bit/s: tc netem counts bytes",
-                      rate->bps);
+        return impair_refuse(
+            refusal, "rate",
+            "found %" PRIu64 " bit/s, expected at least 8 bit/s: tc netem counts bytes", rate->bps);
     if (rate->overhead_bytes < -SHORTEST)
-        return refuse(check, "rate.overhead",
-                      "found %" PRId32 ", expected at least -%d: tc netem would take a packet that "
-                      "has less for an endless one",
-                      rate->overhead_bytes, SHORTEST);
+        return impair_refuse(refusal, "rate.overhead",
+                             "found %" PRId32
+                             ", expected at least -%d: tc netem would take a packet that "
+                             "has less for an endless one",
+                             rate->overhead_bytes, SHORTEST);
     return 0;
 }
 
-static int check_slot(const struct check *check, const struct impair_slot *slot)
+static int check_slot(const struct impair_refusal *refusal, const struct impair_slot *slot)
 {
     if (slot->packets > INT32_MAX)
-        return refuse(check, "slot.packets", "found %" PRIu32 ", expected at most %" PRId32,
-                      slot->packets, INT32_MAX);
+        return impair_refuse(refusal, "slot.packets",
+                             "found %" PRIu32 ", expected at most %" PRId32, slot->packets,
+                             INT32_MAX);
     if (slot->bytes > INT32_MAX)
-        return refuse(check, "slot.bytes", "found %" PRIu64 ", expected at most %" PRId32,
-                      slot->bytes, INT32_MAX);
-    return check_jitter(check, "slot.jitter", slot->interval.jitter_ns);
+        return impair_refuse(refusal, "slot.bytes", "found %" PRIu64 ", expected at most %" PRId32,
+                             slot->bytes, INT32_MAX);
+    return check_jitter(refusal, "slot.jitter", slot->interval.jitter_ns);
 }
 
 static uint32_t table_entries(const struct impair_spread *spread)
@@ -109,32 +89,33 @@ static uint32_t table_entries(const struct impair_spread *spread)
     return spread->distribution == IMPAIR_TABLE ? spread->table_count : IMPAIR_NETEM_TABLE;
 }
 
-static int check_tables(const struct check *check, const struct impair_settings *settings)
+static int check_tables(const struct impair_refusal *refusal,
+                        const struct impair_settings *settings)
 {
     uint32_t delay = table_entries(&settings->delay);
     uint32_t slot = table_entries(&settings->slot.interval);
 
     if (delay + slot > TABLES_MAX)
-        return refuse(check, "slot.distribution",
-                      "found tables of %" PRIu32 " and %" PRIu32
-                      " entries for the delay and the slots, expected at most %d in both",
-                      delay, slot, TABLES_MAX);
+        return impair_refuse(refusal, "slot.distribution",
+                             "found tables of %" PRIu32 " and %" PRIu32
+                             " entries for the delay and the slots, expected at most %d in both",
+                             delay, slot, TABLES_MAX);
     return 0;
 }
 
 int impair_netem_check(const struct impair_settings *settings, struct impair_mistake *mistake,
                        struct error *error)
 {
-    const struct check check = {mistake, error};
-    int status = check_absent(&check, settings);
+    const struct impair_refusal refusal = {mistake, error};
+    int status = check_absent(&refusal, settings);
 
     if (!status)
-        status = check_jitter(&check, "jitter", settings->delay.jitter_ns);
+        status = check_jitter(&refusal, "jitter", settings->delay.jitter_ns);
     if (!status)
-        status = check_rate(&check, &settings->rate);
+        status = check_rate(&refusal, &settings->rate);
     if (!status)
-        status = check_slot(&check, &settings->slot);
-    return status ? status : check_tables(&check, settings);
+        status = check_slot(&refusal, &settings->slot);
+    return status ? status : check_tables(&refusal, settings);
 }
 
 /* -- What it can ------------------------------------------------------------------------------- */

@@ -2,7 +2,9 @@
 #ifndef DUET_BASE_H
 #define DUET_BASE_H
 
+#include "base/aside.h"
 #include "base/buffer.h"
+#include "base/cjson.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fs.h"

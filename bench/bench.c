@@ -1,6 +1,7 @@
 #include "bench/bench.h"
 
 #include "base/base.h"
+#include "base/cjson.h"
 #include "kernel/kernel.h"
 
 #include <cjson/cJSON.h>
@@ -34,12 +35,6 @@ double bench_median(double *values, size_t count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static void put(cJSON *object, const char *key, cJSON *value)
-{
-    if (!cJSON_AddItemToObject(object, key, xchecked(value)))
-        xchecked(NULL);
-}
-
 /* Four significant digits: the rest of a measure is noise. */
 static cJSON *number(double value)
 {
@@ -54,8 +49,7 @@ static cJSON *values_of(const struct bench_measure *measure)
     cJSON *array = xchecked(cJSON_CreateArray());
 
     for (size_t i = 0; i < measure->n; i++)
-        if (!cJSON_AddItemToArray(array, xchecked(number(measure->values[i]))))
-            xchecked(NULL);
+        cjson_append(array, number(measure->values[i]));
     return array;
 }
 
@@ -65,16 +59,18 @@ void bench_emit(const struct bench_measure *measure)
     bool compared = measure->baseline != NULL;
     char *line;
 
-    put(object, "name", cJSON_CreateString(measure->name));
-    put(object, "value", number(measure->value));
-    put(object, "unit", cJSON_CreateString(measure->unit));
-    put(object, "n", cJSON_CreateNumber((double)measure->n));
+    cjson_put(object, "name", cJSON_CreateString(measure->name));
+    cjson_put(object, "value", number(measure->value));
+    cjson_put(object, "unit", cJSON_CreateString(measure->unit));
+    cjson_put(object, "n", cJSON_CreateNumber((double)measure->n));
     if (measure->values)
-        put(object, "values", values_of(measure));
-    put(object, "baseline", compared ? cJSON_CreateString(measure->baseline) : cJSON_CreateNull());
-    put(object, "baseline_value", compared ? number(measure->baseline_value) : cJSON_CreateNull());
-    put(object, "ratio", compared ? number(measure->ratio) : cJSON_CreateNull());
-    put(object, "better", cJSON_CreateString(measure->better));
+        cjson_put(object, "values", values_of(measure));
+    cjson_put(object, "baseline",
+              compared ? cJSON_CreateString(measure->baseline) : cJSON_CreateNull());
+    cjson_put(object, "baseline_value",
+              compared ? number(measure->baseline_value) : cJSON_CreateNull());
+    cjson_put(object, "ratio", compared ? number(measure->ratio) : cJSON_CreateNull());
+    cjson_put(object, "better", cJSON_CreateString(measure->better));
     line = xchecked(cJSON_PrintUnformatted(object));
     puts(line);
     fflush(stdout);

@@ -1,5 +1,6 @@
 #include "bench/iperf3.h"
 
+#include "base/cjson.h"
 #include "base/memory.h"
 
 #include <cjson/cJSON.h>
@@ -21,11 +22,6 @@ struct test {
     struct error *error;
 };
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
 /* -- Fields ------------------------------------------------------------------------------------ */
 
 static int missing(const struct test *test, const char *where, const char *key)
@@ -39,7 +35,7 @@ static int missing(const struct test *test, const char *where, const char *key)
 static int number_in(const struct test *test, const cJSON *object, const char *where,
                      const char *key, double *value)
 {
-    const cJSON *number = member(object, key);
+    const cJSON *number = cjson_member(object, key);
 
     if (!cJSON_IsNumber(number) || !isfinite(number->valuedouble) || number->valuedouble < 0)
         return missing(test, where, key);
@@ -50,7 +46,7 @@ static int number_in(const struct test *test, const cJSON *object, const char *w
 /* Of an object of the end. */
 static int end_number(const struct test *test, const char *sum, const char *key, double *value)
 {
-    return number_in(test, member(test->end, sum), sum, key, value);
+    return number_in(test, cjson_member(test->end, sum), sum, key, value);
 }
 
 static int add(struct test *test, const char *name, const char *unit, enum metric_better better,
@@ -73,7 +69,8 @@ static int add(struct test *test, const char *name, const char *unit, enum metri
 /* "iperf 3.12", or "iperf 3.17.1+". */
 static int check_version(const struct test *test)
 {
-    const char *version = cJSON_GetStringValue(member(member(test->root, "start"), "version"));
+    const char *version =
+        cJSON_GetStringValue(cjson_member(cjson_member(test->root, "start"), "version"));
     int minor = 0;
 
     if (version && sscanf(version, "iperf 3.%d", &minor) == 1 && minor >= OLDEST_MINOR)
@@ -85,9 +82,9 @@ static int check_version(const struct test *test)
 
 static int read_start(struct test *test)
 {
-    const cJSON *start = member(member(test->root, "start"), "test_start");
-    const char *protocol = cJSON_GetStringValue(member(start, "protocol"));
-    const char *said = cJSON_GetStringValue(member(test->root, "error"));
+    const cJSON *start = cjson_member(cjson_member(test->root, "start"), "test_start");
+    const char *protocol = cJSON_GetStringValue(cjson_member(start, "protocol"));
+    const char *said = cJSON_GetStringValue(cjson_member(test->root, "error"));
 
     if (said)
         return error_set(test->error, EIO, "iperf3 says: %.200s", said);
@@ -95,15 +92,15 @@ static int read_start(struct test *test)
         return error_set(test->error, EBADMSG,
                          "iperf3's results have no \"protocol\" TCP or UDP in \"test_start\"");
     test->udp = strcmp(protocol, "UDP") == 0;
-    test->end = member(test->root, "end");
-    test->both_ways = member(test->end, "sum_received_bidir_reverse") != NULL;
+    test->end = cjson_member(test->root, "end");
+    test->both_ways = cjson_member(test->end, "sum_received_bidir_reverse") != NULL;
     return number_in(test, start, "test_start", "duration", &test->seconds);
 }
 
 static int check_interval(const struct test *test, const cJSON *interval, const char *sum,
                           int number)
 {
-    const cJSON *object = member(interval, sum);
+    const cJSON *object = cjson_member(interval, sum);
     double seconds = 0;
     double bytes = 0;
     int code = number_in(test, object, sum, "seconds", &seconds);
@@ -119,14 +116,14 @@ static int check_interval(const struct test *test, const cJSON *interval, const 
 /* iperf3 ends with an interval of what is left, which may be no time at all. */
 static bool is_rest(const cJSON *interval)
 {
-    const cJSON *seconds = member(member(interval, "sum"), "seconds");
+    const cJSON *seconds = cjson_member(cjson_member(interval, "sum"), "seconds");
 
     return !interval->next && cJSON_IsNumber(seconds) && seconds->valuedouble < 0.1;
 }
 
 static int check_intervals(const struct test *test)
 {
-    const cJSON *intervals = member(test->root, "intervals");
+    const cJSON *intervals = cjson_member(test->root, "intervals");
     const cJSON *interval;
     int number = 0;
     int code = 0;
@@ -186,13 +183,13 @@ static int count_out_of_order(const struct test *test, double *count)
     const cJSON *stream;
     int code = 0;
 
-    if (cJSON_GetArraySize(member(test->end, "streams")) == 0)
+    if (cJSON_GetArraySize(cjson_member(test->end, "streams")) == 0)
         return missing(test, "streams", "out_of_order");
-    cJSON_ArrayForEach(stream, member(test->end, "streams"))
+    cJSON_ArrayForEach(stream, cjson_member(test->end, "streams"))
     {
         double more = 0;
 
-        code = number_in(test, member(stream, "udp"), "streams", "out_of_order", &more);
+        code = number_in(test, cjson_member(stream, "udp"), "streams", "out_of_order", &more);
         if (code < 0)
             return code;
         *count += more;

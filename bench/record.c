@@ -1,5 +1,6 @@
 #include "bench/record.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "results/writers.h"
@@ -17,24 +18,6 @@ struct reading {
     struct record *record;
     struct error *error;
 };
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(member(object, key));
-}
-
-/* A copy, or NULL where there is no text. */
-static char *copy_of(const cJSON *object, const char *key)
-{
-    const char *text = text_of(object, key);
-
-    return text ? xstrdup(text) : NULL;
-}
 
 static bool is_finite_number(const cJSON *value)
 {
@@ -68,15 +51,16 @@ static int read_values(const struct reading *reading, const cJSON *array, const 
 static int read_bound(const struct reading *reading, const cJSON *metric, const char *key,
                       struct metric_bound *bound)
 {
-    const cJSON *object = member(metric, key);
+    const cJSON *object = cjson_member(metric, key);
 
     if (!object || cJSON_IsNull(object))
         return 0;
-    if (!is_finite_number(member(object, "value")) || !cJSON_IsBool(member(object, "relative")))
+    if (!is_finite_number(cjson_member(object, "value")) ||
+        !cJSON_IsBool(cjson_member(object, "relative")))
         return broken(reading, key, "an object with a \"value\" and \"relative\", or null");
     *bound = (struct metric_bound){.given = true,
-                                   .relative = cJSON_IsTrue(member(object, "relative")),
-                                   .value = member(object, "value")->valuedouble};
+                                   .relative = cJSON_IsTrue(cjson_member(object, "relative")),
+                                   .value = cjson_member(object, "value")->valuedouble};
     return 0;
 }
 
@@ -94,8 +78,8 @@ static int begin_metric(struct reading *reading, const cJSON *object, char *name
                         struct record_metric **added)
 {
     struct record *record = reading->record;
-    struct record_metric metric = {.name = name, .unit = copy_of(object, "unit")};
-    const char *better = text_of(object, "better");
+    struct record_metric metric = {.name = name, .unit = cjson_copy(object, "unit")};
+    const char *better = cjson_text(object, "better", NULL);
     int code = 0;
 
     if (record->metric_count == RECORD_METRICS_MAX)
@@ -118,7 +102,7 @@ static int begin_metric(struct reading *reading, const cJSON *object, char *name
 /* `of`: the case's name, or NULL. */
 static int add_metric(struct reading *reading, const cJSON *object, const char *of)
 {
-    const char *name = text_of(object, "name");
+    const char *name = cjson_text(object, "name", NULL);
     struct record_metric *metric = NULL;
     int code;
 
@@ -127,7 +111,7 @@ static int add_metric(struct reading *reading, const cJSON *object, const char *
     code =
         begin_metric(reading, object, of ? xasprintf("%s/%s", of, name) : xstrdup(name), &metric);
     if (code == 0)
-        code = read_values(reading, member(object, "values"), name, metric);
+        code = read_values(reading, cjson_member(object, "values"), name, metric);
     if (code == 0)
         code = read_bound(reading, object, "fail_below", &metric->bounds.below);
     if (code == 0)
@@ -154,8 +138,8 @@ static int add_metrics(struct reading *reading, const cJSON *array, const char *
 /* Of several samples that were not kept the median is all there is. */
 static int add_measure(struct reading *reading, const cJSON *object)
 {
-    const char *name = text_of(object, "name");
-    const cJSON *value = member(object, "value");
+    const char *name = cjson_text(object, "name", NULL);
+    const cJSON *value = cjson_member(object, "value");
     struct record_metric *metric = NULL;
     int code;
 
@@ -164,8 +148,8 @@ static int add_measure(struct reading *reading, const cJSON *object)
     code = begin_metric(reading, object, xstrdup(name), &metric);
     if (code < 0)
         return code;
-    if (member(object, "values"))
-        return read_values(reading, member(object, "values"), name, metric);
+    if (cjson_member(object, "values"))
+        return read_values(reading, cjson_member(object, "values"), name, metric);
     metric->values = xcalloc(1, sizeof *metric->values);
     metric->values[0] = value->valuedouble;
     metric->count = 1;
@@ -176,7 +160,7 @@ static int add_measure(struct reading *reading, const cJSON *object)
 
 static int read_schema(const struct reading *reading, const cJSON *root, int known, bool any)
 {
-    const cJSON *schema = member(root, "schema");
+    const cJSON *schema = cjson_member(root, "schema");
 
     if (!is_finite_number(schema) || schema->valuedouble < 0 || schema->valuedouble > 1e6)
         return broken(reading, "it", "a \"schema\", a number");
@@ -193,20 +177,20 @@ static int read_schema(const struct reading *reading, const cJSON *root, int kno
 static void read_head(const struct reading *reading, const cJSON *root)
 {
     struct record *record = reading->record;
-    const cJSON *host = member(root, "host");
-    const cJSON *cpus = member(host, "cpus");
-    const cJSON *spin = member(root, "spin_ms");
+    const cJSON *host = cjson_member(root, "host");
+    const cJSON *cpus = cjson_member(host, "cpus");
+    const cJSON *spin = cjson_member(root, "spin_ms");
 
-    record->suite = copy_of(root, "suite");
-    record->revision = copy_of(root, "revision");
-    record->tag = copy_of(root, "tag");
-    record->started = copy_of(root, "started");
-    record->interrupted = cJSON_IsTrue(member(root, "interrupted"));
-    record->host.kernel = copy_of(host, "kernel");
-    record->host.cpu_model = copy_of(host, "cpu_model");
-    record->host.qemu = copy_of(host, "qemu");
-    record->host.accel = copy_of(host, "accel");
-    record->host.guest_kernel.release = copy_of(member(host, "guest_kernel"), "release");
+    record->suite = cjson_copy(root, "suite");
+    record->revision = cjson_copy(root, "revision");
+    record->tag = cjson_copy(root, "tag");
+    record->started = cjson_copy(root, "started");
+    record->interrupted = cJSON_IsTrue(cjson_member(root, "interrupted"));
+    record->host.kernel = cjson_copy(host, "kernel");
+    record->host.cpu_model = cjson_copy(host, "cpu_model");
+    record->host.qemu = cjson_copy(host, "qemu");
+    record->host.accel = cjson_copy(host, "accel");
+    record->host.guest_kernel.release = cjson_copy(cjson_member(host, "guest_kernel"), "release");
     if (is_finite_number(cpus) && cpus->valuedouble >= 0 && cpus->valuedouble < 1e6)
         record->host.cpus = (unsigned)cpus->valuedouble;
     if (is_finite_number(spin) && spin->valuedouble > 0)
@@ -222,10 +206,10 @@ static double read_disturbed(const cJSON *runs)
 
     cJSON_ArrayForEach(run, runs)
     {
-        if (cJSON_IsTrue(member(run, "warmup")))
+        if (cJSON_IsTrue(cjson_member(run, "warmup")))
             continue;
         counted++;
-        disturbed += cJSON_IsString(member(run, "noise"));
+        disturbed += cJSON_IsString(cjson_member(run, "noise"));
     }
     return counted > 0 ? (double)disturbed / (double)counted : 0;
 }
@@ -235,10 +219,10 @@ static int read_bench(struct reading *reading, const cJSON *root, bool any_schem
     int code;
 
     reading->record->kind = RECORD_BENCH;
-    reading->record->disturbed = read_disturbed(member(root, "runs"));
+    reading->record->disturbed = read_disturbed(cjson_member(root, "runs"));
     code = read_schema(reading, root, RECORD_SCHEMA, any_schema);
     read_head(reading, root);
-    return code < 0 ? code : add_metrics(reading, member(root, "metrics"), NULL);
+    return code < 0 ? code : add_metrics(reading, cjson_member(root, "metrics"), NULL);
 }
 
 static int read_run(struct reading *reading, const cJSON *root, bool any_schema)
@@ -249,14 +233,14 @@ static int read_run(struct reading *reading, const cJSON *root, bool any_schema)
     reading->record->kind = RECORD_RUN;
     code = read_schema(reading, root, RESULTS_SCHEMA, any_schema);
     read_head(reading, root);
-    cJSON_ArrayForEach(object, member(root, "cases"))
+    cJSON_ArrayForEach(object, cjson_member(root, "cases"))
     {
-        const char *name = text_of(object, "name");
+        const char *name = cjson_text(object, "name", NULL);
 
         if (code == 0 && !name)
             code = broken(reading, "a case", "a \"name\"");
         if (code == 0)
-            code = add_metrics(reading, member(object, "metrics"), name);
+            code = add_metrics(reading, cjson_member(object, "metrics"), name);
     }
     return code;
 }
@@ -267,20 +251,20 @@ static int read_measures(struct reading *reading, const cJSON *root)
     int code = 0;
 
     reading->record->kind = RECORD_MEASURES;
-    cJSON_ArrayForEach(object, member(root, "measures")) if (code == 0) code =
+    cJSON_ArrayForEach(object, cjson_member(root, "measures")) if (code == 0) code =
         add_measure(reading, object);
     return code;
 }
 
 static int read_root(struct reading *reading, const cJSON *root, bool any_schema)
 {
-    const char *format = text_of(root, "format");
+    const char *format = cjson_text(root, "format", NULL);
 
     if (format && strcmp(format, "bench") == 0)
         return read_bench(reading, root, any_schema);
-    if (cJSON_IsArray(member(root, "cases")))
+    if (cJSON_IsArray(cjson_member(root, "cases")))
         return read_run(reading, root, any_schema);
-    if (cJSON_IsArray(member(root, "measures")))
+    if (cJSON_IsArray(cjson_member(root, "measures")))
         return read_measures(reading, root);
     return error_set(reading->error, EBADMSG,
                      "%s: this is no results file of `duet bench`, `duet run` or `make bench`",

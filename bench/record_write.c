@@ -1,4 +1,5 @@
 /* The results file of `duet bench`: docs/bench.md. */
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "bench/record.h"
@@ -10,72 +11,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static void put(cJSON *object, const char *key, cJSON *value)
-{
-    if (!cJSON_AddItemToObject(object, key, xchecked(value)))
-        xchecked(NULL);
-}
-
-static cJSON *put_array(cJSON *object, const char *key)
-{
-    cJSON *made = xchecked(cJSON_CreateArray());
-
-    put(object, key, made);
-    return made;
-}
-
-static cJSON *append_object(cJSON *array)
-{
-    cJSON *made = xchecked(cJSON_CreateObject());
-
-    if (!cJSON_AddItemToArray(array, made))
-        xchecked(NULL);
-    return made;
-}
-
-static void put_text(cJSON *object, const char *key, const char *text)
-{
-    put(object, key, text ? cJSON_CreateString(text) : cJSON_CreateNull());
-}
-
-static void put_number(cJSON *object, const char *key, double value)
-{
-    put(object, key, isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
-}
-
 static void put_host(cJSON *object, const struct host_info *host)
 {
     cJSON *made = xchecked(cJSON_CreateObject());
     cJSON *kernel = xchecked(cJSON_CreateObject());
 
-    put_text(made, "duet", host->duet);
-    put_text(made, "kernel", host->kernel);
-    put_text(made, "cpu_model", host->cpu_model);
-    put_number(made, "cpus", host->cpus);
-    put_number(made, "memory_bytes", (double)host->memory_bytes);
-    put_text(made, "qemu", host->qemu);
-    put_text(made, "libvirt", host->libvirt);
-    put_text(made, "accel", host->accel);
-    put_text(kernel, "name", host->guest_kernel.name);
-    put_text(kernel, "release", host->guest_kernel.release);
-    put_text(kernel, "digest", host->guest_kernel.digest);
-    put(made, "guest_kernel", kernel);
-    put(object, "host", made);
+    cjson_put_text(made, "duet", host->duet);
+    cjson_put_text(made, "kernel", host->kernel);
+    cjson_put_text(made, "cpu_model", host->cpu_model);
+    cjson_put_number(made, "cpus", host->cpus);
+    cjson_put_number(made, "memory_bytes", (double)host->memory_bytes);
+    cjson_put_text(made, "qemu", host->qemu);
+    cjson_put_text(made, "libvirt", host->libvirt);
+    cjson_put_text(made, "accel", host->accel);
+    cjson_put_text(kernel, "name", host->guest_kernel.name);
+    cjson_put_text(kernel, "release", host->guest_kernel.release);
+    cjson_put_text(kernel, "digest", host->guest_kernel.digest);
+    cjson_put(made, "guest_kernel", kernel);
+    cjson_put(object, "host", made);
 }
 
 static void put_run(cJSON *object, const struct record_run *run)
 {
-    put_text(object, "case", run->name);
-    put_number(object, "number", (double)run->number);
-    put(object, "warmup", cJSON_CreateBool(run->warmup));
-    put_text(object, "verdict", verdict_name(run->verdict));
-    put_text(object, "reason", run->reason);
-    put_text(object, "directory", run->directory);
-    put_number(object, "duration_s", run->duration_s);
-    put_number(object, "load", run->load);
-    put_number(object, "stolen", run->stolen);
-    put_number(object, "slowdown", run->slowdown);
-    put_text(object, "noise", run->noise);
+    cjson_put_text(object, "case", run->name);
+    cjson_put_number(object, "number", (double)run->number);
+    cjson_put(object, "warmup", cJSON_CreateBool(run->warmup));
+    cjson_put_text(object, "verdict", verdict_name(run->verdict));
+    cjson_put_text(object, "reason", run->reason);
+    cjson_put_text(object, "directory", run->directory);
+    cjson_put_number(object, "duration_s", run->duration_s);
+    cjson_put_number(object, "load", run->load);
+    cjson_put_number(object, "stolen", run->stolen);
+    cjson_put_number(object, "slowdown", run->slowdown);
+    cjson_put_text(object, "noise", run->noise);
 }
 
 static void put_bound(cJSON *object, const char *key, const struct metric_bound *bound)
@@ -83,13 +51,13 @@ static void put_bound(cJSON *object, const char *key, const struct metric_bound 
     cJSON *made;
 
     if (!bound->given) {
-        put(object, key, cJSON_CreateNull());
+        cjson_put(object, key, cJSON_CreateNull());
         return;
     }
     made = xchecked(cJSON_CreateObject());
-    put_number(made, "value", bound->value);
-    put(made, "relative", cJSON_CreateBool(bound->relative));
-    put(object, key, made);
+    cjson_put_number(made, "value", bound->value);
+    cjson_put(made, "relative", cJSON_CreateBool(bound->relative));
+    cjson_put(object, key, made);
 }
 
 static void put_metric(cJSON *object, const struct record_metric *metric)
@@ -101,21 +69,21 @@ static void put_metric(cJSON *object, const struct record_metric *metric)
 
     sample_summary(&sample, 1, &summary);
     sample_outliers(&sample, marks);
-    put_text(object, "name", metric->name);
-    put_text(object, "unit", metric->unit);
-    put_text(object, "better", metric_better_name(metric->better));
-    put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
-    outliers = put_array(object, "outliers");
+    cjson_put_text(object, "name", metric->name);
+    cjson_put_text(object, "unit", metric->unit);
+    cjson_put_text(object, "better", metric_better_name(metric->better));
+    cjson_put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
+    outliers = cjson_put_array(object, "outliers");
     for (size_t i = 0; i < metric->count; i++)
-        if (marks[i] && !cJSON_AddItemToArray(outliers, xchecked(cJSON_CreateNumber((double)i))))
-            xchecked(NULL);
-    put_number(object, "min", summary.min);
-    put_number(object, "median", summary.median);
-    put_number(object, "max", summary.max);
-    put_number(object, "mean", summary.mean);
-    put_number(object, "variation", summary.variation);
-    put_number(object, "low", summary.of95.low);
-    put_number(object, "high", summary.of95.high);
+        if (marks[i])
+            cjson_append(outliers, cJSON_CreateNumber((double)i));
+    cjson_put_number(object, "min", summary.min);
+    cjson_put_number(object, "median", summary.median);
+    cjson_put_number(object, "max", summary.max);
+    cjson_put_number(object, "mean", summary.mean);
+    cjson_put_number(object, "variation", summary.variation);
+    cjson_put_number(object, "low", summary.of95.low);
+    cjson_put_number(object, "high", summary.of95.high);
     put_bound(object, "fail_below", &metric->bounds.below);
     put_bound(object, "fail_above", &metric->bounds.above);
 }
@@ -127,24 +95,24 @@ static cJSON *record_json(const struct record *record)
     cJSON *array;
 
     snprintf(seed, sizeof seed, "%" PRIu64, record->seed);
-    put_text(root, "format", "bench");
-    put_number(root, "schema", RECORD_SCHEMA);
-    put_text(root, "suite", record->suite);
-    put_text(root, "revision", record->revision);
-    put_text(root, "tag", record->tag);
-    put_text(root, "set", record->set);
-    put_text(root, "seed", seed);
-    put_text(root, "started", record->started);
-    put(root, "interrupted", cJSON_CreateBool(record->interrupted));
-    put_number(root, "duration_s", record->duration_s);
+    cjson_put_text(root, "format", "bench");
+    cjson_put_number(root, "schema", RECORD_SCHEMA);
+    cjson_put_text(root, "suite", record->suite);
+    cjson_put_text(root, "revision", record->revision);
+    cjson_put_text(root, "tag", record->tag);
+    cjson_put_text(root, "set", record->set);
+    cjson_put_text(root, "seed", seed);
+    cjson_put_text(root, "started", record->started);
+    cjson_put(root, "interrupted", cJSON_CreateBool(record->interrupted));
+    cjson_put_number(root, "duration_s", record->duration_s);
     put_host(root, &record->host);
-    put_number(root, "spin_ms", record->spin_ms > 0 ? record->spin_ms : NAN);
-    array = put_array(root, "runs");
+    cjson_put_number(root, "spin_ms", record->spin_ms > 0 ? record->spin_ms : NAN);
+    array = cjson_put_array(root, "runs");
     for (size_t i = 0; i < record->run_count; i++)
-        put_run(append_object(array), &record->runs[i]);
-    array = put_array(root, "metrics");
+        put_run(cjson_append_object(array), &record->runs[i]);
+    array = cjson_put_array(root, "metrics");
     for (size_t i = 0; i < record->metric_count; i++)
-        put_metric(append_object(array), &record->metrics[i]);
+        put_metric(cjson_append_object(array), &record->metrics[i]);
     return root;
 }
 

@@ -5,6 +5,7 @@
  * Prints a table on standard output and writes OUTPUT, {"measures": […]}. Exit status: 0; 1 where
  * a measure could not be taken; 2 for bad usage, a REGEX that no measure matches included. */
 #include "base/base.h"
+#include "base/cjson.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -88,13 +89,6 @@ static void count_name(void *context, const char *line)
     run->wanted += regexec(&run->regex, line, 0, NULL, 0) == 0;
 }
 
-static const char *text_of(const cJSON *measure, const char *key)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(measure, key);
-
-    return cJSON_IsString(value) ? value->valuestring : "";
-}
-
 static double number_of(const cJSON *measure, const char *key)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(measure, key);
@@ -105,17 +99,18 @@ static double number_of(const cJSON *measure, const char *key)
 static void print_row(const cJSON *measure)
 {
     cleanup_free char *value =
-        xasprintf("%.10g %s", number_of(measure, "value"), text_of(measure, "unit"));
+        xasprintf("%.10g %s", number_of(measure, "value"), cjson_text(measure, "unit", ""));
 
-    printf("%-28s %14s", text_of(measure, "name"), value);
-    if (*text_of(measure, "baseline")) {
-        cleanup_free char *baseline =
-            xasprintf("%.10g %s", number_of(measure, "baseline_value"), text_of(measure, "unit"));
+    printf("%-28s %14s", cjson_text(measure, "name", ""), value);
+    if (*cjson_text(measure, "baseline", "")) {
+        cleanup_free char *baseline = xasprintf("%.10g %s", number_of(measure, "baseline_value"),
+                                                cjson_text(measure, "unit", ""));
 
         printf(" %14s %8.3g  %-6s %4.0f  against %s", baseline, number_of(measure, "ratio"),
-               text_of(measure, "better"), number_of(measure, "n"), text_of(measure, "baseline"));
+               cjson_text(measure, "better", ""), number_of(measure, "n"),
+               cjson_text(measure, "baseline", ""));
     } else {
-        printf(" %14s %8s  %-6s %4.0f", "", "", text_of(measure, "better"),
+        printf(" %14s %8s  %-6s %4.0f", "", "", cjson_text(measure, "better", ""),
                number_of(measure, "n"));
     }
     printf("\n");
@@ -127,7 +122,7 @@ static void take_measure(void *context, const char *line)
     struct run *run = context;
     cJSON *measure = cJSON_Parse(line);
 
-    if (!cJSON_IsObject(measure) || !*text_of(measure, "name") ||
+    if (!cJSON_IsObject(measure) || !*cjson_text(measure, "name", "") ||
         !cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(measure, "value"))) {
         fprintf(stderr, "not a measure: %s\n", line);
         cJSON_Delete(measure);

@@ -1,3 +1,4 @@
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "results/text.h"
@@ -7,39 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Each put_* adds one member to `object`; cJSON fails only where memory ends. */
-static void put(cJSON *object, const char *key, cJSON *value)
-{
-    xchecked(value);
-    if (!cJSON_AddItemToObject(object, key, value))
-        xchecked(NULL);
-}
-
-static cJSON *put_object(cJSON *object, const char *key)
-{
-    cJSON *made = xchecked(cJSON_CreateObject());
-
-    put(object, key, made);
-    return made;
-}
-
-static cJSON *put_array(cJSON *object, const char *key)
-{
-    cJSON *made = xchecked(cJSON_CreateArray());
-
-    put(object, key, made);
-    return made;
-}
-
-static cJSON *append_object(cJSON *array)
-{
-    cJSON *made = xchecked(cJSON_CreateObject());
-
-    if (!cJSON_AddItemToArray(array, made))
-        xchecked(NULL);
-    return made;
-}
 
 static cJSON *text_or_null(const char *text)
 {
@@ -51,26 +19,27 @@ static cJSON *text_or_null(const char *text)
     return cJSON_CreateString(clean.data);
 }
 
+/* In place of cjson_put_text: what a guest has printed need not be UTF-8. */
 static void put_text(cJSON *object, const char *key, const char *text)
 {
-    put(object, key, text_or_null(text));
+    cjson_put(object, key, text_or_null(text));
 }
 
 /* Exact up to 2^53, which no count of bytes reaches. */
 static void put_count(cJSON *object, const char *key, uint64_t count)
 {
-    put(object, key, cJSON_CreateNumber((double)count));
+    cjson_put(object, key, cJSON_CreateNumber((double)count));
 }
 
 /* To the millisecond. */
 static void put_seconds(cJSON *object, const char *key, double seconds)
 {
-    put(object, key, cJSON_CreateNumber((double)(int64_t)(seconds * 1e3 + 0.5) / 1e3));
+    cjson_put(object, key, cJSON_CreateNumber((double)(int64_t)(seconds * 1e3 + 0.5) / 1e3));
 }
 
 static void put_bool(cJSON *object, const char *key, bool value)
 {
-    put(object, key, cJSON_CreateBool(value));
+    cjson_put(object, key, cJSON_CreateBool(value));
 }
 
 static void put_verdict(cJSON *object, enum verdict verdict, const char *reason)
@@ -85,13 +54,13 @@ static void put_ending(cJSON *object, bool ended, int status, int signal_number)
     bool exited = ended && signal_number == 0;
     bool killed = ended && signal_number != 0;
 
-    put(object, "status", exited ? cJSON_CreateNumber(status) : cJSON_CreateNull());
-    put(object, "signal", killed ? cJSON_CreateNumber(signal_number) : cJSON_CreateNull());
+    cjson_put(object, "status", exited ? cJSON_CreateNumber(status) : cJSON_CreateNull());
+    cjson_put(object, "signal", killed ? cJSON_CreateNumber(signal_number) : cJSON_CreateNull());
 }
 
 static void put_output(cJSON *object, const char *key, const struct output_result *output)
 {
-    cJSON *made = put_object(object, key);
+    cJSON *made = cjson_put_object(object, key);
 
     put_text(made, "path", output->path);
     put_count(made, "bytes", output->bytes);
@@ -99,7 +68,7 @@ static void put_output(cJSON *object, const char *key, const struct output_resul
 
 static void put_kernel(cJSON *object, const char *key, const struct kernel_info *kernel)
 {
-    cJSON *made = put_object(object, key);
+    cJSON *made = cjson_put_object(object, key);
 
     put_text(made, "name", kernel->name);
     put_text(made, "release", kernel->release);
@@ -108,7 +77,7 @@ static void put_kernel(cJSON *object, const char *key, const struct kernel_info 
 
 static void put_file(cJSON *object, const struct suite_file_result *file)
 {
-    cJSON *made = put_object(object, "suite_file");
+    cJSON *made = cjson_put_object(object, "suite_file");
 
     put_text(made, "path", file->path);
     put_text(made, "digest", file->digest);
@@ -117,7 +86,7 @@ static void put_file(cJSON *object, const struct suite_file_result *file)
 
 static void put_host(cJSON *object, const struct host_info *host)
 {
-    cJSON *made = put_object(object, "host");
+    cJSON *made = cjson_put_object(object, "host");
 
     put_text(made, "duet", host->duet);
     put_text(made, "kernel", host->kernel);
@@ -149,8 +118,8 @@ static void fill_step(cJSON *object, const struct step_result *step)
 static void fill_token(cJSON *object, const struct result_token *token)
 {
     put_verdict(object, token->verdict, token->reason);
-    put(object, "details",
-        token->details ? cJSON_Duplicate(token->details, true) : cJSON_CreateNull());
+    cjson_put(object, "details",
+              token->details ? cJSON_Duplicate(token->details, true) : cJSON_CreateNull());
 }
 
 static const char *start_name(enum node_start start)
@@ -170,20 +139,21 @@ static void fill_node(cJSON *object, const struct node_result *node)
     if (node->ready)
         put_seconds(object, "ready_s", node->ready_s);
     else
-        put(object, "ready_s", cJSON_CreateNull());
-    console = put_object(object, "console");
+        cjson_put(object, "ready_s", cJSON_CreateNull());
+    console = cjson_put_object(object, "console");
     put_text(console, "path", node->console.path);
     put_count(console, "bytes", node->console.bytes);
     put_count(console, "lost_from_ring", node->console.lost_from_ring);
-    qemu = put_object(object, "qemu");
-    put(qemu, "pid", node->qemu.pid > 0 ? cJSON_CreateNumber(node->qemu.pid) : cJSON_CreateNull());
+    qemu = cjson_put_object(object, "qemu");
+    cjson_put(qemu, "pid",
+              node->qemu.pid > 0 ? cJSON_CreateNumber(node->qemu.pid) : cJSON_CreateNull());
     put_ending(qemu, node->qemu.ended, node->qemu.status, node->qemu.signal);
-    steps = put_array(object, "steps");
+    steps = cjson_put_array(object, "steps");
     for (size_t i = 0; i < node->step_count; i++)
-        fill_step(append_object(steps), &node->steps[i]);
-    tokens = put_array(object, "tokens");
+        fill_step(cjson_append_object(steps), &node->steps[i]);
+    tokens = cjson_put_array(object, "tokens");
     for (size_t i = 0; i < node->token_count; i++)
-        fill_token(append_object(tokens), &node->tokens[i]);
+        fill_token(cjson_append_object(tokens), &node->tokens[i]);
 }
 
 /* Milliseconds, to the microsecond. */
@@ -191,12 +161,12 @@ static void put_ms(cJSON *object, const char *key, uint64_t ns)
 {
     uint64_t us = (ns + 500) / 1000;
 
-    put(object, key, cJSON_CreateNumber((double)us / 1e3));
+    cjson_put(object, key, cJSON_CreateNumber((double)us / 1e3));
 }
 
 static void put_times(cJSON *object, const char *key, const struct times_result *times)
 {
-    cJSON *made = put_object(object, key);
+    cJSON *made = cjson_put_object(object, key);
 
     put_ms(made, "median", times->median_ns);
     put_ms(made, "p99", times->p99_ns);
@@ -208,7 +178,8 @@ static void fill_share(cJSON *object, const struct share_result *share)
     put_text(object, "name", share->name);
     put_count(object, "trials", share->trials);
     put_count(object, "hits", share->hits);
-    put(object, "expected", cJSON_CreateNumber((double)(int64_t)(share->expected * 10 + 0.5) / 10));
+    cjson_put(object, "expected",
+              cJSON_CreateNumber((double)(int64_t)(share->expected * 10 + 0.5) / 10));
     put_count(object, "least", share->least);
     put_count(object, "most", share->most);
     put_bool(object, "believed", share->believed);
@@ -222,7 +193,7 @@ static void put_rate(cJSON *object, const struct measured_result *measured)
         put_text(object, "rate", NULL);
         return;
     }
-    rate = put_object(object, "rate");
+    rate = cjson_put_object(object, "rate");
     put_count(rate, "asked_bps", (uint64_t)measured->asked_bps);
     put_count(rate, "bps", (uint64_t)measured->bps);
     put_count(rate, "least_bps", (uint64_t)measured->least_bps);
@@ -237,12 +208,12 @@ static void put_measured(cJSON *object, const struct measured_result *measured)
         put_text(object, "measured", NULL);
         return;
     }
-    made = put_object(object, "measured");
+    made = cjson_put_object(object, "measured");
     put_bool(made, "as_asked", !measured->fault);
     put_text(made, "fault", measured->fault);
-    shares = put_array(made, "shares");
+    shares = cjson_put_array(made, "shares");
     for (size_t i = 0; i < measured->share_count; i++)
-        fill_share(append_object(shares), &measured->shares[i]);
+        fill_share(cjson_append_object(shares), &measured->shares[i]);
     put_count(made, "packets", measured->packets);
     put_times(made, "delay_ms", &measured->asked);
     put_times(made, "late_ms", &measured->late);
@@ -263,9 +234,9 @@ static void fill_way(cJSON *object, const struct link_result *link, size_t from)
     put_count(object, "bytes_in", way->bytes_in);
     put_count(object, "packets_out", way->packets_out);
     put_count(object, "bytes_out", way->bytes_out);
-    causes = put_array(object, "causes");
+    causes = cjson_put_array(object, "causes");
     for (size_t i = 0; i < way->cause_count; i++) {
-        cJSON *cause = append_object(causes);
+        cJSON *cause = cjson_append_object(causes);
 
         put_text(cause, "name", way->causes[i].name);
         put_count(cause, "packets", way->causes[i].packets);
@@ -285,21 +256,20 @@ static void fill_link(cJSON *object, const struct link_result *link)
     cJSON *nodes, *impair, *directions;
 
     put_text(object, "name", link->name);
-    nodes = put_array(object, "nodes");
+    nodes = cjson_put_array(object, "nodes");
     for (size_t i = 0; i < array_size(link->nodes); i++)
-        if (!cJSON_AddItemToArray(nodes, xchecked(text_or_null(link->nodes[i]))))
-            xchecked(NULL);
+        cjson_append(nodes, text_or_null(link->nodes[i]));
     put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
     put_text(object, "carrier", link->carrier);
     put_bool(object, "incomplete", link->incomplete);
     put_text(object, "capture", link->capture);
-    impair = put_array(object, "impair");
+    impair = cjson_put_array(object, "impair");
     for (size_t i = 0; i < array_size(link->ways); i++)
-        fill_impair(append_object(impair), &link->ways[i]);
-    directions = put_array(object, "directions");
+        fill_impair(cjson_append_object(impair), &link->ways[i]);
+    directions = cjson_put_array(object, "directions");
     for (size_t i = 0; i < array_size(link->ways) && link->carried; i++)
-        fill_way(append_object(directions), link, i);
+        fill_way(cjson_append_object(directions), link, i);
 }
 
 static void put_known_seconds(cJSON *object, const char *key, double seconds)
@@ -325,11 +295,11 @@ static void put_bound(cJSON *object, const char *key, const struct metric_bound 
     cJSON *made;
 
     if (!bound->given) {
-        put(object, key, cJSON_CreateNull());
+        cjson_put(object, key, cJSON_CreateNull());
         return;
     }
-    made = put_object(object, key);
-    put(made, "value", cJSON_CreateNumber(bound->value));
+    made = cjson_put_object(object, key);
+    cjson_put(made, "value", cJSON_CreateNumber(bound->value));
     put_bool(made, "relative", bound->relative);
 }
 
@@ -338,8 +308,8 @@ static void fill_metric(cJSON *object, const struct metric *metric)
     put_text(object, "name", metric->name);
     put_text(object, "unit", metric->unit);
     put_text(object, "better", metric_better_name(metric->better));
-    put(object, "median", cJSON_CreateNumber(metric_median(metric)));
-    put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
+    cjson_put(object, "median", cJSON_CreateNumber(metric_median(metric)));
+    cjson_put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
     put_bound(object, "fail_below", &metric->bounds.below);
     put_bound(object, "fail_above", &metric->bounds.above);
 }
@@ -354,18 +324,18 @@ static void fill_case(cJSON *object, const struct case_result *result)
     put_verdict(object, result->verdict, result->reason);
     put_seconds(object, "duration_s", result->duration_s);
     put_text(object, "directory", result->directory);
-    metrics = put_array(object, "metrics");
+    metrics = cjson_put_array(object, "metrics");
     for (size_t i = 0; i < result->metrics.count; i++)
-        fill_metric(append_object(metrics), &result->metrics.items[i]);
-    nodes = put_array(object, "nodes");
+        fill_metric(cjson_append_object(metrics), &result->metrics.items[i]);
+    nodes = cjson_put_array(object, "nodes");
     for (size_t i = 0; i < result->node_count; i++)
-        fill_node(append_object(nodes), &result->nodes[i]);
-    links = put_array(object, "links");
+        fill_node(cjson_append_object(nodes), &result->nodes[i]);
+    links = cjson_put_array(object, "links");
     for (size_t i = 0; i < result->link_count; i++)
-        fill_link(append_object(links), &result->links[i]);
-    stalls = put_array(object, "stalls");
+        fill_link(cjson_append_object(links), &result->links[i]);
+    stalls = cjson_put_array(object, "stalls");
     for (size_t i = 0; i < result->stall_count; i++)
-        fill_stall(append_object(stalls), &result->stalls[i]);
+        fill_stall(cjson_append_object(stalls), &result->stalls[i]);
 }
 
 int results_write_json(const struct run_result *run, const char *path, struct error *error)
@@ -384,9 +354,9 @@ int results_write_json(const struct run_result *run, const char *path, struct er
     put_text(object, "started", run->started);
     put_seconds(object, "duration_s", run->duration_s);
     put_host(object, &run->host);
-    cases = put_array(object, "cases");
+    cases = cjson_put_array(object, "cases");
     for (size_t i = 0; i < run->case_count; i++)
-        fill_case(append_object(cases), &run->cases[i]);
+        fill_case(cjson_append_object(cases), &run->cases[i]);
     printed = xchecked(cJSON_Print(object));
     buffer_append_text(&text, printed);
     buffer_append_text(&text, "\n");

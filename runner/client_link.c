@@ -1,6 +1,7 @@
 #include "runner/client_link.h"
 
 #include "base/buffer.h"
+#include "base/cjson.h"
 #include "base/memory.h"
 #include "runner/hub.h"
 
@@ -146,13 +147,6 @@ int client_change_link(const struct held *held, const char *link, const char *fr
 
 /* -- On standard output ------------------------------------------------------------------------ */
 
-static const char *text_of(const cJSON *json, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-
-    return text ? text : "";
-}
-
 char *client_settings_text(const cJSON *direction)
 {
     const cJSON *settings = cJSON_GetObjectItemCaseSensitive(direction, "impair");
@@ -172,7 +166,7 @@ char *client_settings_text(const cJSON *direction)
 
 int client_print_settings(const cJSON *link, const char *from, struct error *error)
 {
-    const char *name = text_of(link, "name"), *trouble = text_of(link, "error");
+    const char *name = cjson_text(link, "name", ""), *trouble = cjson_text(link, "error", "");
     const cJSON *direction;
     size_t printed = 0;
 
@@ -180,16 +174,17 @@ int client_print_settings(const cJSON *link, const char *from, struct error *err
     {
         cleanup_free char *settings = client_settings_text(direction);
 
-        if (from && strcmp(from, text_of(direction, "from")) != 0)
+        if (from && strcmp(from, cjson_text(direction, "from", "")) != 0)
             continue;
-        printf("%s to %s: %s\n", text_of(direction, "from"), text_of(direction, "to"), settings);
+        printf("%s to %s: %s\n", cjson_text(direction, "from", ""), cjson_text(direction, "to", ""),
+               settings);
         printed++;
     }
     if (printed > 0)
         return 0;
     if (*trouble)
         return error_set(error, EREMOTEIO, "%s", trouble);
-    if (strcmp(text_of(link, "carrier"), "direct") == 0)
+    if (strcmp(cjson_text(link, "carrier", ""), "direct") == 0)
         return error_set(error, ENOENT,
                          "link %s: its machines are joined directly, and nothing can be in force",
                          name);
@@ -203,7 +198,7 @@ void client_print_change(const cJSON *answer, const char *what)
     const cJSON *packets = cJSON_GetObjectItemCaseSensitive(answer, "packets");
     const char *before = "from";
 
-    printf("%s %s, ", text_of(answer, "link"), what);
+    printf("%s %s, ", cjson_text(answer, "link", ""), what);
     for (int i = 0; i < 2; i++) {
         const char *node = cJSON_GetStringValue(cJSON_GetArrayItem(nodes, i));
         const cJSON *packet = cJSON_GetArrayItem(packets, i);

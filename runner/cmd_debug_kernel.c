@@ -2,6 +2,7 @@
 #include "runner/client.h"
 #include "runner/commands.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "kernel/kernel.h"
@@ -44,13 +45,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static const char *text_of(const cJSON *answer, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, key));
-
-    return text ? text : "";
 }
 
 /* -- Symbols ----------------------------------------------------------------------------------- */
@@ -126,8 +120,8 @@ static void print_json(const cJSON *answer, const char *symbols, const char *com
     cJSON *json = xchecked(cJSON_CreateObject());
     cleanup_free char *text = NULL;
 
-    cJSON_AddStringToObject(json, "socket", text_of(answer, "socket"));
-    cJSON_AddStringToObject(json, "kernel", text_of(answer, "kernel"));
+    cJSON_AddStringToObject(json, "socket", cjson_text(answer, "socket", ""));
+    cJSON_AddStringToObject(json, "kernel", cjson_text(answer, "kernel", ""));
     if (symbols)
         cJSON_AddStringToObject(json, "symbols", symbols);
     else
@@ -141,10 +135,10 @@ static void print_json(const cJSON *answer, const char *symbols, const char *com
 /* The command stands alone on standard output. */
 static void print(const struct debug_options *debug, const cJSON *answer)
 {
-    const char *image = text_of(answer, "kernel");
+    const char *image = cjson_text(answer, "kernel", "");
     cleanup_free char *hint = NULL;
     cleanup_free char *symbols = find_symbols(image, &hint);
-    cleanup_free char *command = describe_command(text_of(answer, "socket"), symbols);
+    cleanup_free char *command = describe_command(cjson_text(answer, "socket", ""), symbols);
 
     if (debug->json) {
         print_json(answer, symbols, command);

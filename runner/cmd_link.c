@@ -4,6 +4,7 @@
 #include "runner/table.h"
 
 #include "base/buffer.h"
+#include "base/cjson.h"
 #include "base/memory.h"
 
 #include <argp.h>
@@ -56,13 +57,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 /* -- A table of them --------------------------------------------------------------------------- */
 
-static char *text_of(const cJSON *json, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-
-    return xstrdup(text ? text : "-");
-}
-
 static char *count_of(const cJSON *json, const char *key)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
@@ -91,9 +85,12 @@ static void add_row(struct table *table, const struct held *held, const cJSON *l
                     const cJSON *direction)
 {
     table_add(table, (char *[COLUMNS]){xasprintf("%s/%s", held->suite, held->case_name),
-                                       text_of(link, "name"), text_of(link, "state"),
-                                       text_of(link, "carrier"), text_of(direction, "from"),
-                                       text_of(direction, "to"), count_of(direction, "packets_in"),
+                                       xstrdup(cjson_text(link, "name", "-")),
+                                       xstrdup(cjson_text(link, "state", "-")),
+                                       xstrdup(cjson_text(link, "carrier", "-")),
+                                       xstrdup(cjson_text(direction, "from", "-")),
+                                       xstrdup(cjson_text(direction, "to", "-")),
+                                       count_of(direction, "packets_in"),
                                        count_of(direction, "packets_out"), causes_of(direction),
                                        client_settings_text(direction)});
 }

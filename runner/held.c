@@ -1,6 +1,7 @@
 #include "runner/held.h"
 
 #include "base/buffer.h"
+#include "base/cjson.h"
 #include "base/memory.h"
 #include "base/unix_socket.h"
 #include "runner/hub.h"
@@ -133,13 +134,6 @@ int held_connect(const struct held *held, const char *node, int *ctl, int *io, s
 
 /* -- What there is ----------------------------------------------------------------------------- */
 
-static const char *text_of(const cJSON *json, const char *key)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-
-    return text ? text : "";
-}
-
 static pid_t pid_of(const cJSON *json)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "pid");
@@ -158,15 +152,17 @@ static void add(struct held_list *list, const char *directory, cJSON *status)
     held = &list->items[list->count++];
     *held = (struct held){.directory = xstrdup(directory),
                           .status = status,
-                          .suite = text_of(status, "suite"),
-                          .case_name = text_of(status, "case"),
-                          .path = text_of(status, "path"),
-                          .state = text_of(status, "state"),
-                          .started = text_of(status, "started"),
+                          .suite = cjson_text(status, "suite", ""),
+                          .case_name = cjson_text(status, "case", ""),
+                          .path = cjson_text(status, "path", ""),
+                          .state = cjson_text(status, "state", ""),
+                          .started = cjson_text(status, "started", ""),
                           .pid = pid_of(status)};
     held->nodes = xcalloc((size_t)cJSON_GetArraySize(nodes) + 1, sizeof *held->nodes);
-    cJSON_ArrayForEach(node, nodes) held->nodes[held->node_count++] = (struct held_node){
-        .name = text_of(node, "name"), .state = text_of(node, "state"), .pid = pid_of(node)};
+    cJSON_ArrayForEach(node, nodes) held->nodes[held->node_count++] =
+        (struct held_node){.name = cjson_text(node, "name", ""),
+                           .state = cjson_text(node, "state", ""),
+                           .pid = pid_of(node)};
     held->links = xcalloc((size_t)cJSON_GetArraySize(links) + 1, sizeof *held->links);
     cJSON_ArrayForEach(link, links) if (cJSON_IsString(link)) held->links[held->link_count++] =
         link->valuestring;

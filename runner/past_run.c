@@ -1,5 +1,6 @@
 #include "runner/past_run.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "base/units.h"
@@ -11,28 +12,11 @@
 
 enum { RESULTS_MAX_BYTES = 64 << 20 };
 
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, key);
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    return cJSON_GetStringValue(member(object, key));
-}
-
-static char *copy_of(const cJSON *object, const char *key)
-{
-    const char *text = text_of(object, key);
-
-    return text ? xstrdup(text) : NULL;
-}
-
 static void add_way(struct past_case *past, const struct past_run *run, const char *link,
                     const cJSON *way)
 {
-    const char *from = text_of(way, "from"), *to = text_of(way, "to");
-    const char *log = text_of(way, "verdicts");
+    const char *from = cjson_text(way, "from", NULL), *to = cjson_text(way, "to", NULL);
+    const char *log = cjson_text(way, "verdicts", NULL);
 
     if (!from || !to || !log)
         return;
@@ -47,37 +31,37 @@ static void add_case(struct past_run *run, const cJSON *item)
     const cJSON *link, *way;
     struct past_case *past;
 
-    if (!text_of(item, "name") || !text_of(item, "verdict"))
+    if (!cjson_text(item, "name", NULL) || !cjson_text(item, "verdict", NULL))
         return;
     run->cases = xreallocarray(run->cases, run->case_count + 1, sizeof *run->cases);
     past = &run->cases[run->case_count++];
-    *past = (struct past_case){.name = copy_of(item, "name"),
-                               .verdict = copy_of(item, "verdict"),
-                               .reason = copy_of(item, "reason")};
-    cJSON_ArrayForEach(link, member(item, "links"))
+    *past = (struct past_case){.name = cjson_copy(item, "name"),
+                               .verdict = cjson_copy(item, "verdict"),
+                               .reason = cjson_copy(item, "reason")};
+    cJSON_ArrayForEach(link, cjson_member(item, "links"))
     {
-        const char *name = text_of(link, "name");
+        const char *name = cjson_text(link, "name", NULL);
 
-        cJSON_ArrayForEach(way, member(link, "directions"))
+        cJSON_ArrayForEach(way, cjson_member(link, "directions"))
             add_way(past, run, name ? name : "?", way);
     }
 }
 
 static int take(struct past_run *run, const cJSON *json, const char *path, struct error *error)
 {
-    const cJSON *file = member(json, "suite_file"), *item;
-    const char *seed = text_of(json, "seed");
+    const cJSON *file = cjson_member(json, "suite_file"), *item;
+    const char *seed = cjson_text(json, "seed", NULL);
 
-    if (!text_of(json, "suite") || !seed || !cJSON_IsArray(member(json, "cases")))
+    if (!cjson_text(json, "suite", NULL) || !seed || !cJSON_IsArray(cjson_member(json, "cases")))
         return error_set(error, EBADMSG,
                          "%s is no results.json of duet: it has no suite, seed and cases", path);
     if (units_count(seed, &run->seed, error) < 0)
         return error_context(error, "%s: seed", path);
-    run->suite = copy_of(json, "suite");
-    run->path = copy_of(file, "path");
-    run->digest = copy_of(file, "digest");
-    run->kernels = copy_of(file, "kernels");
-    cJSON_ArrayForEach(item, member(json, "cases")) add_case(run, item);
+    run->suite = cjson_copy(json, "suite");
+    run->path = cjson_copy(file, "path");
+    run->digest = cjson_copy(file, "digest");
+    run->kernels = cjson_copy(file, "kernels");
+    cJSON_ArrayForEach(item, cjson_member(json, "cases")) add_case(run, item);
     return 0;
 }
 

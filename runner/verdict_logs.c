@@ -1,5 +1,6 @@
 #include "runner/verdict_logs.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 
@@ -86,11 +87,6 @@ static int find_below(const char *directory, struct verdict_log_files *files, st
 
 /* -- By name ----------------------------------------------------------------------------------- */
 
-static const char *text_of(const cJSON *object, const char *member)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, member));
-}
-
 static bool is(const char *text, const char *wanted)
 {
     return text && strcmp(text, wanted) == 0;
@@ -99,7 +95,7 @@ static bool is(const char *text, const char *wanted)
 /* The rest of "SUITE/CASE", "CASE" itself where that is no suite's, or NULL: all of SUITE. */
 static bool means(const cJSON *run, const char *operand, const char **wanted)
 {
-    const char *suite = text_of(run, "suite");
+    const char *suite = cjson_text(run, "suite", NULL);
     size_t length = suite ? strlen(suite) : 0;
 
     if (suite && strncmp(operand, suite, length) == 0 &&
@@ -127,12 +123,13 @@ static char *directory_in(const char *run_directory, const char *operand)
     if (means(run, operand, &wanted) && !wanted)
         found = xstrdup(run_directory);
     else if (run)
-        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(
-                                     run, "cases")) if (!found &&
-                                                        (is(text_of(item, "name"), wanted) ||
-                                                         is(text_of(item, "slug"), wanted)) &&
-                                                        text_of(item, "directory")) found =
-            xasprintf("%s/%s", run_directory, text_of(item, "directory"));
+        cJSON_ArrayForEach(item,
+                           cJSON_GetObjectItemCaseSensitive(
+                               run, "cases")) if (!found &&
+                                                  (is(cjson_text(item, "name", NULL), wanted) ||
+                                                   is(cjson_text(item, "slug", NULL), wanted)) &&
+                                                  cjson_text(item, "directory", NULL)) found =
+            xasprintf("%s/%s", run_directory, cjson_text(item, "directory", NULL));
     cJSON_Delete(run);
     return found;
 }

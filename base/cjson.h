@@ -1,0 +1,30 @@
+/* What reading and writing JSON with cJSON takes again and again. Memory that runs out ends the
+ * program, as everywhere (base/memory.h). */
+#ifndef DUET_BASE_CJSON_H
+#define DUET_BASE_CJSON_H
+
+#include <cjson/cJSON.h>
+
+/* -- Reading: of any value, also NULL, which then has no members ------------------------------- */
+
+/* NULL where there is none. */
+const cJSON *cjson_member(const cJSON *object, const char *key);
+/* A text, which stays the object's; `otherwise` where there is none. */
+const char *cjson_text(const cJSON *object, const char *key, const char *otherwise);
+/* The same as a copy that the caller frees; NULL where there is none. */
+char *cjson_copy(const cJSON *object, const char *key);
+
+/* -- Writing: what is made belongs to what it is put into -------------------------------------- */
+
+/* `value` as cJSON_Create… gave it. */
+void cjson_put(cJSON *object, const char *key, cJSON *value);
+cJSON *cjson_put_object(cJSON *object, const char *key);
+cJSON *cjson_put_array(cJSON *object, const char *key);
+/* UTF-8; NULL is null. */
+void cjson_put_text(cJSON *object, const char *key, const char *text);
+/* JSON has no NaN and no infinity: these are null. */
+void cjson_put_number(cJSON *object, const char *key, double value);
+void cjson_append(cJSON *array, cJSON *value);
+cJSON *cjson_append_object(cJSON *array);
+
+#endif

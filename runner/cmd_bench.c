@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "bench/history.h"
 #include "bench/match.h"
+#include "runner/argument.h"
 #include "runner/bench_metric.h"
 #include "runner/bench_run.h"
 #include "runner/bench_table.h"
@@ -80,20 +81,6 @@ static const struct argp_option options[] = {
 
 /* -- Arguments --------------------------------------------------------------------------------- */
 
-static uint64_t number_of(const char *option, const char *argument, uint64_t least, uint64_t most,
-                          struct argp_state *state)
-{
-    struct error error;
-    uint64_t number = 0;
-
-    if (units_count(argument, &number, &error) < 0)
-        argp_error(state, "--%s: %s", option, error.message);
-    else if (number < least || number > most)
-        argp_error(state, "--%s is %s; expected a number from %llu to %llu", option, argument,
-                   (unsigned long long)least, (unsigned long long)most);
-    return number;
-}
-
 /* A path of the command line is from where the user is; the suite's are from its file. */
 static char *value_of(const char *text)
 {
@@ -140,14 +127,14 @@ static error_t parse_more(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case KEY_RUNS:
-        arguments->bench.runs = number_of("runs", argument, 1, BENCH_RUNS_MAX, state);
+        arguments->bench.runs = argument_number("runs", argument, 1, BENCH_RUNS_MAX, state);
         return 0;
     case KEY_WARMUP:
-        arguments->bench.warmup = number_of("warmup", argument, 0, BENCH_RUNS_MAX, state);
+        arguments->bench.warmup = argument_number("warmup", argument, 0, BENCH_RUNS_MAX, state);
         arguments->warmup_given = true;
         return 0;
     case KEY_DURATION:
-        number_of("duration", argument, 1, 3600, state);
+        argument_number("duration", argument, 1, 3600, state);
         add_set(DURATION_VARIABLE, strlen(DURATION_VARIABLE), argument, state);
         return 0;
     case KEY_SET:
@@ -157,7 +144,7 @@ static error_t parse_more(int key, char *argument, struct argp_state *state)
         parse_tag(argument, state);
         return 0;
     case KEY_SEED:
-        arguments->bench.seed = number_of("seed", argument, 0, UINT64_MAX, state);
+        arguments->bench.seed = argument_number("seed", argument, 0, UINT64_MAX, state);
         arguments->seed_given = true;
         return 0;
     default:

@@ -1,4 +1,5 @@
 /* duet run */
+#include "runner/argument.h"
 #include "runner/captures.h"
 #include "runner/commands.h"
 #include "runner/find.h"
@@ -7,7 +8,6 @@
 #include "runner/session_arguments.h"
 
 #include "base/memory.h"
-#include "base/units.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -76,24 +76,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void parse_number(int key, const char *argument, struct argp_state *state)
-{
-    struct run_arguments *arguments = state->input;
-    struct error error;
-    uint64_t number = 0;
-
-    if (units_count(argument, &number, &error) < 0)
-        argp_error(state, "--%s: %s", key == 'j' ? "jobs" : "seed", error.message);
-    else if (key == KEY_SEED)
-        arguments->run.seed = number;
-    else if (number < 1 || number > SUITE_CASES_MAX)
-        argp_error(state, "--jobs is %s; expected a number from 1 to %d", argument,
-                   SUITE_CASES_MAX);
-    else
-        arguments->run.jobs = (size_t)number;
-    arguments->run.seed_given = arguments->run.seed_given || key == KEY_SEED;
-}
-
 static void set_on_fail(struct argp_state *state, enum on_fail on_fail)
 {
     struct run_arguments *arguments = state->input;
@@ -149,8 +131,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->run.reuse_templates = true;
         return 0;
     case 'j':
+        arguments->run.jobs = argument_number("jobs", argument, 1, SUITE_CASES_MAX, state);
+        return 0;
     case KEY_SEED:
-        parse_number(key, argument, state);
+        arguments->run.seed = argument_number("seed", argument, 0, UINT64_MAX, state);
+        arguments->run.seed_given = true;
         return 0;
     case ARGP_KEY_END:
         if (arguments->run.on_fail == ON_FAIL_BREAK && arguments->run.json)

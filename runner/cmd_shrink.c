@@ -1,4 +1,5 @@
 /* duet shrink */
+#include "runner/argument.h"
 #include "runner/choose.h"
 #include "runner/commands.h"
 #include "runner/run.h"
@@ -8,7 +9,6 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
-#include "base/units.h"
 
 #include <argp.h>
 #include <cjson/cJSON.h>
@@ -50,23 +50,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void parse_number(int key, const char *argument, struct argp_state *state)
-{
-    struct shrink_arguments *arguments = state->input;
-    struct error error;
-    uint64_t number = 0;
-
-    if (units_count(argument, &number, &error) < 0)
-        argp_error(state, "--%s: %s", key == KEY_RUNS ? "runs" : "seed", error.message);
-    else if (key == KEY_RUNS && (number < 2 || number > RUNS_MAX))
-        argp_error(state, "--runs is %s; expected a number from 2 to %d", argument, RUNS_MAX);
-    else if (key == KEY_RUNS)
-        arguments->runs = (size_t)number;
-    else
-        arguments->seed = number;
-    arguments->seed_given = arguments->seed_given || key == KEY_SEED;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct shrink_arguments *arguments = state->input;
@@ -82,8 +65,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         arguments->choice.kernels = argument;
         return 0;
     case KEY_RUNS:
+        arguments->runs = argument_number("runs", argument, 2, RUNS_MAX, state);
+        return 0;
     case KEY_SEED:
-        parse_number(key, argument, state);
+        arguments->seed = argument_number("seed", argument, 0, UINT64_MAX, state);
+        arguments->seed_given = true;
         return 0;
     case KEY_OUTPUT:
         arguments->output = argument;

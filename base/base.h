@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fs.h"
 #include "base/loop.h"
+#include "base/median.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/ring.h"

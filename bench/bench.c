@@ -1,7 +1,6 @@
 #include "bench/bench.h"
 
 #include "base/base.h"
-#include "base/cjson.h"
 #include "kernel/kernel.h"
 
 #include <cjson/cJSON.h>
@@ -21,18 +20,10 @@ enum { SILENCE_MS = 180000 };
 
 /* -- Measures ---------------------------------------------------------------------------------- */
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 double bench_median(double *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare_doubles);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    median_sort(values, count);
+    return median_of_sorted(values, count);
 }
 
 /* Four significant digits: the rest of a measure is noise. */

@@ -117,7 +117,7 @@ static void expect(const struct asked_delay *asked, const double *plain_ms, doub
         for (size_t k = 0; k < steps; k++)
             sums[i * steps + k] = plain_ms[i] + asked->mean_ms +
                                   asked->jitter_ms * (2 * ((double)k + 0.5) / (double)steps - 1);
-    bench_median(sums, TIMES * steps);
+    median_sort(sums, TIMES * steps);
     for (size_t i = 0; i < TIMES; i++)
         expected[i] = sums[i * steps + steps / 2];
 }
@@ -162,7 +162,7 @@ static int take_delay(const char *directory, int delay, struct error *error)
     }
     for (int side = 0; side < FIDELITY_SIDES && code == 0; side++) {
         taken.delay[delay][side] = bench_median(medians[side], ROUNDS);
-        bench_median(taken.errors[delay][side], ROUNDS * TIMES);
+        median_sort(taken.errors[delay][side], ROUNDS * TIMES);
     }
     return code;
 }

@@ -61,14 +61,6 @@ static int take_samples(struct error *error)
 
 /* -- The measures ------------------------------------------------------------------------------ */
 
-static double median_of(const double *values)
-{
-    double copy[SAMPLES];
-
-    memcpy(copy, values, sizeof copy);
-    return bench_median(copy, SAMPLES);
-}
-
 static double median_ratio(const double *values, const double *baselines)
 {
     double ratios[SAMPLES];
@@ -88,9 +80,9 @@ static int emit(const char *name, const double *values, const char *baseline,
 
     if (code < 0)
         return code;
-    measure.value = median_of(values);
+    measure.value = median_of(values, SAMPLES);
     if (baseline) {
-        measure.baseline_value = median_of(baselines);
+        measure.baseline_value = median_of(baselines, SAMPLES);
         measure.ratio = median_ratio(values, baselines);
     }
     bench_emit(&measure);

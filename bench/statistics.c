@@ -1,40 +1,15 @@
 #include "bench/statistics.h"
 
+#include "base/median.h"
 #include "base/memory.h"
 #include "net/random.h"
 
 #include <math.h>
 #include <string.h>
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double *sorted(const struct sample *sample)
-{
-    double *copy = xreallocarray(NULL, sample->count, sizeof *copy);
-
-    memcpy(copy, sample->values, sample->count * sizeof *copy);
-    qsort(copy, sample->count, sizeof *copy, compare_doubles);
-    return copy;
-}
-
-static double middle(const double *ordered, size_t count)
-{
-    if (count % 2)
-        return ordered[count / 2];
-    return ordered[count / 2 - 1] + (ordered[count / 2] - ordered[count / 2 - 1]) / 2;
-}
-
 double sample_median(const struct sample *sample)
 {
-    cleanup_free double *ordered = sorted(sample);
-
-    return middle(ordered, sample->count);
+    return median_of(sample->values, sample->count);
 }
 
 /* -- The bootstrap ----------------------------------------------------------------------------- */
@@ -50,8 +25,8 @@ static double resampled_median(const struct sample *sample, double *room, struct
 
         room[i] = sample->values[random_below(draw, sample->count)];
     }
-    qsort(room, sample->count, sizeof *room, compare_doubles);
-    return middle(room, sample->count);
+    median_sort(room, sample->count);
+    return median_of_sorted(room, sample->count);
 }
 
 /* Sorts `found`. */
@@ -59,7 +34,7 @@ static struct interval percentiles(double *found)
 {
     size_t tail = STATISTICS_RESAMPLES / 40; /* 2.5 % */
 
-    qsort(found, STATISTICS_RESAMPLES, sizeof *found, compare_doubles);
+    median_sort(found, STATISTICS_RESAMPLES);
     return (struct interval){found[tail], found[STATISTICS_RESAMPLES - 1 - tail]};
 }
 
@@ -137,14 +112,16 @@ static double variance_of(const double *values, size_t count, double mean)
 
 void sample_summary(const struct sample *sample, uint64_t seed, struct summary *summary)
 {
-    cleanup_free double *ordered = sorted(sample);
+    cleanup_free double *ordered = xreallocarray(NULL, sample->count, sizeof *ordered);
     cleanup_free bool *marks = xcalloc(sample->count, sizeof *marks);
     double mean = mean_of(sample->values, sample->count);
 
+    memcpy(ordered, sample->values, sample->count * sizeof *ordered);
+    median_sort(ordered, sample->count);
     *summary = (struct summary){
         .count = sample->count,
         .min = ordered[0],
-        .median = middle(ordered, sample->count),
+        .median = median_of_sorted(ordered, sample->count),
         .max = ordered[sample->count - 1],
         .mean = mean,
         .variation = NAN,
@@ -267,7 +244,10 @@ struct ranked {
 
 static int compare_ranked(const void *a, const void *b)
 {
-    return compare_doubles(&((const struct ranked *)a)->p, &((const struct ranked *)b)->p);
+    double x = ((const struct ranked *)a)->p;
+    double y = ((const struct ranked *)b)->p;
+
+    return (x > y) - (x < y);
 }
 
 void holm_adjust(double *p, size_t count)

@@ -1,5 +1,6 @@
 #include "results/metric.h"
 
+#include "base/median.h"
 #include "base/memory.h"
 #include "results/token_json.h"
 
@@ -220,24 +221,9 @@ int metrics_merge(struct metrics *metrics, const struct metrics *from, struct er
     return first;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 double metric_median(const struct metric *metric)
 {
-    cleanup_free double *ordered = xreallocarray(NULL, metric->count, sizeof *ordered);
-    size_t half = metric->count / 2;
-
-    memcpy(ordered, metric->values, metric->count * sizeof *ordered);
-    qsort(ordered, metric->count, sizeof *ordered, compare_doubles);
-    if (metric->count % 2)
-        return ordered[half];
-    return ordered[half - 1] + (ordered[half] - ordered[half - 1]) / 2;
+    return median_of(metric->values, metric->count);
 }
 
 void metrics_free(struct metrics *metrics)

@@ -67,11 +67,6 @@ bool datapath_log_waits(const struct datapath_log *log)
     return log->length > 0;
 }
 
-int datapath_log_fd(const struct datapath_log *log)
-{
-    return log->fd;
-}
-
 bool datapath_log_end(struct datapath_log *log)
 {
     bool some_left = datapath_log_flush(log);

@@ -18,8 +18,6 @@ void datapath_log_add(struct datapath_log *log, const struct impair_verdict *ver
 bool datapath_log_flush(struct datapath_log *log);
 /* Whether there is something to flush. */
 bool datapath_log_waits(const struct datapath_log *log);
-/* The pipe's end. */
-int datapath_log_fd(const struct datapath_log *log);
 /* As datapath_log_flush, with the log's end behind the rest; nothing is added from then on. To be
  * called again while some is left. */
 bool datapath_log_end(struct datapath_log *log);

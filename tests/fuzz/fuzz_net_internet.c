@@ -3,9 +3,7 @@
  *
  * The input is steps: a byte that says what (`enum step`), and what that takes. */
 #include "net/checksum.h"
-#include "net/internet.h"
-
-#include <stdlib.h>
+#include "tests/fuzz/internet_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,31 +18,6 @@ enum step {
     ROUTE = 64,   /* a route is inserted, or removed where it is there: family, length, address */
     LATER = 128,  /* a tenth of a second passes */
 };
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-struct run {
-    struct pool pool;
-    struct internet *internet;
-    uint64_t now_ns;
-};
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static uint8_t next(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->at++;
-}
 
 static void start(struct run *run)
 {

@@ -5,9 +5,7 @@
  * The input is steps: a byte that says what (`enum step`), and a frame behind its length of two
  * bytes, without the Ethernet header's 12 bytes of addresses. */
 #include "net/checksum.h"
-#include "net/internet.h"
-
-#include <stdlib.h>
+#include "tests/fuzz/internet_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,31 +21,6 @@ enum step {
     MUCH_LATER = 32,
     IS_HOST = 64, /* the frame is from another host */
 };
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-struct run {
-    struct pool pool;
-    struct internet *internet;
-    uint64_t now_ns;
-};
-
-static void check(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-static uint8_t next(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->at++;
-}
 
 static void mac_of(int wire, uint8_t mac[static PACKET_MAC_BYTES])
 {

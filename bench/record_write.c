@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/memory.h"
 #include "bench/record.h"
+#include "results/members.h"
 #include "results/verdict.h"
 
 #include <cjson/cJSON.h>
@@ -10,26 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static void put_host(cJSON *object, const struct host_info *host)
-{
-    cJSON *made = xchecked(cJSON_CreateObject());
-    cJSON *kernel = xchecked(cJSON_CreateObject());
-
-    cjson_put_text(made, "duet", host->duet);
-    cjson_put_text(made, "kernel", host->kernel);
-    cjson_put_text(made, "cpu_model", host->cpu_model);
-    cjson_put_number(made, "cpus", host->cpus);
-    cjson_put_number(made, "memory_bytes", (double)host->memory_bytes);
-    cjson_put_text(made, "qemu", host->qemu);
-    cjson_put_text(made, "libvirt", host->libvirt);
-    cjson_put_text(made, "accel", host->accel);
-    cjson_put_text(kernel, "name", host->guest_kernel.name);
-    cjson_put_text(kernel, "release", host->guest_kernel.release);
-    cjson_put_text(kernel, "digest", host->guest_kernel.digest);
-    cjson_put(made, "guest_kernel", kernel);
-    cjson_put(object, "host", made);
-}
 
 static void put_run(cJSON *object, const struct record_run *run)
 {
@@ -44,20 +25,6 @@ static void put_run(cJSON *object, const struct record_run *run)
     cjson_put_number(object, "stolen", run->stolen);
     cjson_put_number(object, "slowdown", run->slowdown);
     cjson_put_text(object, "noise", run->noise);
-}
-
-static void put_bound(cJSON *object, const char *key, const struct metric_bound *bound)
-{
-    cJSON *made;
-
-    if (!bound->given) {
-        cjson_put(object, key, cJSON_CreateNull());
-        return;
-    }
-    made = xchecked(cJSON_CreateObject());
-    cjson_put_number(made, "value", bound->value);
-    cjson_put(made, "relative", cJSON_CreateBool(bound->relative));
-    cjson_put(object, key, made);
 }
 
 static void put_metric(cJSON *object, const struct record_metric *metric)
@@ -84,8 +51,8 @@ static void put_metric(cJSON *object, const struct record_metric *metric)
     cjson_put_number(object, "variation", summary.variation);
     cjson_put_number(object, "low", summary.of95.low);
     cjson_put_number(object, "high", summary.of95.high);
-    put_bound(object, "fail_below", &metric->bounds.below);
-    put_bound(object, "fail_above", &metric->bounds.above);
+    members_put_bound(object, "fail_below", &metric->bounds.below);
+    members_put_bound(object, "fail_above", &metric->bounds.above);
 }
 
 static cJSON *record_json(const struct record *record)
@@ -105,7 +72,7 @@ static cJSON *record_json(const struct record *record)
     cjson_put_text(root, "started", record->started);
     cjson_put(root, "interrupted", cJSON_CreateBool(record->interrupted));
     cjson_put_number(root, "duration_s", record->duration_s);
-    put_host(root, &record->host);
+    members_put_host(root, &record->host);
     cjson_put_number(root, "spin_ms", record->spin_ms > 0 ? record->spin_ms : NAN);
     array = cjson_put_array(root, "runs");
     for (size_t i = 0; i < record->run_count; i++)

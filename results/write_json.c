@@ -1,29 +1,13 @@
 #include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
-#include "results/text.h"
+#include "results/members.h"
 #include "results/writers.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-static cJSON *text_or_null(const char *text)
-{
-    cleanup_buffer struct buffer clean = {0};
-
-    if (!text)
-        return cJSON_CreateNull();
-    text_utf8(&clean, text, strlen(text));
-    return cJSON_CreateString(clean.data);
-}
-
-/* In place of cjson_put_text: what a guest has printed need not be UTF-8. */
-static void put_text(cJSON *object, const char *key, const char *text)
-{
-    cjson_put(object, key, text_or_null(text));
-}
 
 /* Exact up to 2^53, which no count of bytes reaches. */
 static void put_count(cJSON *object, const char *key, uint64_t count)
@@ -44,8 +28,8 @@ static void put_bool(cJSON *object, const char *key, bool value)
 
 static void put_verdict(cJSON *object, enum verdict verdict, const char *reason)
 {
-    put_text(object, "verdict", verdict_name(verdict));
-    put_text(object, "reason", reason);
+    members_put_text(object, "verdict", verdict_name(verdict));
+    members_put_text(object, "reason", reason);
 }
 
 /* How a process ended: `status` is null where a signal ended it or it has not ended. */
@@ -62,46 +46,22 @@ static void put_output(cJSON *object, const char *key, const struct output_resul
 {
     cJSON *made = cjson_put_object(object, key);
 
-    put_text(made, "path", output->path);
+    members_put_text(made, "path", output->path);
     put_count(made, "bytes", output->bytes);
-}
-
-static void put_kernel(cJSON *object, const char *key, const struct kernel_info *kernel)
-{
-    cJSON *made = cjson_put_object(object, key);
-
-    put_text(made, "name", kernel->name);
-    put_text(made, "release", kernel->release);
-    put_text(made, "digest", kernel->digest);
 }
 
 static void put_file(cJSON *object, const struct suite_file_result *file)
 {
     cJSON *made = cjson_put_object(object, "suite_file");
 
-    put_text(made, "path", file->path);
-    put_text(made, "digest", file->digest);
-    put_text(made, "kernels", file->kernels);
-}
-
-static void put_host(cJSON *object, const struct host_info *host)
-{
-    cJSON *made = cjson_put_object(object, "host");
-
-    put_text(made, "duet", host->duet);
-    put_text(made, "kernel", host->kernel);
-    put_text(made, "cpu_model", host->cpu_model);
-    put_count(made, "cpus", host->cpus);
-    put_count(made, "memory_bytes", host->memory_bytes);
-    put_text(made, "qemu", host->qemu);
-    put_text(made, "libvirt", host->libvirt);
-    put_text(made, "accel", host->accel);
-    put_kernel(made, "guest_kernel", &host->guest_kernel);
+    members_put_text(made, "path", file->path);
+    members_put_text(made, "digest", file->digest);
+    members_put_text(made, "kernels", file->kernels);
 }
 
 static void fill_step(cJSON *object, const struct step_result *step)
 {
-    put_text(object, "name", step->name);
+    members_put_text(object, "name", step->name);
     put_verdict(object, step->verdict, step->reason);
     put_bool(object, "background", step->background);
     put_bool(object, "started", step->started);
@@ -110,9 +70,9 @@ static void fill_step(cJSON *object, const struct step_result *step)
     put_seconds(object, "duration_s", step->duration_s);
     put_output(object, "stdout", &step->standard_output);
     put_output(object, "stderr", &step->standard_error);
-    put_text(object, "times", step->times);
-    put_text(object, "expected", step->expected);
-    put_text(object, "found", step->found);
+    members_put_text(object, "times", step->times);
+    members_put_text(object, "expected", step->expected);
+    members_put_text(object, "found", step->found);
 }
 
 static void fill_token(cJSON *object, const struct result_token *token)
@@ -133,15 +93,15 @@ static void fill_node(cJSON *object, const struct node_result *node)
 {
     cJSON *console, *qemu, *steps, *tokens;
 
-    put_text(object, "name", node->name);
+    members_put_text(object, "name", node->name);
     put_verdict(object, node->verdict, node->reason);
-    put_text(object, "start", start_name(node->start));
+    members_put_text(object, "start", start_name(node->start));
     if (node->ready)
         put_seconds(object, "ready_s", node->ready_s);
     else
         cjson_put(object, "ready_s", cJSON_CreateNull());
     console = cjson_put_object(object, "console");
-    put_text(console, "path", node->console.path);
+    members_put_text(console, "path", node->console.path);
     put_count(console, "bytes", node->console.bytes);
     put_count(console, "lost_from_ring", node->console.lost_from_ring);
     qemu = cjson_put_object(object, "qemu");
@@ -175,7 +135,7 @@ static void put_times(cJSON *object, const char *key, const struct times_result 
 
 static void fill_share(cJSON *object, const struct share_result *share)
 {
-    put_text(object, "name", share->name);
+    members_put_text(object, "name", share->name);
     put_count(object, "trials", share->trials);
     put_count(object, "hits", share->hits);
     cjson_put(object, "expected",
@@ -190,7 +150,7 @@ static void put_rate(cJSON *object, const struct measured_result *measured)
     cJSON *rate;
 
     if (measured->bps <= 0) {
-        put_text(object, "rate", NULL);
+        members_put_text(object, "rate", NULL);
         return;
     }
     rate = cjson_put_object(object, "rate");
@@ -205,12 +165,12 @@ static void put_measured(cJSON *object, const struct measured_result *measured)
     cJSON *made, *shares;
 
     if (!measured->known) {
-        put_text(object, "measured", NULL);
+        members_put_text(object, "measured", NULL);
         return;
     }
     made = cjson_put_object(object, "measured");
     put_bool(made, "as_asked", !measured->fault);
-    put_text(made, "fault", measured->fault);
+    members_put_text(made, "fault", measured->fault);
     shares = cjson_put_array(made, "shares");
     for (size_t i = 0; i < measured->share_count; i++)
         fill_share(cjson_append_object(shares), &measured->shares[i]);
@@ -228,8 +188,8 @@ static void fill_way(cJSON *object, const struct link_result *link, size_t from)
     const struct way_result *way = &link->ways[from];
     cJSON *causes;
 
-    put_text(object, "from", link->nodes[from]);
-    put_text(object, "to", link->nodes[1 - from]);
+    members_put_text(object, "from", link->nodes[from]);
+    members_put_text(object, "to", link->nodes[1 - from]);
     put_count(object, "packets_in", way->packets_in);
     put_count(object, "bytes_in", way->bytes_in);
     put_count(object, "packets_out", way->packets_out);
@@ -238,32 +198,32 @@ static void fill_way(cJSON *object, const struct link_result *link, size_t from)
     for (size_t i = 0; i < way->cause_count; i++) {
         cJSON *cause = cjson_append_object(causes);
 
-        put_text(cause, "name", way->causes[i].name);
+        members_put_text(cause, "name", way->causes[i].name);
         put_count(cause, "packets", way->causes[i].packets);
     }
-    put_text(object, "verdicts", way->verdicts);
+    members_put_text(object, "verdicts", way->verdicts);
     put_measured(object, &way->measured);
 }
 
 static void fill_impair(cJSON *object, const struct way_result *way)
 {
     for (size_t i = 0; i < way->impair_count; i++)
-        put_text(object, way->impair[i].name, way->impair[i].text);
+        members_put_text(object, way->impair[i].name, way->impair[i].text);
 }
 
 static void fill_link(cJSON *object, const struct link_result *link)
 {
     cJSON *nodes, *impair, *directions;
 
-    put_text(object, "name", link->name);
+    members_put_text(object, "name", link->name);
     nodes = cjson_put_array(object, "nodes");
     for (size_t i = 0; i < array_size(link->nodes); i++)
-        cjson_append(nodes, text_or_null(link->nodes[i]));
-    put_text(object, "subnet", link->subnet);
+        cjson_append(nodes, members_text(link->nodes[i]));
+    members_put_text(object, "subnet", link->subnet);
     put_count(object, "mtu", link->mtu);
-    put_text(object, "carrier", link->carrier);
+    members_put_text(object, "carrier", link->carrier);
     put_bool(object, "incomplete", link->incomplete);
-    put_text(object, "capture", link->capture);
+    members_put_text(object, "capture", link->capture);
     impair = cjson_put_array(object, "impair");
     for (size_t i = 0; i < array_size(link->ways); i++)
         fill_impair(cjson_append_object(impair), &link->ways[i]);
@@ -275,14 +235,14 @@ static void fill_link(cJSON *object, const struct link_result *link)
 static void put_known_seconds(cJSON *object, const char *key, double seconds)
 {
     if (seconds < 0)
-        put_text(object, key, NULL);
+        members_put_text(object, key, NULL);
     else
         put_seconds(object, key, seconds);
 }
 
 static void fill_stall(cJSON *object, const struct stall_result *stall)
 {
-    put_text(object, "node", stall->node);
+    members_put_text(object, "node", stall->node);
     put_seconds(object, "start_s", stall->start_s);
     put_seconds(object, "length_s", stall->length_s);
     put_known_seconds(object, "cpu_s", stall->cpu_s);
@@ -290,40 +250,27 @@ static void fill_stall(cJSON *object, const struct stall_result *stall)
     put_known_seconds(object, "pressure_s", stall->pressure_s);
 }
 
-static void put_bound(cJSON *object, const char *key, const struct metric_bound *bound)
-{
-    cJSON *made;
-
-    if (!bound->given) {
-        cjson_put(object, key, cJSON_CreateNull());
-        return;
-    }
-    made = cjson_put_object(object, key);
-    cjson_put(made, "value", cJSON_CreateNumber(bound->value));
-    put_bool(made, "relative", bound->relative);
-}
-
 static void fill_metric(cJSON *object, const struct metric *metric)
 {
-    put_text(object, "name", metric->name);
-    put_text(object, "unit", metric->unit);
-    put_text(object, "better", metric_better_name(metric->better));
+    members_put_text(object, "name", metric->name);
+    members_put_text(object, "unit", metric->unit);
+    members_put_text(object, "better", metric_better_name(metric->better));
     cjson_put(object, "median", cJSON_CreateNumber(metric_median(metric)));
     cjson_put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
-    put_bound(object, "fail_below", &metric->bounds.below);
-    put_bound(object, "fail_above", &metric->bounds.above);
+    members_put_bound(object, "fail_below", &metric->bounds.below);
+    members_put_bound(object, "fail_above", &metric->bounds.above);
 }
 
 static void fill_case(cJSON *object, const struct case_result *result)
 {
     cJSON *metrics, *nodes, *links, *stalls;
 
-    put_text(object, "name", result->name);
-    put_text(object, "slug", result->slug);
-    put_kernel(object, "kernel", &result->kernel);
+    members_put_text(object, "name", result->name);
+    members_put_text(object, "slug", result->slug);
+    members_put_kernel(object, "kernel", &result->kernel);
     put_verdict(object, result->verdict, result->reason);
     put_seconds(object, "duration_s", result->duration_s);
-    put_text(object, "directory", result->directory);
+    members_put_text(object, "directory", result->directory);
     metrics = cjson_put_array(object, "metrics");
     for (size_t i = 0; i < result->metrics.count; i++)
         fill_metric(cjson_append_object(metrics), &result->metrics.items[i]);
@@ -347,13 +294,13 @@ int results_write_json(const struct run_result *run, const char *path, struct er
     char *printed;
 
     put_count(object, "schema", RESULTS_SCHEMA);
-    put_text(object, "suite", run->suite);
+    members_put_text(object, "suite", run->suite);
     put_file(object, &run->file);
     snprintf(seed, sizeof seed, "%" PRIu64, run->seed);
-    put_text(object, "seed", seed);
-    put_text(object, "started", run->started);
+    members_put_text(object, "seed", seed);
+    members_put_text(object, "started", run->started);
     put_seconds(object, "duration_s", run->duration_s);
-    put_host(object, &run->host);
+    members_put_host(object, &run->host);
     cases = cjson_put_array(object, "cases");
     for (size_t i = 0; i < run->case_count; i++)
         fill_case(cjson_append_object(cases), &run->cases[i]);

@@ -10,7 +10,9 @@ import duet
 SENT, ENDS, NEEDED = 400, 48, 320
 
 # Numbered datagrams, and behind them those that say that all were sent. With the neighbour's address
-# known, kernels send nothing else, and lose nothing while they look for it.
+# known, kernels send nothing else, and lose nothing while they look for it. A step that fails ends
+# its case, so it fails when the sender has said, on a link that loses nothing, that it is done: else
+# what of its last datagrams gets onto the link is another number each time.
 SUITE = f"""\
 name: count
 timeout: 180s
@@ -29,10 +31,16 @@ nodes:
           exec 3<>/tmp/fifo
           exec socat -u UDP4-RECV:5000 STDOUT >&3
         ready: {{udp: 5000}}
+      - name: done
+        run: |
+          mkfifo /tmp/done
+          exec socat -u TCP4-LISTEN:6000 OPEN:/tmp/done
+        ready: {{tcp: 6000}}
     steps:
       - name: count
         run: |
           count=$(sed /^end/q /tmp/fifo | wc -l)
+          cat /tmp/done
           test "$count" -gt {NEEDED}
   a:
     after: [b]
@@ -43,10 +51,12 @@ nodes:
         run: |
           exec bash -c 'exec 3>/dev/udp/10.0.0.2/5000
             for i in {{1..{SENT}}}; do echo $i >&3; done
-            for i in {{1..{ENDS}}}; do echo end >&3; done'
+            for i in {{1..{ENDS}}}; do echo end >&3; done
+            exec 4>/dev/tcp/10.0.1.2/6000'
 links:
   - {{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host,
      impair: {{loss: "${{loss}}", duplicate: 1%}}}}
+  - {{name: done, nodes: [a, b], subnet: 10.0.1.0/24}}
 """
 FAILS = "loss=30%"
 

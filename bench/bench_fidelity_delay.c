@@ -18,7 +18,7 @@
 enum {
     LINKS = 2 * FIDELITY_SIDES,
     TIMES = 500,   /* on each link, in each round */
-    GAP_US = 3000, /* between two packets */
+    GAP_US = 3000, /* between two packets, about */
     ROUNDS = 3,
     DELAYS = 6,
     STEPS = 99, /* of a jitter's distribution */

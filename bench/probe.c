@@ -4,7 +4,7 @@
  *     probe echo PORT                     answers the two others, until it is killed
  *     probe loss ADDRESS PORT PACKETS     prints SENT RECEIVED OVERFLOWED
  *     probe delay COUNT GAP_US PORT ADDRESS…
- *         sends COUNT packets to each address in turn, one every GAP_US, and prints a line
+ *         sends COUNT packets to each address in turn, one every GAP_US or so, and prints a line
  *         INDEX NS for each that came back: of which address, and its time there and back
  *
  * OVERFLOWED is how many the receiver's kernel dropped because its program was slow. */
@@ -230,6 +230,8 @@ struct delay {
     nfds_t turn;     /* of the next packet: its address … */
     uint32_t number; /* … and its number there */
     uint32_t awaited;
+    uint64_t gap_ns, next_ns;       /* between two packets, and until the next */
+    uint64_t random;                /* the state of a generator */
     uint64_t *times[ADDRESSES_MAX]; /* there and back; 0: it has not come */
 };
 
@@ -260,16 +262,29 @@ static void send_next(struct delay *delay)
     delay->awaited++;
 }
 
-static int timer_every(uint64_t ns)
+/* In half to one and a half gaps, at random: were all the same, each packet would meet the one
+ * before at one place of its way, and that meeting would be in every time that is measured. */
+static void set_timer(struct delay *delay)
 {
-    const struct itimerspec every = {
-        .it_interval = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)},
-        .it_value = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)}};
+    struct itimerspec when = {0};
+
+    delay->random = delay->random * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+    delay->next_ns += delay->gap_ns / 2 + (delay->random >> 32) % delay->gap_ns;
+    when.it_value.tv_sec = (time_t)(delay->next_ns / NS_PER_S);
+    when.it_value.tv_nsec = (long)(delay->next_ns % NS_PER_S);
+    if (timerfd_settime(delay->inputs[delay->addresses].fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
+        err(1, "cannot set a timer");
+}
+
+static void open_timer(struct delay *delay)
+{
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
-    if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) < 0)
-        err(1, "cannot set up a timer");
-    return fd;
+    if (fd < 0)
+        err(1, "cannot make a timer");
+    delay->inputs[delay->addresses] = (struct pollfd){.fd = fd, .events = POLLIN};
+    delay->next_ns = now_ns();
+    set_timer(delay);
 }
 
 static void exchange(struct delay *delay)
@@ -278,6 +293,7 @@ static void exchange(struct delay *delay)
     uint64_t last_ns = now_ns();
     uint64_t ticks;
 
+    open_timer(delay);
     while (delay->number < delay->count ||
            (delay->awaited > 0 && now_ns() - last_ns < LINGER_S * NS_PER_S)) {
         if (poll(delay->inputs, delay->addresses + 1, 1000) < 0)
@@ -288,6 +304,7 @@ static void exchange(struct delay *delay)
             delay->number == delay->count)
             continue;
         send_next(delay);
+        set_timer(delay);
         last_ns = now_ns();
     }
 }
@@ -295,8 +312,9 @@ static void exchange(struct delay *delay)
 static int measure_delay(char **arguments, int argument_count)
 {
     uint32_t count = (uint32_t)number(arguments[0], 1000000);
-    uint64_t gap_ns = number(arguments[1], 10000000) * 1000;
-    struct delay delay = {.addresses = (nfds_t)(argument_count - 3), .count = count};
+    struct delay delay = {.addresses = (nfds_t)(argument_count - 3),
+                          .count = count,
+                          .gap_ns = number(arguments[1], 10000000) * 1000};
 
     for (size_t i = 0; i < delay.addresses; i++) {
         delay.inputs[i] =
@@ -306,7 +324,6 @@ static int measure_delay(char **arguments, int argument_count)
             err(1, "no memory");
         mark(delay.inputs[i].fd, 0); /* that neighbours know each other */
     }
-    delay.inputs[delay.addresses] = (struct pollfd){.fd = timer_every(gap_ns), .events = POLLIN};
     exchange(&delay);
     for (size_t i = 0; i < delay.addresses; i++)
         for (uint32_t n = 0; n < count; n++)

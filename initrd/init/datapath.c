@@ -1,6 +1,7 @@
 #include "initrd/init/datapath.h"
 
 #include "base/memory.h"
+#include "initrd/init/datapath_alarm.h"
 #include "initrd/init/datapath_device.h"
 #include "initrd/init/fail.h"
 #include "initrd/init/router.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum {
@@ -48,31 +48,14 @@ struct datapath {
     size_t count;
     struct router *router; /* NULL: the node is none */
     int (*logs)[2];
-    int alarm; /* timerfd(2) */
+    struct alarm alarm;
     struct watch *alarm_watch;
-    uint64_t alarm_ns;        /* that it is set to; IMPAIR_NEVER: it is not */
     struct timer *logs_timer; /* for verdicts that wait */
     bool logs_wait;
     struct error error; /* why it could not begin */
 };
 
 /* -- What is waited for ------------------------------------------------------------------------ */
-
-static void set_alarm(struct datapath *datapath, uint64_t at_ns)
-{
-    struct itimerspec when = {0};
-
-    if (at_ns == datapath->alarm_ns)
-        return;
-    datapath->alarm_ns = at_ns;
-    if (at_ns != IMPAIR_NEVER) {
-        when.it_value.tv_sec = (time_t)(at_ns / NS_PER_S);
-        when.it_value.tv_nsec = (long)(at_ns % NS_PER_S);
-        if (at_ns == 0)
-            when.it_value.tv_nsec = 1; /* 0 would stop it */
-    }
-    timerfd_settime(datapath->alarm, TFD_TIMER_ABSTIME, &when, NULL);
-}
 
 /* A device is read while the other one takes what comes, and asked for room while it does not. */
 static void watch_end(struct end *end)
@@ -150,7 +133,7 @@ static void wait_for_next(struct datapath *datapath)
         next_ns = sooner(next_ns, way_next_ns(link->ways[0]));
         next_ns = sooner(next_ns, way_next_ns(link->ways[1]));
     }
-    set_alarm(datapath, next_ns);
+    alarm_set(&datapath->alarm, next_ns);
 }
 
 static void settle(struct carried *link)
@@ -187,12 +170,10 @@ static void on_device(void *context, uint32_t events)
 static void on_alarm(void *context, uint32_t events)
 {
     struct datapath *datapath = context;
-    uint64_t count;
 
     (void)events;
-    if (read(datapath->alarm, &count, sizeof count) < 0)
+    if (!alarm_rings(&datapath->alarm))
         return;
-    datapath->alarm_ns = IMPAIR_NEVER;
     for (size_t i = 0; i < datapath->count; i++) {
         struct carried *link = &datapath->links[i];
 
@@ -425,11 +406,10 @@ static int begin(struct datapath *datapath, struct error *error)
     for (size_t i = 0; i < pod->interface_count; i++)
         devices[i] = (struct datapath_device){-1, -1, -1, -1};
     code = datapath_devices_take(pod, devices, error);
-    datapath->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (code == 0 && datapath->alarm < 0)
-        code = error_errno(error, "cannot make a timer");
     if (code == 0)
-        code = loop_watch(datapath->loop, datapath->alarm, EPOLLIN, on_alarm, datapath,
+        code = alarm_init(&datapath->alarm, error);
+    if (code == 0)
+        code = loop_watch(datapath->loop, datapath->alarm.fd, EPOLLIN, on_alarm, datapath,
                           &datapath->alarm_watch, error);
     if (code == 0)
         code = make_links(datapath, devices, error);
@@ -477,7 +457,6 @@ int datapath_start(const struct datapath_options *options, struct datapath **out
     int code;
 
     datapath->options = *options;
-    datapath->alarm_ns = IMPAIR_NEVER;
     datapath->count = count_links(options->pod);
     datapath->links = xcalloc(datapath->count, sizeof *datapath->links);
     datapath->logs = xcalloc(datapath->count, sizeof *datapath->logs);

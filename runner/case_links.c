@@ -220,14 +220,23 @@ int case_links_new(const struct case_links_options *options, struct case_links *
     return 0;
 }
 
-static int close_link(struct case_link *link, struct error *error)
+static void end_link(struct case_link *link)
 {
-    int code = carrier_close(link->carrier, error);
-
+    carrier_end(link->carrier);
     for (unsigned end = 0; end < 2 && link->measures[end]; end++)
         impair_measure_end(link->measures[end]);
     link->measured = link->measures[0] != NULL;
-    return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
+}
+
+void case_links_end(struct case_links *links)
+{
+    links->ended = true;
+    timer_stop(links->flush);
+    for (size_t i = 0; i < links->count; i++)
+        if (links->items[i].carrier)
+            end_link(&links->items[i]);
+    for (size_t i = 0; i < links->options.suite_case->node_count; i++)
+        guest_links_end(links->nodes[i]);
 }
 
 /* Whether a guest carried it and told of it to its end: of one that died there is another verdict.
@@ -265,18 +274,23 @@ static int measure_guest_link(struct case_links *links, size_t index, struct err
     return code;
 }
 
+static int close_link(struct case_link *link, struct error *error)
+{
+    int code = link->carrier ? carrier_close(link->carrier, error) : 0;
+    int captured = end_capture(link, code == 0 ? error : NULL);
+
+    code = code == 0 ? captured : code;
+    return code < 0 && error ? error_context(error, "link %s", link->spec->name) : code;
+}
+
 int case_links_close(struct case_links *links, struct error *error)
 {
     int code = 0;
 
-    links->closed = true;
     for (size_t i = 0; i < links->count; i++) {
-        struct case_link *link = &links->items[i];
-        int closed = link->carrier ? close_link(link, code == 0 ? error : NULL) : 0;
+        int closed = close_link(&links->items[i], code == 0 ? error : NULL);
 
         code = code == 0 ? closed : code;
-        if (end_capture(link, code == 0 ? error : NULL) < 0 && code == 0)
-            code = error_context(error, "link %s", link->spec->name);
     }
     for (size_t i = 0; i < links->options.suite_case->node_count; i++) {
         int found = guest_links_finish(links->nodes[i], code == 0 ? error : NULL);
@@ -286,10 +300,10 @@ int case_links_close(struct case_links *links, struct error *error)
     return code;
 }
 
-bool case_links_have_logs(const struct case_links *links)
+bool case_links_have_files(const struct case_links *links)
 {
     for (size_t i = 0; i < links->count; i++)
-        if (has_log(links, i))
+        if (links->items[i].carrier || links->items[i].spec->carrier == SUITE_CARRIER_GUEST)
             return true;
     return false;
 }
@@ -326,7 +340,7 @@ struct guest_links *case_links_of_node(const struct case_links *links, size_t no
 
 struct carrier *case_links_carrier(const struct case_links *links, size_t link)
 {
-    return links->closed ? NULL : links->items[link].carrier;
+    return links->ended ? NULL : links->items[link].carrier;
 }
 
 void case_links_free(struct case_links *links)

@@ -27,12 +27,16 @@ struct case_links_options {
 /* Listens for the ends of each. */
 int case_links_new(const struct case_links_options *options, struct case_links **links,
                    struct error *error);
-/* Ends them, once. The first error of a log, with its link. */
+/* Ends them, once the machines are gone. */
+void case_links_end(struct case_links *links);
+/* Whether case_links_close has something to do. */
+bool case_links_have_files(const struct case_links *links);
+/* Writes logs and captures to their end, once, after case_links_end. That may wait for a disk:
+ * another thread may do it, while nobody does anything else with the links. The first error of a
+ * file, with its link where that is known. */
 int case_links_close(struct case_links *links, struct error *error);
-/* Whether there is something for case_links_measure, after case_links_close. */
-bool case_links_have_logs(const struct case_links *links);
-/* Measures what guests carried, by their logs, which takes long: another thread may do it, while
- * nobody does anything else with the links. The first error of a log, with its link. */
+/* After that: measures what guests carried, by their logs, which takes long; the same of threads.
+ * The first error of a log, with its link. */
 int case_links_measure(struct case_links *links, struct error *error);
 /* What the node's init carries; NULL: nothing. */
 struct guest_links *case_links_of_node(const struct case_links *links, size_t node);

@@ -28,7 +28,7 @@ struct case_links {
     struct timer *flush;        /* of the captures, for who reads along */
     bool flushing;              /* it runs */
     struct guest_links **nodes; /* as the case's: what their inits carry */
-    bool closed;
+    bool ended;
 };
 
 /* The name of the node at that end. */

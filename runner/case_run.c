@@ -173,15 +173,19 @@ static void go_on(struct case_run *run)
         hold(run);
 }
 
-static int measure_links(void *context, struct error *error)
+/* Of what is only brought up nobody gets a result. */
+static int settle_links(void *context, struct error *error)
 {
     struct case_run *run = context;
+    int code = case_links_close(run->links, error);
 
-    return case_links_measure(run->links, error);
+    if (code == 0 && run->options.hold != CASE_HOLD_UP)
+        code = case_links_measure(run->links, error);
+    return code;
 }
 
 /* As for advance. */
-static void on_measured(void *context, int code, const struct error *error)
+static void on_settled(void *context, int code, const struct error *error)
 {
     struct case_run *run = context;
 
@@ -190,16 +194,16 @@ static void on_measured(void *context, int code, const struct error *error)
     run->options.ended(run->options.context);
 }
 
-/* No clock looks any more, so it does not matter how long this takes: but to other cases, whose
- * links and clocks are on the same loop. Of what is only brought up nobody gets a result. */
+/* No clock of the case looks any more, so it does not matter to it how long its files take; but to
+ * other cases, whose links and clocks are on the same loop. */
 static void finish(struct case_run *run)
 {
     run->done = true;
     if (!run->held)
         stop_watching(run);
-    if (case_links_close(run->links, &run->trouble) == 0 && run->options.hold != CASE_HOLD_UP &&
-        case_links_have_logs(run->links) &&
-        aside_start(run->options.loop, measure_links, on_measured, run, &run->measuring,
+    case_links_end(run->links);
+    if (case_links_have_files(run->links) &&
+        aside_start(run->options.loop, settle_links, on_settled, run, &run->settling,
                     &run->trouble) == 0)
         return;
     run->options.ended(run->options.context);
@@ -428,7 +432,7 @@ void case_run_free(struct case_run *run)
 {
     if (!run)
         return;
-    aside_free(run->measuring);
+    aside_free(run->settling);
     for (size_t i = 0; i < run->node_count; i++)
         node_free(run->nodes[i]);
     free(run->nodes);

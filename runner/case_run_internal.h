@@ -16,8 +16,8 @@ struct case_run {
     bool held, ending, cancelled, done;
     bool at_once;                  /* guests are not asked to end */
     uint64_t started_ns, ended_ns; /* held is ended, too */
-    struct error trouble;          /* of its links' logs, at the end */
-    struct aside *measuring;       /* these; NULL: not begun */
+    struct error trouble;          /* of its links' files, at the end */
+    struct aside *settling;        /* these; NULL: not begun */
     struct case_network *network;  /* since its time began; NULL before */
 };
 

@@ -246,12 +246,16 @@ int guest_links_new(const struct guest_links_options *options, struct guest_link
     return code;
 }
 
+void guest_links_end(struct guest_links *links)
+{
+    if (links)
+        timer_stop(links->retry);
+}
+
 int guest_links_finish(struct guest_links *links, struct error *error)
 {
     int code = 0;
 
-    if (links)
-        timer_stop(links->retry);
     for (size_t i = 0; links && i < links->count; i++)
         for (unsigned way = 0; way < 2; way++) {
             struct guest_link *link = &links->items[i];
@@ -268,6 +272,7 @@ void guest_links_free(struct guest_links *links)
 {
     if (!links)
         return;
+    guest_links_end(links);
     guest_links_finish(links, NULL);
     timer_free(links->retry);
     free(links->items);

@@ -304,10 +304,8 @@ int carrier_new(const struct carrier_options *options, struct carrier **out, str
     return 0;
 }
 
-int carrier_close(struct carrier *carrier, struct error *error)
+void carrier_end(struct carrier *carrier)
 {
-    int code = 0;
-
     timer_free(steal_pointer(&carrier->plan_timer));
     for (unsigned i = 0; i < 2; i++) {
         struct end *end = &carrier->ends[i];
@@ -318,6 +316,15 @@ int carrier_close(struct carrier *carrier, struct error *error)
         free(steal_pointer(&end->path));
         free(steal_pointer(&end->input));
     }
+    for (unsigned i = 0; i < 2; i++)
+        way_end(&carrier->ways[i]);
+}
+
+int carrier_close(struct carrier *carrier, struct error *error)
+{
+    int code = 0;
+
+    carrier_end(carrier);
     for (unsigned i = 0; i < 2; i++) {
         int closed = way_close(&carrier->ways[i], code == 0 ? error : NULL);
 

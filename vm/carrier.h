@@ -19,7 +19,7 @@ struct carrier_options {
     struct loop *loop;
     const char *sockets[2]; /* the ends' paths, which must not be there yet */
     const char *logs[2];    /* files for the verdicts on frames from that end; NULL: nowhere */
-    struct impair_measure *measures[2]; /* likewise, until carrier_close; NULL: nobody measures */
+    struct impair_measure *measures[2]; /* likewise, until carrier_end; NULL: nobody measures */
     /* Called with each verdict on a frame from that end when it is final, as `note` of struct
      * impair_options is. It may not call back into the carrier. NULL: nobody asks. */
     void (*note)(void *context, unsigned end, const struct impair_verdict *verdict,
@@ -27,7 +27,7 @@ struct carrier_options {
     uint64_t seed, link; /* of the draws (struct impair_options) */
     unsigned mtu;        /* of the network's packet: frames of longer ones do not get through */
     const struct impair_settings *settings[2]; /* of frames from that end; passed impair_check */
-    /* What changes then; what it points to stays the caller's until carrier_close. NULL: nothing */
+    /* What changes then; what it points to stays the caller's until carrier_end. NULL: nothing */
     const struct impair_plan *plan;
     /* That end sent what is no frame. It is closed; nothing else happens. */
     void (*lied)(void *context, unsigned end, const char *message);
@@ -51,13 +51,16 @@ int carrier_new(const struct carrier_options *options, struct carrier **carrier,
                 struct error *error);
 /* A round of changes of what is in force for the frames from each end, from the next one on; no
  * draw and no model begins anew. `numbers` gets what number the next packet of data from each end
- * has. Errors: impair_round_make's; then nothing has changed. Not after carrier_close. */
+ * has. Errors: impair_round_make's; then nothing has changed. Not after carrier_end. */
 int carrier_change(struct carrier *carrier, const struct impair_round rounds[2],
                    uint64_t numbers[2], struct error *error);
-/* What is in force for frames from `end`, until something changes it. Not after carrier_close. */
+/* What is in force for frames from `end`, until something changes it. Not after carrier_end. */
 const struct impair_settings *carrier_settings(const struct carrier *carrier, unsigned end);
-/* Ends the link: what is on its way is lost, sockets and logs are closed. The counters stay. The
- * first error of a log; once. */
+/* Ends the link: what is on its way is lost, sockets are closed. The counters stay. Any number of
+ * times. */
+void carrier_end(struct carrier *carrier);
+/* Writes the logs to their end, which may wait for a disk: after carrier_end, which is done where
+ * it was not, another thread than the loop's may do it. The first error of a log; once. */
 int carrier_close(struct carrier *carrier, struct error *error);
 /* Of the frames that came from `end`, 0 or 1. */
 struct carrier_counters carrier_counters(const struct carrier *carrier, unsigned end);

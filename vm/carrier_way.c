@@ -267,7 +267,7 @@ void way_connect(struct way *way, int fd)
         lose_all(way);
 }
 
-int way_close(struct way *way, struct error *error)
+void way_end(struct way *way)
 {
     if (way->impair) {
         lose_all(way);
@@ -280,5 +280,9 @@ int way_close(struct way *way, struct error *error)
     impair_config_free(&way->config);
     pool_free(&way->pool);
     free(steal_pointer(&way->queue));
+}
+
+int way_close(struct way *way, struct error *error)
+{
     return verdict_file_close(steal_pointer(&way->log), error);
 }

@@ -51,7 +51,9 @@ void way_set(struct way *way, struct impair_config *config);
 void way_send(struct way *way);
 /* The receiver came, or went (-1): what waits for it is lost then. */
 void way_connect(struct way *way, int fd);
-/* Loses all that is on its way. The first error of its log. */
+/* Loses all that is on its way; the counters stay. Any number of times. */
+void way_end(struct way *way);
+/* Writes its log to its end, after way_end; another thread may. The first error of the log. */
 int way_close(struct way *way, struct error *error);
 
 #endif

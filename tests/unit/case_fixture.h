@@ -200,6 +200,7 @@ static inline int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
 
+    virtual_time.real_waits = 0;
     fixture->directory = directory_make();
     assert_int_equal(loop_new(&fixture->loop, NULL), 0);
     fixture->host =

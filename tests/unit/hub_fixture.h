@@ -126,7 +126,6 @@ static inline void fixture_make_links(struct fixture *fixture)
 static inline void fixture_free_links(struct fixture *fixture)
 {
     link_control_free(fixture->link_control);
-    case_links_close(fixture->links, NULL);
     case_links_free(fixture->links);
     for (unsigned i = 0; i < 2; i++)
         free((void *)fixture->plan.links[1].sockets[i]);

@@ -209,7 +209,7 @@ static void what_cannot_be_is_refused(void **state)
                     "link a-b: its machines are joined directly, and what they send cannot be "
                     "impaired: write `impair: {}` or `carrier: guest` on the link in the "
                     "scenario, and bring the case up anew");
-    case_links_close(fixture->links, NULL);
+    case_links_end(fixture->links);
     user_is_refused(fixture, asks_change(fixture, "host", "\"set\":{\"loss\":\"1%\"}"),
                     "link host: its case has ended");
 }

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -41,6 +42,14 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *at, struct itime
     virtual_time.clock_ns =
         (uint64_t)at->it_value.tv_sec * NS_PER_S + (uint64_t)at->it_value.tv_nsec;
     return 0;
+}
+
+/* A thread that works beside the loop tells it by an eventfd when it is done: something real. The
+ * loop's own, for signals, is one that does not block. */
+int eventfd(unsigned count, int flags)
+{
+    virtual_time.real_waits += !(flags & EFD_NONBLOCK);
+    return (int)syscall(SYS_eventfd2, count, flags);
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)

@@ -52,14 +52,6 @@ static void add_turn(struct bench *bench, const struct suite_case *suite_case, s
     bench->turns[bench->count++] = (struct turn){.build = build, .round = round};
 }
 
-bool bench_selects(const struct suite_case *suite_case, const char *only)
-{
-    for (size_t i = 0; !only && i < suite_case->tags.count; i++)
-        if (strcmp(suite_case->tags.items[i], "quick-only") == 0)
-            return false;
-    return run_selects(suite_case, only);
-}
-
 /* Every case and build once, then all of them again: what changes in the course of time meets all
  * alike. */
 static void make_turns(struct bench *bench)
@@ -70,7 +62,7 @@ static void make_turns(struct bench *bench)
     for (size_t round = 0; round < options->warmup + options->runs; round++)
         for (size_t i = 0; i < first->case_count; i++)
             for (size_t build = 0; build < options->build_count; build++)
-                if (bench_selects(&first->cases[i], options->only))
+                if (run_selects(&first->cases[i], options->only))
                     add_turn(bench, &options->builds[build].suite->cases[i], build, round);
     for (size_t i = 0; i < bench->count; i++)
         bench->items[i].result = &bench->result.cases[i];

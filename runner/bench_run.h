@@ -18,7 +18,7 @@ struct bench_build {
 struct bench_options {
     struct bench_build builds[BENCH_BUILDS_MAX]; /* of two, the runs take turns */
     size_t build_count;
-    const char *only;    /* cases, as run_selects has it; NULL: but those tagged quick-only */
+    const char *only;    /* cases, as run_selects has it */
     const char *metric;  /* fnmatch(3) pattern of their names in a case, or NULL */
     size_t runs, warmup; /* of each case; the first `warmup` more are discarded */
     const char *results; /* the directory that gets bench/<run> */
@@ -40,8 +40,6 @@ struct bench_outcome {
  * whatever is returned. Errors are duet's own: exit status 3. */
 int bench_run(struct session *session, const struct bench_options *options,
               struct bench_outcome *outcome, struct error *error);
-/* Whether the case is run: `only` as above. */
-bool bench_selects(const struct suite_case *suite_case, const char *only);
 void bench_outcome_free(struct bench_outcome *outcome);
 
 #endif

@@ -9,6 +9,7 @@
 #include "runner/bench_run.h"
 #include "runner/bench_table.h"
 #include "runner/find.h"
+#include "runner/run.h"
 #include "runner/seed.h"
 #include "runner/session_arguments.h"
 
@@ -296,10 +297,14 @@ static int check_cases(const struct bench_arguments *arguments, struct error *er
     bool any = false;
 
     for (size_t i = 0; i < first->case_count; i++)
-        any = any || bench_selects(&first->cases[i], arguments->bench.only);
+        any = any || run_selects(&first->cases[i], arguments->bench.only);
     if (!any)
-        return error_set(error, ENOENT, "%s has no case that matches \"%s\"", first->path,
-                         arguments->bench.only ? arguments->bench.only : "*");
+        return arguments->bench.only
+                   ? error_set(error, ENOENT, "%s has no case that matches \"%s\"", first->path,
+                               arguments->bench.only)
+                   : error_set(error, ENOENT,
+                               "every case of %s is one to be chosen: with --transport",
+                               first->path);
     if (second && second->case_count != first->case_count)
         return error_set(error, EINVAL, "%s has %zu cases with %s and %zu with %s", first->path,
                          first->case_count, arguments->labels[0], second->case_count,

@@ -67,6 +67,7 @@ static cJSON *case_json(const struct suite_case *suite_case)
     cJSON_AddStringToObject(json, "name", suite_case->name);
     cJSON_AddStringToObject(json, "kernel", suite_case->kernel);
     cJSON_AddItemToObject(json, "tags", texts_json(&suite_case->tags));
+    cJSON_AddBoolToObject(json, "explicit", suite_case->is_explicit);
     if (suite_case->skip)
         cJSON_AddStringToObject(json, "skip", suite_case->skip);
     for (size_t i = 0; i < suite_case->node_count; i++)
@@ -74,6 +75,12 @@ static cJSON *case_json(const struct suite_case *suite_case)
     cJSON_AddItemToObject(json, "nodes", nodes);
     cJSON_AddNumberToObject(json, "timeout_s", (double)suite_case->timeout_ns / NS_PER_S);
     return json;
+}
+
+/* Explicit ones, too: it is here that one sees what there is to choose. */
+static bool is_shown(const struct suite_case *suite_case, const char *only)
+{
+    return !only || run_selects(suite_case, only);
 }
 
 static void add_json(cJSON *suites, const struct suite *suite, const char *only)
@@ -85,8 +92,9 @@ static void add_json(cJSON *suites, const struct suite *suite, const char *only)
     cJSON_AddStringToObject(json, "summary", suite->summary);
     cJSON_AddStringToObject(json, "path", suite->path);
     cJSON_AddItemToObject(json, "tags", texts_json(&suite->tags));
+    cJSON_AddBoolToObject(json, "explicit", suite->is_explicit);
     for (size_t i = 0; i < suite->case_count; i++)
-        if (run_selects(&suite->cases[i], only))
+        if (is_shown(&suite->cases[i], only))
             cJSON_AddItemToArray(cases, case_json(&suite->cases[i]));
     cJSON_AddItemToObject(json, "cases", cases);
     cJSON_AddItemToArray(suites, json);
@@ -94,17 +102,19 @@ static void add_json(cJSON *suites, const struct suite *suite, const char *only)
 
 static void print_suite(const struct suite *suite, const char *only)
 {
-    printf("%s  %s\n", suite->name, suite->summary);
+    printf("%s  %s%s\n", suite->name, suite->summary,
+           suite->is_explicit ? "  (only where it is named)" : "");
     for (size_t i = 0; i < suite->case_count; i++) {
         const struct suite_case *suite_case = &suite->cases[i];
 
-        if (!run_selects(suite_case, only))
+        if (!is_shown(suite_case, only))
             continue;
         printf("  %s", suite_case->name);
         for (size_t t = 0; t < suite_case->tags.count; t++)
             printf("%s%s", t ? ", " : "  [", suite_case->tags.items[t]);
-        printf("%s%s%s\n", suite_case->tags.count ? "]" : "", suite_case->skip ? "  skipped: " : "",
-               suite_case->skip ? suite_case->skip : "");
+        printf("%s%s%s%s\n", suite_case->tags.count ? "]" : "",
+               suite_case->is_explicit ? "  (only where it is chosen)" : "",
+               suite_case->skip ? "  skipped: " : "", suite_case->skip ? suite_case->skip : "");
     }
 }
 
@@ -112,7 +122,9 @@ static int list_suites(const struct list_options *list, cJSON *suites, struct er
 {
     for (size_t i = 0; i < list->suites.count; i++) {
         struct suite *suite = NULL;
-        int code = suite_load(list->suites.paths[i], list->kernels, &suite, error);
+        int code = list->name_count > 0
+                       ? suite_load(list->suites.paths[i], list->kernels, &suite, error)
+                       : suite_load_unnamed(list->suites.paths[i], list->kernels, &suite, error);
 
         if (code < 0)
             return code;

@@ -156,6 +156,24 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
+static int load_suite(struct run_arguments *arguments, const char *path, struct error *error)
+{
+    struct suite *suite;
+    int code;
+
+    if (arguments->name_count > 0)
+        code = suite_load(path, arguments->kernels, &suite, error);
+    else
+        code = suite_load_unnamed(path, arguments->kernels, &suite, error);
+    if (code < 0)
+        return code;
+    if (arguments->name_count == 0 && suite->is_explicit)
+        suite_free(suite);
+    else
+        arguments->suites[arguments->suite_count++] = suite;
+    return 0;
+}
+
 static int load_suites(struct run_arguments *arguments, struct error *error)
 {
     struct found_suites found = {0};
@@ -164,12 +182,12 @@ static int load_suites(struct run_arguments *arguments, struct error *error)
     if (code < 0)
         return code;
     arguments->suites = xcalloc(found.count, sizeof(struct suite *));
-    for (size_t i = 0; i < found.count && code == 0; i++) {
-        code = suite_load(found.paths[i], arguments->kernels, &arguments->suites[i], error);
-        if (code == 0)
-            arguments->suite_count++;
-    }
+    for (size_t i = 0; i < found.count && code == 0; i++)
+        code = load_suite(arguments, found.paths[i], error);
     found_suites_free(&found);
+    if (code == 0 && arguments->suite_count == 0)
+        code = error_set(error, ENOENT,
+                         "every suite that is here is one to be named (`duet list` shows them)");
     return code;
 }
 
@@ -181,7 +199,7 @@ static bool selects_any(const struct suite *suite, const char *only)
     return false;
 }
 
-/* Keeps the suites that --only leaves a case of. */
+/* Keeps the suites that --only, or its absence, leaves a case of. */
 static int select_suites(struct run_arguments *arguments, struct error *error)
 {
     size_t kept = 0;
@@ -195,6 +213,10 @@ static int select_suites(struct run_arguments *arguments, struct error *error)
     arguments->suite_count = kept;
     if (kept > 0)
         return 0;
+    if (!arguments->run.only)
+        return error_set(error, ENOENT,
+                         "every case of these suites is one to be chosen: with --only (`duet list` "
+                         "of the same suites shows them)");
     return error_set(error, ENOENT,
                      "--only: no case matches \"%s\" (`duet list` of the same suites shows them)",
                      arguments->run.only);
@@ -287,7 +309,8 @@ int cmd_run(int argc, char **argv)
         .children = children,
         .parser = parse,
         .args_doc = "[SUITE|FILE]...",
-        .doc = "Run suites: the ones named, or all that `duet list` shows."
+        .doc = "Run suites: the ones named, or all that `duet list` shows but those that "
+               "are only run where they are named."
                "\vExit status: 0 all passed, 1 a case failed, 2 bad usage or bad input, 3 duet "
                "could not do its job, 4 everything was skipped, 130 on Ctrl-C."};
     struct run_arguments arguments = {.run.results = "duet-results"};

@@ -314,6 +314,7 @@ static int shrink_chosen(const struct shrink_arguments *arguments, const struct 
     struct session session;
     int code, signal_number;
 
+    shrinking.suite_case.is_explicit = false; /* it has been chosen */
     shrinking.suite.cases = &shrinking.suite_case;
     shrinking.suite.case_count = 1;
     shrinking.session = &session;

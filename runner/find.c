@@ -12,10 +12,6 @@
 
 enum { DIRECTORIES = 3 };
 
-/* It takes minutes, judges nothing, and needs what a machine for tests may not have: `duet bench`
- * runs it, and others by its name alone. */
-#define BENCH_SUITE "bench.yaml"
-
 /* Where suites are: the user's, then those beside the program in a source tree or as installed;
  * NULL for what is not there. */
 static void scenario_directories(char *directories[static DIRECTORIES])
@@ -124,18 +120,6 @@ static int find_named(struct found_suites *found, const char *name,
     return not_found(name, directories, error);
 }
 
-static void leave_out_bench(struct found_suites *found)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < found->count; i++)
-        if (strcmp(strrchr(found->paths[i], '/') + 1, BENCH_SUITE) == 0)
-            free(found->paths[i]);
-        else
-            found->paths[kept++] = found->paths[i];
-    found->count = kept;
-}
-
 int find_suites(char *const names[], size_t count, struct found_suites *out, struct error *error)
 {
     struct found_suites found = {0};
@@ -151,8 +135,6 @@ int find_suites(char *const names[], size_t count, struct found_suites *out, str
     }
     for (int i = 0; i < DIRECTORIES && count == 0; i++)
         add_all(&found, directories[i]);
-    if (count == 0)
-        leave_out_bench(&found);
     if (count == 0 && found.count == 0)
         code =
             error_set(error, ENOENT, "there are no suites: neither in ./scenarios nor with duet");

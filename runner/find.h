@@ -12,8 +12,7 @@ struct found_suites {
 };
 
 /* The files that `names` mean: a path (with a '/' or ending in .yaml or .yml), or a name NAME for
- * NAME.yaml in ./scenarios or among duet's own. Without names: every suite in these directories
- * but the one named bench, which `duet bench` runs.
+ * NAME.yaml in ./scenarios or among duet's own. Without names: every suite in these directories.
  * ENOENT with the directories that were looked in, and the nearest name. */
 int find_suites(char *const names[], size_t count, struct found_suites *found, struct error *error);
 void found_suites_free(struct found_suites *found);

@@ -35,7 +35,9 @@ struct suite_run {
 
 bool run_selects(const struct suite_case *suite_case, const char *only)
 {
-    if (!only || select_name(suite_case->name, only))
+    if (!only)
+        return !suite_case->is_explicit;
+    if (select_name(suite_case->name, only))
         return true;
     for (size_t i = 0; i < suite_case->tags.count; i++)
         if (fnmatch(only, suite_case->tags.items[i], 0) == 0)
@@ -56,10 +58,16 @@ static void add_item(struct suite_run *run, const struct suite_case *suite_case)
 
 static bool is_named(const struct suite_case *suite_case, const struct suite_texts *names)
 {
-    for (size_t i = 0; names && i < names->count; i++)
+    for (size_t i = 0; i < names->count; i++)
         if (strcmp(names->items[i], suite_case->name) == 0)
             return true;
-    return !names;
+    return false;
+}
+
+static bool is_wanted(const struct suite_case *suite_case, const struct run_options *options)
+{
+    return options->names ? is_named(suite_case, options->names)
+                          : run_selects(suite_case, options->only);
 }
 
 /* The suite's order is that of the results, whatever the order in which cases end. */
@@ -67,8 +75,7 @@ static void select_cases(struct suite_run *run)
 {
     run->items = xcalloc(run->suite->case_count, sizeof *run->items);
     for (size_t i = 0; i < run->suite->case_count; i++)
-        if (run_selects(&run->suite->cases[i], run->options->only) &&
-            is_named(&run->suite->cases[i], run->options->names))
+        if (is_wanted(&run->suite->cases[i], run->options))
             add_item(run, &run->suite->cases[i]);
     for (size_t i = 0; i < run->count; i++)
         run->items[i].result = &run->result.cases[i];

@@ -8,7 +8,7 @@
 
 struct run_options {
     const char *only;                /* fnmatch(3) pattern of case names, or NULL */
-    const struct suite_texts *names; /* these cases alone, of those that `only` selects, or NULL */
+    const struct suite_texts *names; /* these cases, in place of `only`; or NULL */
     const char *results;             /* the directory that gets one directory a run */
     const char *junit;               /* a file, or NULL */
     const char *tap;                 /* a file, or NULL */
@@ -27,13 +27,13 @@ struct run_options {
     char **directory; /* becomes the run's, absolute, which the caller frees; or NULL */
 };
 
-/* Runs the suite's cases that `only` selects, one at least. *exit_status is the program's, for this
- * suite alone. Errors are duet's own: exit status 3. */
+/* Runs the suite's cases that `names` or `only` select, one at least. *exit_status is the
+ * program's, for this suite alone. Errors are duet's own: exit status 3. */
 int run_suite(struct session *session, const struct suite *suite, const struct run_options *options,
               int *exit_status, struct error *error);
 
 /* Whether `only` matches the case's whole name, one of its parts between commas, or a tag. NULL
- * selects every case. */
+ * selects every case but explicit ones. */
 bool run_selects(const struct suite_case *suite_case, const char *only);
 
 #endif

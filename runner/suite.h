@@ -214,6 +214,7 @@ struct suite_case {
     char *slug; /* the name as one file's name: [A-Za-z0-9._=+~-], at most 100 bytes, unique */
     struct suite_texts tags; /* the suite's included */
     char *skip;              /* the reason, or NULL */
+    bool is_explicit;        /* run only where cases are chosen, and it is */
     uint64_t timeout_ns;
     char *kernel; /* what kernel_get takes */
     struct suite_network network;
@@ -238,6 +239,7 @@ struct suite {
     uint64_t seed;
     char *directory; /* absolute: relative paths of the host start here */
     struct suite_texts tags;
+    bool is_explicit;         /* run only where it is named */
     struct suite_case *cases; /* in the file's order, the matrix's first key outermost */
     size_t case_count;
     struct arena *memory; /* holds all of the above */
@@ -254,6 +256,11 @@ int suite_load(const char *path, const char *kernels, struct suite **suite, stru
  * which must have it. */
 int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
                    struct suite **suite, struct error *error);
+
+/* As suite_load, of a file that nobody named: an explicit suite is without its cases then, and what
+ * these need on this machine need not be there. */
+int suite_load_unnamed(const char *path, const char *kernels, struct suite **suite,
+                       struct error *error);
 
 /* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
  * relative paths of the host start in `directory`. */

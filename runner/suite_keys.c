@@ -60,6 +60,13 @@ static const struct suite_key keys[] = {
     KEY("skip", IN_SUITE | IN_CASE, case_build, out.skip, .type = "text", .read = read_skip,
         .example = "waits for a fix of ours",
         .summary = "The reason not to run this. An empty text runs it."),
+    KEY("explicit", IN_SUITE, case_build, suite_is_explicit, .type = "true or false",
+        .read = read_bool, .fallback = "false", .example = "true",
+        .summary = "Whether it is run only where it is named: `duet run` without names leaves it "
+                   "out, and `duet list` its cases."),
+    KEY("explicit", IN_CASE, case_build, out.is_explicit, .type = "true or false",
+        .read = read_bool, .fallback = "false", .example = "true",
+        .summary = "Whether it is run only where cases are chosen, as by `--only`, and it is."),
     KEY("env", IN_SUITE | IN_CASE, case_build, env, .type = "mapping of names to texts",
         .read = read_env, .example = "{LC_ALL: C}",
         .summary = "Environment of all that runs in all nodes. A case adds to the suite's."),

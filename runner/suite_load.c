@@ -336,7 +336,8 @@ static int set_variables(struct load *load)
 
 static int read_head(struct load *load)
 {
-    static const char *const keys[] = {"vars", "name", "summary", "tags", "matrix", "cases"};
+    static const char *const keys[] = {"vars",   "name",     "summary", "tags",
+                                       "matrix", "explicit", "cases"};
     struct reader *reader = &load->reader;
     struct case_build *head = &load->head;
     int status = section_check(reader, IN_SUITE, load->root);
@@ -361,6 +362,7 @@ static int read_head(struct load *load)
     load->suite->name = head->name ? head->name : name_of_file(reader->memory, load->suite->path);
     load->suite->summary = head->summary;
     load->suite->tags = head->out.tags;
+    load->suite->is_explicit = head->suite_is_explicit;
     reader->scope.suite = load->suite->name;
     return 0;
 }
@@ -413,7 +415,9 @@ static int read_root(struct load *load, const struct suite_how *how, struct erro
         status = kernels_from_option(load->suite->memory, how->kernels, &load->kernels, error);
     if (!status)
         status = read_head(load);
-    return status ? status : read_cases(load);
+    if (status || (how->unnamed && load->suite->is_explicit))
+        return status;
+    return read_cases(load);
 }
 
 static int load_text(const char *path, const char *directory, const char *text, size_t length,
@@ -472,21 +476,4 @@ int suite_load_how(const char *path, const struct suite_how *how, struct suite *
     *strrchr(whole, '/') = '\0';
     return load_text(path, *whole ? whole : "/", text.data ? text.data : "", text.length, how,
                      suite, error);
-}
-
-int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)
-{
-    return suite_load_how(path, &(struct suite_how){.kernels = kernels}, suite, error);
-}
-
-int suite_load_set(const char *path, const char *kernels, const struct suite_pairs *set,
-                   struct suite **suite, struct error *error)
-{
-    return suite_load_how(path, &(struct suite_how){.kernels = kernels, .set = set}, suite, error);
-}
-
-void suite_free(struct suite *suite)
-{
-    if (suite)
-        arena_free(suite->memory);
 }

@@ -95,6 +95,7 @@ struct case_build {
     struct suite_case out;
     char *name, *summary;
     char *cmdline;
+    bool suite_is_explicit;
     struct suite_pairs env;
     struct suite_init init;
     struct suite_texts kernels;
@@ -299,6 +300,7 @@ struct suite_how {
     unsigned depth;                /* so many files that are cases of another one led to it */
     const char *kernels;           /* as for suite_load */
     const struct suite_pairs *set; /* as for suite_load_set; or NULL */
+    bool unnamed;                  /* as for suite_load_unnamed */
 };
 
 /* suite_shrunk.c */

@@ -36,6 +36,8 @@ static int find_case(struct reader *reader, const struct yaml_node *map, const c
             continue;
         suite->cases += i;
         suite->case_count = 1;
+        /* Who names this file has chosen the case. */
+        suite->is_explicit = suite->cases->is_explicit = false;
         return 0;
     }
     return reader_fail(

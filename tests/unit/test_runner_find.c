@@ -36,9 +36,9 @@ static int tear_down(void **state)
 
 static void make_suites(const struct fixture *fixture)
 {
-    static const char *const files[] = {"scenarios/zeta.yaml",    "scenarios/alpha.yaml",
+    static const char *const files[] = {"scenarios/zeta.yaml", "scenarios/alpha.yaml",
                                         "scenarios/.hidden.yaml", "scenarios/notes.txt",
-                                        "scenarios/tunnel.yml",   "scenarios/bench.yaml"};
+                                        "scenarios/tunnel.yml"};
 
     assert_int_equal(fs_mkdirs("scenarios/alpha", 0755, NULL), 0);
     for (size_t i = 0; i < array_size(files); i++)
@@ -87,20 +87,6 @@ static void without_names_all_are_found_in_order(void **state)
         assert_int_equal(fixture->found.paths[i][0], '/');
 }
 
-static void what_duet_bench_runs_is_found_by_its_name_alone(void **state)
-{
-    struct fixture *fixture = *state;
-    const char *const names[] = {"bench"};
-
-    make_suites(fixture);
-    assert_int_equal(find(fixture, NULL, 0), 0);
-    for (size_t i = 0; i < fixture->found.count; i++)
-        assert_null(strstr(fixture->found.paths[i], "/bench.yaml"));
-    found_suites_free(&fixture->found);
-    assert_int_equal(find(fixture, names, 1), 0);
-    assert_string_equal(fixture->found.paths[0], "scenarios/bench.yaml");
-}
-
 static void a_name_that_is_none_is_told_with_the_nearest(void **state)
 {
     struct fixture *fixture = *state;
@@ -131,7 +117,6 @@ int main(void)
         TEST(a_name_is_a_file_of_the_scenarios),
         TEST(a_path_is_itself),
         TEST(without_names_all_are_found_in_order),
-        TEST(what_duet_bench_runs_is_found_by_its_name_alone),
         TEST(a_name_that_is_none_is_told_with_the_nearest),
         TEST(a_name_that_is_far_from_all_has_no_suggestion),
     };

@@ -206,6 +206,18 @@ static void skip_may_depend_on_a_variable(void **state)
     assert_string_equal(suite->cases[1].skip, "broken");
 }
 
+/* The suite's is of the suite, and no case's. */
+static void a_case_is_explicit_of_itself(void **state)
+{
+    cleanup_suite struct suite *suite =
+        load("explicit: true\nnodes: {a: {run: x}}\ncases: {runs: , waits: {explicit: true}}\n");
+
+    (void)state;
+    assert_true(suite->is_explicit);
+    assert_false(suite->cases[0].is_explicit);
+    assert_true(suite->cases[1].is_explicit);
+}
+
 static void a_thousand_cases_are_all_there(void **state)
 {
     cleanup_buffer struct buffer text = {0};
@@ -265,6 +277,7 @@ int main(void)
         cmocka_unit_test(cases_share_the_topology),
         cmocka_unit_test(a_case_changes_what_it_says),
         cmocka_unit_test(skip_may_depend_on_a_variable),
+        cmocka_unit_test(a_case_is_explicit_of_itself),
         cmocka_unit_test(a_thousand_cases_are_all_there),
         cmocka_unit_test(explosions_are_refused),
     };

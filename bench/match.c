@@ -48,9 +48,33 @@ static bool is_one_session(const struct record *a, const struct record *b)
            a->spin_ms == b->spin_ms;
 }
 
-static bool is_disturbed(const struct record *a, const struct record *b)
+/* Whether what differs may be the doing of what else the machine did. */
+static bool is_disturbed(const struct record *a, const struct record *b,
+                         const struct record_metric *of_a, const struct record_metric *of_b)
 {
-    return !is_one_session(a, b) && (a->disturbed > 0.5 || b->disturbed > 0.5);
+    return !is_one_session(a, b) && (of_a->disturbed > 0 || of_b->disturbed > 0);
+}
+
+static bool is_comparable(const struct record_metric *a, const struct record_metric *b)
+{
+    return a && strcmp(a->unit, b->unit) == 0 && a->better == b->better;
+}
+
+static void tell_disturbed(const struct record *a, const struct record *b, struct buffer *lines)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < b->metric_count; i++) {
+        const struct record_metric *other = record_find(a, b->metrics[i].name);
+
+        count += is_comparable(other, &b->metrics[i]) && is_disturbed(a, b, other, &b->metrics[i]);
+    }
+    if (count > 0)
+        buffer_printf(lines,
+                      "%zu metric%s marked \"disturbed\": of one side or both, too few runs were "
+                      "without what else the machine did, and no difference is told from them "
+                      "(bench --interleave can)\n",
+                      count, count == 1 ? " is" : "s are");
 }
 
 static void tell_metrics(const struct record *a, const struct record *b, struct buffer *lines)
@@ -91,13 +115,7 @@ void match_remarks(const struct record *a, const struct record *b, struct buffer
                       "the machine itself took %.3g times as long for the same work: a difference "
                       "has to be so much larger\n",
                       ratio);
-    if (is_disturbed(a, b))
-        buffer_printf(
-            lines,
-            "%.0f %% of the runs of the first and %.0f %% of the second were disturbed by "
-            "what else the machine did: no difference is told from them (bench "
-            "--interleave can)\n",
-            100 * a->disturbed, 100 * b->disturbed);
+    tell_disturbed(a, b, lines);
     tell_metrics(a, b, lines);
 }
 
@@ -124,20 +142,20 @@ void match_make(const struct record *a, const struct record *b, double threshold
 
     *match = (struct match){.rows = xcalloc(b->metric_count, sizeof *match->rows),
                             .threshold = threshold,
-                            .disturbed = is_disturbed(a, b),
                             .drift = fabs(log(match_machine_ratio(a, b)))};
     for (size_t i = 0; i < b->metric_count; i++) {
         const struct record_metric *metric = &b->metrics[i];
         const struct record_metric *other = record_find(a, metric->name);
 
-        if (!other || strcmp(other->unit, metric->unit) != 0 || other->better != metric->better)
+        if (!is_comparable(other, metric))
             continue;
-        comparisons[match->count] = (struct comparison){.a = record_sample(other),
-                                                        .b = record_sample(metric),
-                                                        .better = metric->better,
-                                                        .threshold = match->threshold,
-                                                        .drift = match->drift,
-                                                        .disturbed = match->disturbed};
+        comparisons[match->count] =
+            (struct comparison){.a = record_sample(other),
+                                .b = record_sample(metric),
+                                .better = metric->better,
+                                .threshold = match->threshold,
+                                .drift = match->drift,
+                                .disturbed = is_disturbed(a, b, other, metric)};
         match->rows[match->count++] = (struct match_row){.a = other, .b = metric};
     }
     compare_all(comparisons, match->count);

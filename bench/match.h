@@ -17,8 +17,7 @@ struct match {
     struct match_row *rows; /* in b's order */
     size_t count;
     double threshold; /* a share */
-    bool disturbed;   /* they are of two sessions, and most runs of one were disturbed */
-    double drift;     /* likewise: what the machine's speed changed by, from match_machine_ratio */
+    double drift;     /* what the machine's speed changed by, from match_machine_ratio */
 };
 
 /* Appends a line for everything that makes their comparison mean little: another kind of file,

@@ -54,6 +54,7 @@ static cJSON *row_json(const struct match_row *row)
     cjson_put_number(object, "ratio_high", interval.high);
     cjson_put_number(object, "p", comparison->p);
     cjson_put_number(object, "scatter", comparison->scatter);
+    cjson_put(object, "disturbed", cJSON_CreateBool(comparison->disturbed));
     cjson_put_text(object, "verdict", compare_verdict_name(comparison->verdict));
     cjson_put_text(object, "limit", row->limit);
     return object;
@@ -72,7 +73,6 @@ void match_write(const struct record *a, const struct record *b, const struct ma
     put_record(root, "b", b);
     cjson_put_number(root, "threshold", match->threshold);
     cjson_put_number(root, "drift", match->drift);
-    cjson_put(root, "disturbed", cJSON_CreateBool(match->disturbed));
     cjson_put_number(root, "family_error", COMPARE_FAMILY_ERROR);
     cjson_put(root, "regression", cJSON_CreateBool(match_has_regression(match)));
     put_lines(root, "obstacles", obstacles);

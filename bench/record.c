@@ -71,6 +71,7 @@ static void free_metric(struct record_metric *metric)
     free(metric->name);
     free(metric->unit);
     free(metric->values);
+    free(metric->left_out);
 }
 
 /* `name` becomes the record's. */
@@ -99,6 +100,21 @@ static int begin_metric(struct reading *reading, const cJSON *object, char *name
     return 0;
 }
 
+/* Of a file that says nothing of it, none. */
+static int read_disturbed(const struct reading *reading, const cJSON *object,
+                          struct record_metric *metric)
+{
+    const cJSON *disturbed = cjson_member(object, "disturbed");
+
+    if (!disturbed)
+        return 0;
+    if (!is_finite_number(disturbed) || disturbed->valuedouble < 0 ||
+        disturbed->valuedouble > (double)metric->count)
+        return broken(reading, metric->name, "\"disturbed\", a number of its values");
+    metric->disturbed = (size_t)disturbed->valuedouble;
+    return 0;
+}
+
 /* `of`: the case's name, or NULL. */
 static int add_metric(struct reading *reading, const cJSON *object, const char *of)
 {
@@ -112,6 +128,8 @@ static int add_metric(struct reading *reading, const cJSON *object, const char *
         begin_metric(reading, object, of ? xasprintf("%s/%s", of, name) : xstrdup(name), &metric);
     if (code == 0)
         code = read_values(reading, cjson_member(object, "values"), name, metric);
+    if (code == 0)
+        code = read_disturbed(reading, object, metric);
     if (code == 0)
         code = read_bound(reading, object, "fail_below", &metric->bounds.below);
     if (code == 0)
@@ -197,29 +215,11 @@ static void read_head(const struct reading *reading, const cJSON *root)
         record->spin_ms = spin->valuedouble;
 }
 
-/* A run with the key `noise` not null. */
-static double read_disturbed(const cJSON *runs)
-{
-    const cJSON *run;
-    size_t counted = 0;
-    size_t disturbed = 0;
-
-    cJSON_ArrayForEach(run, runs)
-    {
-        if (cJSON_IsTrue(cjson_member(run, "warmup")))
-            continue;
-        counted++;
-        disturbed += cJSON_IsString(cjson_member(run, "noise"));
-    }
-    return counted > 0 ? (double)disturbed / (double)counted : 0;
-}
-
 static int read_bench(struct reading *reading, const cJSON *root, bool any_schema)
 {
     int code;
 
     reading->record->kind = RECORD_BENCH;
-    reading->record->disturbed = read_disturbed(cjson_member(root, "runs"));
     code = read_schema(reading, root, RECORD_SCHEMA, any_schema);
     read_head(reading, root);
     return code < 0 ? code : add_metrics(reading, cjson_member(root, "metrics"), NULL);
@@ -319,7 +319,16 @@ const struct record_metric *record_find(const struct record *record, const char 
     return NULL;
 }
 
-int record_add(struct record *record, const char *name, const struct metric *values,
+static void append_values(double **values, size_t *count, const double *more, size_t more_count)
+{
+    if (more_count == 0)
+        return;
+    *values = xreallocarray(*values, *count + more_count, sizeof **values);
+    memcpy(*values + *count, more, more_count * sizeof **values);
+    *count += more_count;
+}
+
+int record_add(struct record *record, const char *name, const struct metric *values, bool disturbed,
                struct error *error)
 {
     struct record_metric *metric = (struct record_metric *)record_find(record, name);
@@ -338,23 +347,26 @@ int record_add(struct record *record, const char *name, const struct metric *val
                                          .better = values->better,
                                          .bounds = values->bounds};
     }
-    metric->values =
-        xreallocarray(metric->values, metric->count + values->count, sizeof *metric->values);
-    memcpy(metric->values + metric->count, values->values, values->count * sizeof(double));
-    metric->count += values->count;
+    if (disturbed)
+        append_values(&metric->left_out, &metric->left_out_count, values->values, values->count);
+    else
+        append_values(&metric->values, &metric->count, values->values, values->count);
     return 0;
 }
 
-void record_count_disturbed(struct record *record)
+void record_settle(struct record *record, size_t enough)
 {
-    size_t counted = 0;
-    size_t disturbed = 0;
+    for (size_t i = 0; i < record->metric_count; i++) {
+        struct record_metric *metric = &record->metrics[i];
 
-    for (size_t i = 0; i < record->run_count; i++) {
-        counted += !record->runs[i].warmup;
-        disturbed += !record->runs[i].warmup && record->runs[i].noise;
+        if (metric->count >= enough)
+            continue;
+        metric->disturbed = metric->left_out_count;
+        append_values(&metric->values, &metric->count, metric->left_out, metric->left_out_count);
+        free(metric->left_out);
+        metric->left_out = NULL;
+        metric->left_out_count = 0;
     }
-    record->disturbed = counted > 0 ? (double)disturbed / (double)counted : 0;
 }
 
 struct sample record_sample(const struct record_metric *metric)

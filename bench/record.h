@@ -7,7 +7,7 @@
 #include "results/model.h"
 
 enum {
-    RECORD_SCHEMA = 1,            /* of the files of `duet bench` */
+    RECORD_SCHEMA = 2,            /* of the files of `duet bench` */
     RECORD_METRICS_MAX = 1 << 14, /* of one file */
     RECORD_BYTES_MAX = 64 << 20,
 };
@@ -24,6 +24,10 @@ struct record_metric {
     enum metric_better better;
     double *values; /* finite, one at least */
     size_t count;
+    size_t disturbed; /* of them, the last ones, are of runs that were disturbed */
+    double *left_out; /* of runs that were disturbed, where there are enough others; not read from
+                         a file */
+    size_t left_out_count;
     struct metric_bounds bounds;
 };
 
@@ -32,14 +36,17 @@ struct record_run {
     char *name;    /* of the case */
     size_t number; /* from 1, those that warm up included */
     bool warmup;
+    bool repeat; /* made in place of one that was disturbed */
     enum verdict verdict;
     char *reason;    /* or NULL */
     char *directory; /* from the record's */
     double duration_s;
-    double load;       /* of the host in the last minute, as it began */
-    double stolen;     /* share of its time that a hypervisor took, while it ran */
-    double slowdown;   /* of the calibrated spin after it or before it, against the quickest */
-    const char *noise; /* why the values of this run are in doubt; NULL: they are not */
+    double load;          /* of the host in the last minute, as it began */
+    double stolen;        /* share of its time that a hypervisor took, while it ran */
+    double others;        /* likewise, other processes of the host */
+    double slowdown;      /* of the calibrated spin after it or before it, against the quickest */
+    double frequency_mhz; /* of the fastest processor, behind it; 0: not known */
+    const char *noise;    /* why the values of this run are in doubt; NULL: they are not */
 };
 
 /* Zero-initialised is empty. Texts are NULL where the file has none. */
@@ -53,7 +60,6 @@ struct record {
     char *started;         /* ISO 8601 */
     struct host_info host; /* cpu_model, cpus, accel, kernel, qemu and guest_kernel alone */
     double spin_ms;        /* what a calibrated spin took; 0: not known */
-    double disturbed;      /* share of the runs that count which other work disturbed */
     bool interrupted;      /* it was ended before all was measured */
     struct record_metric *metrics;
     size_t metric_count;
@@ -65,12 +71,13 @@ struct record {
     size_t run_count;
 };
 
-/* Adds the values to the metric of that name, which is made where it is not there. EBADMSG where
- * its unit, or what is better, is another. */
-int record_add(struct record *record, const char *name, const struct metric *values,
+/* Adds the values to the metric of that name, which is made where it is not there: to `left_out`
+ * where they are `disturbed`. EBADMSG where its unit, or what is better, is another. */
+int record_add(struct record *record, const char *name, const struct metric *values, bool disturbed,
                struct error *error);
-/* Fills in `disturbed`, from `runs`. */
-void record_count_disturbed(struct record *record);
+/* When all are added: a metric with less than `enough` values, one at least, takes those in that
+ * were left out. */
+void record_settle(struct record *record, size_t enough);
 /* Writes the file of a record of RECORD_BENCH; errors are those of fs_write. */
 int record_write(const struct record *record, const char *path, struct error *error);
 

@@ -17,13 +17,16 @@ static void put_run(cJSON *object, const struct record_run *run)
     cjson_put_text(object, "case", run->name);
     cjson_put_number(object, "number", (double)run->number);
     cjson_put(object, "warmup", cJSON_CreateBool(run->warmup));
+    cjson_put(object, "repeat", cJSON_CreateBool(run->repeat));
     cjson_put_text(object, "verdict", verdict_name(run->verdict));
     cjson_put_text(object, "reason", run->reason);
     cjson_put_text(object, "directory", run->directory);
     cjson_put_number(object, "duration_s", run->duration_s);
     cjson_put_number(object, "load", run->load);
     cjson_put_number(object, "stolen", run->stolen);
+    cjson_put_number(object, "others", run->others);
     cjson_put_number(object, "slowdown", run->slowdown);
+    cjson_put_number(object, "frequency_mhz", run->frequency_mhz > 0 ? run->frequency_mhz : NAN);
     cjson_put_text(object, "noise", run->noise);
 }
 
@@ -32,7 +35,7 @@ static void put_metric(cJSON *object, const struct record_metric *metric)
     struct sample sample = record_sample(metric);
     cleanup_free bool *marks = xcalloc(metric->count, sizeof *marks);
     struct summary summary;
-    cJSON *outliers;
+    cJSON *left_out, *outliers;
 
     sample_summary(&sample, 1, &summary);
     sample_outliers(&sample, marks);
@@ -40,6 +43,10 @@ static void put_metric(cJSON *object, const struct record_metric *metric)
     cjson_put_text(object, "unit", metric->unit);
     cjson_put_text(object, "better", metric_better_name(metric->better));
     cjson_put(object, "values", cJSON_CreateDoubleArray(metric->values, (int)metric->count));
+    cjson_put_number(object, "disturbed", (double)metric->disturbed);
+    left_out = cjson_put_array(object, "left_out");
+    for (size_t i = 0; i < metric->left_out_count; i++)
+        cjson_append(left_out, cJSON_CreateNumber(metric->left_out[i]));
     outliers = cjson_put_array(object, "outliers");
     for (size_t i = 0; i < metric->count; i++)
         if (marks[i])

@@ -144,8 +144,8 @@ _duet()
     verdicts) words='--all --diff --help --json --lost --upkeep --usage' ;;
     bench)
         words='--accel --baseline --color --connect --debug --duration --force --help --interleave
-            --json --kernel --metric --quick --results --runs --seed --set --tag --transport --usage
-            --verbose --warmup'
+            --json --kernel --metric --quick --repeats --results --runs --seed --set --tag --transport
+            --usage --verbose --warmup'
         ;;
     compare) words='--color --force --help --json --results --threshold --usage' ;;
     history) words='--all --help --plot --results --suite --usage' ;;

@@ -11,6 +11,7 @@ enum {
     KEY_KERNEL = 256,
     KEY_RUNS,
     KEY_WARMUP,
+    KEY_REPEATS,
     KEY_DURATION,
     KEY_TAG,
     KEY_BASELINE,
@@ -34,6 +35,10 @@ static const struct argp_option options[] = {
      "Only cases whose name, a part of it between commas, or a tag matches", 0},
     {"runs", KEY_RUNS, "N", 0, "Runs of each case that count (default: 5)", 0},
     {"warmup", KEY_WARMUP, "N", 0, "Runs before these, which do not (default: 1)", 0},
+    {"repeats", KEY_REPEATS, "N", 0,
+     "Runs of each case at most in place of those that something else on this machine disturbed "
+     "(default: as many as --runs)",
+     0},
     {"duration", KEY_DURATION, "SECONDS", 0,
      "How long each measurement takes: the suite's variable `duration`", 0},
     {"set", KEY_SET, "NAME=VALUE", 0,
@@ -106,6 +111,10 @@ static error_t parse_more(int key, char *argument, struct argp_state *state)
         arguments->bench.warmup = argument_number("warmup", argument, 0, BENCH_RUNS_MAX, state);
         arguments->warmup_given = true;
         return 0;
+    case KEY_REPEATS:
+        arguments->bench.repeats = argument_number("repeats", argument, 0, BENCH_RUNS_MAX, state);
+        arguments->repeats_given = true;
+        return 0;
     case KEY_DURATION:
         argument_number("duration", argument, 1, 3600, state);
         add_set(DURATION_VARIABLE, strlen(DURATION_VARIABLE), argument, state);
@@ -139,6 +148,8 @@ static void finish(struct argp_state *state)
         bench->only = "quick";
     if (bench->runs == 0)
         bench->runs = arguments->quick ? QUICK_RUNS : DEFAULT_RUNS;
+    if (!arguments->repeats_given)
+        bench->repeats = bench->runs;
     if (!arguments->warmup_given)
         bench->warmup = arguments->quick ? 0 : 1;
     for (size_t i = 0; arguments->quick && i < arguments->set_count; i++)

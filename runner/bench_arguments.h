@@ -18,7 +18,7 @@ struct bench_arguments {
     const char *baseline;                   /* file or tag, or NULL */
     struct suite_pair sets[BENCH_SETS_MAX]; /* in the order of the command line */
     size_t set_count;
-    bool interleave, quick, json, force, seed_given, warmup_given;
+    bool interleave, quick, json, force, seed_given, repeats_given, warmup_given;
     struct session_arguments common;
 };
 

@@ -7,6 +7,23 @@
 
 #include <stdio.h>
 
+static void tell_disturbed(const struct terminal *terminal, const struct record *record,
+                           size_t disturbed, size_t counted)
+{
+    size_t marked = 0;
+
+    for (size_t i = 0; i < record->metric_count; i++)
+        marked += record->metrics[i].disturbed > 0;
+    if (disturbed > 0)
+        fprintf(terminal->out,
+                "  note: %zu of %zu runs were disturbed by what else this machine did "
+                "(results.json says which, and how): left out of the figures%s\n",
+                disturbed, counted,
+                marked > 0 ? " but those that are marked, for want of others; compare with "
+                             "--interleave"
+                           : "");
+}
+
 /* Every run that does not count as it should. */
 static void tell_runs(const struct terminal *terminal, const struct record *record)
 {
@@ -24,11 +41,7 @@ static void tell_runs(const struct terminal *terminal, const struct record *reco
             fprintf(terminal->out, "  %s run %zu: %s: %s\n", run->name, run->number,
                     verdict_name(run->verdict), run->reason ? run->reason : "");
     }
-    if (disturbed > 0)
-        fprintf(terminal->out,
-                "  note: %zu of %zu runs were disturbed by what else this machine did "
-                "(results.json says which): compare with --interleave\n",
-                disturbed, counted);
+    tell_disturbed(terminal, record, disturbed, counted);
 }
 
 static void print_match(const struct terminal *terminal, const struct record *a,

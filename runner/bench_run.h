@@ -21,6 +21,7 @@ struct bench_options {
     const char *only;    /* cases, as run_selects has it */
     const char *metric;  /* fnmatch(3) pattern of their names in a case, or NULL */
     size_t runs, warmup; /* of each case; the first `warmup` more are discarded */
+    size_t repeats;      /* of each case at most, in place of runs that were disturbed */
     const char *results; /* the directory that gets bench/<run> */
     const char *tag;     /* or NULL */
     uint64_t seed;

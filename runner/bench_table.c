@@ -76,6 +76,8 @@ static void print_metric(const struct terminal *terminal, const struct record_me
     if (summary.outliers > 0)
         fprintf(terminal->out, "  %s%zu outlier%s%s", terminal_dim(terminal), summary.outliers,
                 summary.outliers == 1 ? "" : "s", terminal_reset(terminal));
+    if (metric->disturbed > 0)
+        fprintf(terminal->out, "  %zu disturbed", metric->disturbed);
     fputc('\n', terminal->out);
 }
 
@@ -155,6 +157,8 @@ static void print_row(const struct terminal *terminal, const struct match_row *r
     buffer_printf(&rest, "  %s%s", color_of(terminal, row),
                   compare_verdict_name(comparison->verdict));
     append_doubt(comparison, &rest);
+    if (comparison->disturbed)
+        buffer_append_text(&rest, "; disturbed");
     if (row->limit)
         buffer_printf(&rest, "; %s", row->limit);
     fprintf(terminal->out, "  %-*s %10s %18s %7s %14s %s%s\n", width, row->b->name, a.data, b.data,

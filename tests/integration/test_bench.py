@@ -2,8 +2,11 @@
 
 import json
 import math
+import os
 import shutil
 import signal
+import subprocess
+import sys
 import unittest
 
 import duet
@@ -25,7 +28,7 @@ nodes:
 def bench(values, **more):
     """The text of a results file of `duet bench` with the metric c/m."""
     return json.dumps({
-        "format": "bench", "schema": 1, "suite": "s", "started": "2026-01-01T00:00:00Z",
+        "format": "bench", "schema": 2, "suite": "s", "started": "2026-01-01T00:00:00Z",
         "host": {"cpu_model": "Z80", "cpus": 2, "accel": "tcg"},
         "metrics": [{"name": "c/m", "unit": "s", "better": "lower", "values": values}]} | more)
 
@@ -80,7 +83,7 @@ class Files(unittest.TestCase):
                 self.assertIn(said, self.duet("compare", "a.json", "other.json", "-f").stdout)
         self.place.write("other.json", bench([10, 10, 10], schema=7))
         found = self.duet("compare", "a.json", "other.json", status=2)
-        self.assertIn("of schema 7, and this duet reads schema 1", found.stderr)
+        self.assertIn("of schema 7, and this duet reads schema 2", found.stderr)
         self.duet("compare", "a.json", "other.json", "--force")
 
     def test_what_cannot_be_read_is_said(self):
@@ -151,21 +154,39 @@ class Guests(unittest.TestCase):
         return run, json.loads((latest / "results.json").read_text()), latest
 
     def test_runs_are_gathered_and_the_warm_up_is_not(self):
-        run, results, latest = self.run_bench(MEASURING, "--runs", "3", "--warmup", "1", "--tag",
-                                              "v1")
+        run, results, latest = self.run_bench(MEASURING, "--runs", "3", "--warmup", "1",
+                                              "--repeats", "0", "--tag", "v1")
         metric, = results["metrics"]
         self.assertEqual((metric["name"], metric["values"]), ("m/m", [100, 100, 100]), run)
         self.assertEqual([r["warmup"] for r in results["runs"]], [True, False, False, False])
+        self.assertEqual([r["repeat"] for r in results["runs"]], [False] * 4)
         self.assertEqual({r["verdict"] for r in results["runs"]}, {"passed"})
         self.assertEqual(results["tag"], "v1")
         self.assertGreater(results["spin_ms"], 0)
         self.assertTrue((latest / results["runs"][3]["directory"] / "n").is_dir())
         self.assertRegex(run.stdout, r"m/m +3 +100 s ")
 
+    def test_disturbed_runs_are_made_again_and_never_silently_used(self):
+        for _ in range(2 * len(os.sched_getaffinity(0))):
+            busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            self.addCleanup(busy.wait)
+            self.addCleanup(busy.kill)
+        run, results, _ = self.run_bench(MEASURING, "--runs", "1", "--warmup", "0", "--repeats",
+                                         "2")
+        self.assertEqual([r["repeat"] for r in results["runs"]], [False, True, True], run)
+        for said in results["runs"]:
+            self.assertIsNotNone(said["noise"], run)
+        metric, = results["metrics"]
+        self.assertEqual((metric["values"], metric["disturbed"], metric["left_out"]),
+                         ([100] * 3, 3, []))
+        self.assertRegex(run.stdout, r"repeat 2/2 +m .* disturbed: ")
+        self.assertRegex(run.stdout, r"m/m .* 3 disturbed\n")
+        self.assertIn("3 of 3 runs were disturbed", run.stdout)
+
     def test_two_builds_take_turns(self):
         run, results, latest = self.run_bench(
             MEASURING, "--interleave", "--set", "value=100", "--set", "value=150", "--runs", "3",
-            "--warmup", "0", status=1)
+            "--warmup", "0", "--repeats", "0", status=1)
         first = json.loads((latest / "baseline.json").read_text())
         self.assertEqual(first["metrics"][0]["values"], [100] * 3)
         self.assertEqual(results["metrics"][0]["values"], [150] * 3)

@@ -13,10 +13,13 @@
     "\"host\":{\"cpu_model\":\"Z80\",\"cpus\":2,\"accel\":\"tcg\",\"kernel\":\"6.1\",\"qemu\":"    \
     "\"7.2\"}"
 #define BENCH(more, metrics)                                                                       \
-    "{\"format\":\"bench\",\"schema\":1,\"suite\":\"bench\",\"started\":\"2026-01-01T00:00:"       \
+    "{\"format\":\"bench\",\"schema\":2,\"suite\":\"bench\",\"started\":\"2026-01-01T00:00:"       \
     "00Z\"," HOST more ",\"metrics\":[" metrics "]}"
 #define METRIC(name, values)                                                                       \
     "{\"name\":\"" name "\",\"unit\":\"s\",\"better\":\"lower\",\"values\":[" values "]}"
+#define DISTURBED(name, values, count)                                                             \
+    "{\"name\":\"" name "\",\"unit\":\"s\",\"better\":\"lower\",\"disturbed\":" count              \
+    ",\"values\":[" values "]}"
 #define RUN(metrics)                                                                               \
     "{\"schema\":6,\"suite\":\"s\"," HOST ",\"cases\":[{\"name\":\"c\",\"metrics\":[" metrics "]}" \
     "]}"
@@ -71,8 +74,8 @@ static void what_is_none_of_them_is_refused(void **state)
         {"{\"measures\":[", "f.json: this is not JSON", EBADMSG},
         {"[]", "f.json: this is no results file", EBADMSG},
         {"{\"format\":\"bench\"}", "expected a \"schema\", a number", EBADMSG},
-        {"{\"format\":\"bench\",\"schema\":2,\"metrics\":[]}",
-         "of schema 2, and this duet reads schema 1", EPROTONOSUPPORT},
+        {"{\"format\":\"bench\",\"schema\":1,\"metrics\":[]}",
+         "of schema 1, and this duet reads schema 2", EPROTONOSUPPORT},
         {"{\"schema\":5,\"cases\":[]}", "of schema 5, and this duet reads schema 6",
          EPROTONOSUPPORT},
         {BENCH("", METRIC("m", "")), "m: expected \"values\", a list of 1 to 10000 numbers",
@@ -81,6 +84,8 @@ static void what_is_none_of_them_is_refused(void **state)
         {BENCH("", METRIC("m", "\"1\"")), "m: expected numbers alone", EBADMSG},
         {BENCH("", METRIC("m", "1") "," METRIC("m", "1")), "m: expected it once", EBADMSG},
         {BENCH("", "{\"name\":\"m\",\"values\":[1]}"), "m: expected a \"unit\"", EBADMSG},
+        {BENCH("", DISTURBED("m", "1", "2")), "m: expected \"disturbed\", a number of its values",
+         EBADMSG},
         {BENCH("", "7"), "a metric: expected a \"name\"", EBADMSG},
         {"{\"measures\":[{\"name\":\"m\",\"unit\":\"s\",\"better\":\"lower\",\"value\":null}]}",
          "a measure: expected", EBADMSG},
@@ -159,9 +164,9 @@ static void what_makes_them_unlike_is_said(void **state)
                  "another kind of file: results of `duet bench` against results of `duet run`\n"
                  "another suite: bench against s\n");
     assert_lines(match_obstacles,
-                 "{\"format\":\"bench\",\"schema\":1,\"suite\":\"s\",\"metrics\":[],"
+                 "{\"format\":\"bench\",\"schema\":2,\"suite\":\"s\",\"metrics\":[],"
                  "\"host\":{\"cpu_model\":\"A\",\"cpus\":2,\"accel\":\"kvm\"}}",
-                 "{\"format\":\"bench\",\"schema\":1,\"suite\":\"s\",\"metrics\":[],"
+                 "{\"format\":\"bench\",\"schema\":2,\"suite\":\"s\",\"metrics\":[],"
                  "\"host\":{\"cpu_model\":\"B\",\"cpus\":4}}",
                  "another machine: processor: A against B\n"
                  "another machine: processors: 2 against 4\n"
@@ -229,28 +234,93 @@ static void a_machine_that_changed_explains_as_much(void **state)
     record_free(&b);
 }
 
-#define RUNS(noise)                                                                                \
-    ",\"runs\":[{\"warmup\":true,\"noise\":null},{\"warmup\":false,\"noise\":" noise "}]"
+/* -- Disturbed runs ---------------------------------------------------------------------------- */
 
-static void sessions_that_were_disturbed_tell_no_difference(void **state)
+static void measure(struct record *record, const char *name, double value, bool disturbed)
 {
-    struct record a = parsed(BENCH(RUNS("\"a spin\""), METRIC("x", "10,10.1,9.9,10,10")));
-    struct record b = parsed(BENCH(RUNS("null"), METRIC("x", "20,20.1,19.9,20,20")));
-    cleanup_buffer struct buffer lines = {0};
+    struct metric metric = {
+        .values = &value, .count = 1, .unit = (char *)"s", .better = METRIC_LOWER};
+    struct error error;
+
+    if (record_add(record, name, &metric, disturbed, &error) < 0)
+        fail_msg("%s", error.message);
+}
+
+static void disturbed_runs_are_left_out_where_others_are_enough(void **state)
+{
+    char *directory = directory_make();
+    cleanup_free char *path = xasprintf("%s/results.json", directory);
+    cleanup_buffer struct buffer text = {0};
+    struct record record = {.kind = RECORD_BENCH}, read = {0};
+    const struct record_metric *enough, *few;
+    (void)state;
+
+    for (int i = 1; i <= 4; i++) {
+        measure(&record, "enough", i, i == 2);
+        measure(&record, "few", i, i == 2 || i == 3);
+    }
+    record_settle(&record, 3);
+    enough = record_find(&record, "enough");
+    few = record_find(&record, "few");
+    assert_int_equal(enough->count, 3);
+    assert_int_equal(enough->disturbed, 0);
+    assert_true(enough->values[1] == 3);
+    assert_int_equal(enough->left_out_count, 1);
+    assert_true(enough->left_out[0] == 2);
+    assert_int_equal(few->count, 4);
+    assert_int_equal(few->disturbed, 2);
+    assert_true(few->values[1] == 4 && few->values[2] == 2 && few->values[3] == 3);
+    assert_int_equal(few->left_out_count, 0);
+
+    assert_int_equal(record_write(&record, path, NULL), 0);
+    assert_int_equal(fs_read(path, SIZE_MAX / 2, &text, NULL), 0);
+    assert_non_null(strstr(text.data, "\"left_out\":\t[2]"));
+    assert_int_equal(record_load(path, false, &read, NULL), 0);
+    assert_int_equal(record_find(&read, "enough")->disturbed, 0);
+    assert_int_equal(record_find(&read, "enough")->count, 3);
+    assert_int_equal(record_find(&read, "few")->disturbed, 2);
+    record_free(&record);
+    record_free(&read);
+    directory_remove(directory);
+}
+
+/* All that there is, where nothing is without disturbance. */
+static void a_metric_is_never_without_values(void **state)
+{
+    struct record record = {.kind = RECORD_BENCH};
+    (void)state;
+
+    measure(&record, "m", 7, true);
+    record_settle(&record, 1);
+    assert_int_equal(record.metrics[0].count, 1);
+    assert_int_equal(record.metrics[0].disturbed, 1);
+    record_free(&record);
+}
+
+static void what_was_disturbed_tells_no_difference(void **state)
+{
+    struct record a = parsed(
+        BENCH("", DISTURBED("x", "10,10.1,9.9,10,10", "3") "," METRIC("y", "10,10.1,9.9,10,10")));
+    struct record b =
+        parsed(BENCH("", METRIC("x", "20,20.1,19.9,20,20") "," METRIC("y", "20,20.1,19.9,20,20")));
+    cleanup_buffer struct buffer lines = {0}, json = {0};
     struct match match;
     (void)state;
 
-    assert_true(a.disturbed == 1 && b.disturbed == 0);
     match_make(&a, &b, 0.05, &match);
     assert_int_equal(match.rows[0].comparison.verdict, COMPARE_SLOWER); /* one session */
     match_free(&match);
     b.started[0] = '3';
     match_make(&a, &b, 0.05, &match);
     assert_int_equal(match.rows[0].comparison.verdict, COMPARE_TOO_NOISY);
-    assert_false(match_has_regression(&match));
+    assert_true(match.rows[0].comparison.disturbed);
+    assert_int_equal(match.rows[1].comparison.verdict, COMPARE_SLOWER);
+    assert_false(match.rows[1].comparison.disturbed);
     match_remarks(&a, &b, &lines);
-    assert_non_null(
-        strstr(lines.data, "100 % of the runs of the first and 0 % of the second were"));
+    assert_non_null(strstr(lines.data, "1 metric is marked \"disturbed\": of one side or both"));
+    match_write(&a, &b, &match, &lines, &lines, &json);
+    assert_non_null(strstr(json.data, "\"disturbed\":\ttrue"));
+    assert_non_null(strstr(json.data, "\"disturbed\":\tfalse"));
     match_free(&match);
     record_free(&a);
     record_free(&b);
@@ -383,7 +453,9 @@ int main(void)
         cmocka_unit_test(other_differences_are_remarks),
         cmocka_unit_test(metrics_of_one_name_are_compared),
         cmocka_unit_test(a_machine_that_changed_explains_as_much),
-        cmocka_unit_test(sessions_that_were_disturbed_tell_no_difference),
+        cmocka_unit_test(disturbed_runs_are_left_out_where_others_are_enough),
+        cmocka_unit_test(a_metric_is_never_without_values),
+        cmocka_unit_test(what_was_disturbed_tells_no_difference),
         cmocka_unit_test(limits_are_regressions_of_their_own),
         cmocka_unit_test(a_comparison_is_written_without_nan),
         cmocka_unit_test(a_metric_is_found_over_tags),

@@ -131,7 +131,9 @@ static void on_ends(void *context, const struct cases_item *item)
     fflush(terminal->out);
 }
 
-static void take_turns(struct bench *bench)
+/* From bench->taken to `end`, on templates of their own: where a template's memory lies, and what
+ * else it happened to get, all its forks have in common, and would look like what was measured. */
+static void take_round(struct bench *bench, size_t end)
 {
     struct capacity capacity;
 
@@ -140,7 +142,7 @@ static void take_turns(struct bench *bench)
         .session = bench->session,
         .suite = bench->options->builds[0].suite,
         .items = bench->items + bench->taken,
-        .count = bench->turns.count - bench->taken,
+        .count = end - bench->taken,
         .jobs = 1, /* and nothing is brought up ahead: a measurement is alone */
         .memory_bytes = capacity.memory_bytes,
         .run_directory = bench->directory,
@@ -151,7 +153,20 @@ static void take_turns(struct bench *bench)
         .ends = on_ends,
         .context = bench,
     });
-    bench->taken = bench->turns.count;
+    bench->taken = end;
+}
+
+static void take_turns(struct bench *bench)
+{
+    const struct bench_turns *turns = &bench->turns;
+
+    while (bench->taken < turns->count) {
+        size_t end = bench->taken + 1;
+
+        while (end < turns->count && turns->items[end].round == turns->items[end - 1].round)
+            end++;
+        take_round(bench, end);
+    }
 }
 
 /* As often as there is one that was disturbed, and may be repeated. */

@@ -1,5 +1,4 @@
-/* Runs a suite's cases again and again, one at a time, on the templates of the first time, and
- * gathers what they measure. */
+/* Runs a suite's cases again and again, one at a time, and gathers what they measure. */
 #ifndef DUET_RUNNER_BENCH_RUN_H
 #define DUET_RUNNER_BENCH_RUN_H
 

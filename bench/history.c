@@ -117,6 +117,7 @@ static void add_point(struct gathering *gathering, const struct record *record,
                                   .suite = xstrdup(record->suite ? record->suite : ""),
                                   .unit = xstrdup(metric->unit),
                                   .better = metric->better,
+                                  .tagged = record->tag != NULL,
                                   .count = metric->count};
 
     point.label = xstrdup(record->tag ? record->tag : point.started);
@@ -129,7 +130,7 @@ static void add_point(struct gathering *gathering, const struct record *record,
 static int take_metric(struct gathering *gathering, const struct record *record,
                        const struct record_metric *metric, const char *name)
 {
-    const struct history *history = gathering->history;
+    struct history *history = gathering->history;
 
     if (gathering->name && strcmp(gathering->name, name) != 0)
         return error_set(gathering->error, EINVAL, "\"%s\" may be %s or %s: say which",
@@ -139,6 +140,8 @@ static int take_metric(struct gathering *gathering, const struct record *record,
         return error_set(gathering->error, EINVAL, "%s was in %s at %s and is in %s at %s", name,
                          history->points[0].unit, history->points[0].label, metric->unit,
                          record->tag ? record->tag : record->started);
+    if (!history->metric)
+        history->metric = xstrdup(name);
     add_point(gathering, record, metric);
     return 0;
 }
@@ -187,6 +190,7 @@ void history_free(struct history *history)
     }
     for (size_t i = 0; i < history->name_count; i++)
         free(history->names[i]);
+    free(history->metric);
     free(history->points);
     free(history->names);
     *history = (struct history){0};

@@ -16,6 +16,7 @@ int history_open(const char *results, const char *name, bool any_schema, struct 
 /* One metric of one record. */
 struct history_point {
     char *label; /* the tag, or when it was */
+    bool tagged;
     char *started;
     char *suite;
     char *unit;
@@ -25,6 +26,7 @@ struct history_point {
 };
 
 struct history {
+    char *metric;                 /* its whole name; NULL of no points */
     struct history_point *points; /* the oldest first */
     size_t count;
     char **names; /* of all metrics that there are, for suggestions */
@@ -45,6 +47,9 @@ struct history_options {
 int history_read(const struct history_options *options, struct history *history,
                  struct error *error);
 void history_free(struct history *history);
+
+/* Appends it as a JSON document, as docs/bench.md has it. */
+void history_write(const struct history *history, struct buffer *out);
 
 /* Appends a program for gnuplot(1) that writes an SVG to the file `svg`: medians with their
  * intervals over the labels. */

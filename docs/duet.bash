@@ -148,7 +148,7 @@ _duet()
             --usage --verbose --warmup'
         ;;
     compare) words='--color --force --help --json --results --threshold --usage' ;;
-    history) words='--all --help --plot --results --suite --usage' ;;
+    history) words='--all --help --json --plot --results --suite --usage' ;;
     doctor) words='--help --json --kernel --usage' ;;
     kernel) words='--config --help --jobs --json --name --source --usage' ;;
     mock-agent) words='--ctl --help --io --stay --usage' ;;

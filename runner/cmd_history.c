@@ -20,12 +20,14 @@ enum { KEY_RESULTS = 256 };
 struct history_arguments {
     struct history_options history;
     const char *plot; /* a file, or NULL */
+    bool json;
 };
 
 static const struct argp_option options[] = {
     {"all", 'a', NULL, 0, "Runs without a tag, too", 0},
     {"suite", 's', "SUITE", 0, "Of this suite alone", 0},
     {"plot", 'p', "FILE", 0, "Draw it as SVG, by gnuplot", 0},
+    {"json", 'j', NULL, 0, "One JSON document instead of a table", 0},
     {"results", KEY_RESULTS, "DIR", 0, "Where the results are (default: duet-results)", 0},
     {0},
 };
@@ -43,6 +45,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'p':
         arguments->plot = argument;
+        return 0;
+    case 'j':
+        arguments->json = true;
         return 0;
     case KEY_RESULTS:
         arguments->history.results = argument;
@@ -126,6 +131,14 @@ static void print_table(const struct history *history)
     }
 }
 
+static void print_json(const struct history *history)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    history_write(history, &text);
+    fwrite(text.data, 1, text.length, stdout);
+}
+
 /* gnuplot reads what it is to do from a file beside the plot, which goes when it has. */
 static int plot(const struct history_arguments *arguments, const struct history *history,
                 struct error *error)
@@ -159,8 +172,10 @@ static int nothing_found(const struct history_arguments *arguments, const struct
     suggest_text(arguments->history.metric, (const char *const *)history->names,
                  history->name_count, suggestion, sizeof suggestion);
     if (history->name_count == 0)
-        fprintf(stderr, "duet: no results in %s/bench%s\n", arguments->history.results,
-                arguments->history.untagged ? "" : " have a tag (--all takes those without)");
+        fprintf(stderr, "duet: %s/bench has no results%s%s%s\n", arguments->history.results,
+                arguments->history.suite ? " of the suite " : "",
+                arguments->history.suite ? arguments->history.suite : "",
+                arguments->history.untagged ? "" : " with a tag (--all takes those without)");
     else
         fprintf(stderr, "duet: no results have the metric \"%s\"%s\n", arguments->history.metric,
                 suggestion);
@@ -176,7 +191,10 @@ static int show(const struct history_arguments *arguments, const struct history 
                 history->unread);
     if (history->count == 0)
         return nothing_found(arguments, history);
-    print_table(history);
+    if (arguments->json)
+        print_json(history);
+    else
+        print_table(history);
     if (arguments->plot && plot(arguments, history, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
         return EXIT_TROUBLE;

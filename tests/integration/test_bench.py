@@ -111,6 +111,12 @@ class Files(unittest.TestCase):
         self.assertRegex(found.stdout, r"v1 .* 10 s .*\n +v2 .* 30 s .* 3\.000 ")
         self.assertNotIn("20 s", found.stdout)
         self.assertIn("20 s", self.duet("history", "c/m", "--all").stdout)
+        said = json.loads(self.duet("history", "m", "--json").stdout)
+        self.assertEqual((said["format"], said["metric"], said["unit"]), ("history", "c/m", "s"))
+        self.assertEqual([(p["tag"], p["median"]) for p in said["points"]],
+                         [("v1", 10), ("v2", 30)])
+        self.assertIn("has no results of the suite x with a tag (--all",
+                      self.duet("history", "m", "--suite", "x", status=2).stderr)
         self.assertIn('did you mean "c/m"?', self.duet("history", "c/n", status=2).stderr)
         self.duet("compare", "v1", "v2", status=1)
 

@@ -6,47 +6,39 @@
 #include "bench/match.h"
 #include "runner/bench_builds.h"
 #include "runner/bench_report.h"
+#include "runner/rundata.h"
 #include "runner/seed.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-
-/* Before anything is measured: minutes must not end in a refusal. What is compared is known of this
- * machine but for the accelerator. */
-static int open_baseline(const struct bench_arguments *arguments, struct record *baseline,
-                         struct error *error)
-{
-    const struct suite *suite = arguments->bench.builds[0].suite;
-    int code = history_open(arguments->bench.results, arguments->baseline, arguments->force,
-                            baseline, error);
-
-    if (code < 0 || arguments->force)
-        return code;
-    if (baseline->kind != RECORD_BENCH)
-        return error_set(error, EINVAL, "--baseline %s: %s; expected %s", baseline->path,
-                         record_kind_name(baseline->kind), record_kind_name(RECORD_BENCH));
-    if (strcmp(baseline->suite ? baseline->suite : "", suite->name) != 0)
-        return error_set(error, EINVAL,
-                         "--baseline %s: it is of the suite %s, and this is %s (--force compares "
-                         "them all the same)",
-                         baseline->path, baseline->suite ? baseline->suite : "not known",
-                         suite->name);
-    return 0;
-}
 
 static bool is_refused(const struct bench_arguments *arguments, const struct record *baseline,
-                       const struct bench_outcome *outcome)
+                       const struct record *record)
 {
     cleanup_buffer struct buffer obstacles = {0};
 
-    if (arguments->baseline)
-        match_obstacles(baseline, &outcome->records[0], &obstacles);
+    match_obstacles(baseline, record, &obstacles);
     if (obstacles.length == 0)
         return false;
-    fprintf(stderr, "duet: the baseline is not comparable%s:\n%s",
+    fprintf(stderr, "duet: the baseline %s is not comparable%s:\n%s", baseline->path,
             arguments->force ? "" : " (--force compares all the same)", obstacles.data);
     return !arguments->force;
+}
+
+/* Before anything is measured: minutes must not end in a refusal. What is compared is known by now
+ * but for the accelerator. */
+static bool is_refused_early(const struct bench_arguments *arguments, const struct session *session,
+                             const struct record *baseline)
+{
+    struct record here = {.kind = RECORD_BENCH,
+                          .schema = RECORD_SCHEMA,
+                          .suite = xstrdup(arguments->bench.builds[0].suite->name)};
+    bool refused;
+
+    rundata_describe_host(session, NULL, &here.host);
+    here.host.accel = baseline->host.accel ? xstrdup(baseline->host.accel) : NULL;
+    refused = is_refused(arguments, baseline, &here);
+    record_free(&here);
+    return refused;
 }
 
 static int run(const struct bench_arguments *arguments, struct session *session,
@@ -57,12 +49,14 @@ static int run(const struct bench_arguments *arguments, struct session *session,
     bool refused;
     int status = EXIT_TROUBLE;
 
+    if (arguments->baseline && !arguments->force && is_refused_early(arguments, session, baseline))
+        return EXIT_USAGE;
     if (bench_run(session, &arguments->bench, &outcome, &error) < 0) {
         terminal_clear(session->options.terminal);
         if (!session->cancel_seen)
             fprintf(stderr, "duet: %s\n", error.message);
     } else if (outcome.interrupted == 0) {
-        refused = is_refused(arguments, baseline, &outcome);
+        refused = arguments->baseline && is_refused(arguments, baseline, &outcome.records[0]);
         status = bench_report(session->options.terminal, arguments->json, &outcome,
                               arguments->bench.build_count,
                               arguments->baseline && !refused ? baseline : NULL);
@@ -111,7 +105,8 @@ int cmd_bench(int argc, char **argv)
         arguments.bench.seed =
             seed_for(builds.suites[0], arguments.seed_given, arguments.bench.seed);
     if (code == 0 && arguments.baseline)
-        code = open_baseline(&arguments, &baseline, &error);
+        code = history_open(arguments.bench.results, arguments.baseline, arguments.force, &baseline,
+                            &error);
     if (code < 0)
         fprintf(stderr, "duet: %s\n", error.message);
     else

@@ -132,6 +132,8 @@ class Files(unittest.TestCase):
 
     def test_bench_wants_arguments_that_make_sense(self):
         self.place.write("m.yaml", MEASURING)
+        self.place.write("c.json", bench([1], schema=7))
+        self.place.write("make.json", json.dumps({"measures": []}))
         for said, arguments in {
                 "it is set 2 times (--interleave compares two)":
                     ("--set", "value=1", "--set", "value=2"),
@@ -141,7 +143,11 @@ class Files(unittest.TestCase):
                 "expected a number from 1 to 1000": ("--runs", "0"),
                 'has no case that matches "x"': ("--transport", "x"),
                 "no file, no directory, and no tag": ("--baseline", "none"),
-                "it is of the suite s, and this is m": ("--baseline", "a.json"),
+                "a.json is not comparable (--force compares all the same):\nanother suite: s against "
+                "m\nanother machine: processor: Z80 against ": ("--baseline", "a.json"),
+                "c.json: results of `duet bench` of schema 7, and this duet reads schema 2":
+                    ("--baseline", "c.json"),
+                "another kind of file: results of `make bench`": ("--baseline", "make.json"),
         }.items():
             with self.subTest(said):
                 self.assertIn(said, self.duet("bench", "m.yaml", *arguments, status=2).stderr)

@@ -263,7 +263,7 @@ static int measure_guest_link(struct case_links *links, size_t index, struct err
     back = xasprintf("%s/%s", links->options.run_directory, link->logs[1]);
     start_measuring(link);
     code = log_measure((const char *const[]){there, back}, spec, link->changes, link->measures,
-                       &found);
+                       &links->cancelled, &found);
     link->measured = code == 0;
     if (code == -EBADMSG) {
         link->unreadable = xasprintf("its log of verdicts cannot be read: %s", found.message);
@@ -316,6 +316,11 @@ int case_links_measure(struct case_links *links, struct error *error)
         if (has_log(links, i))
             code = measure_guest_link(links, i, error);
     return code;
+}
+
+void case_links_cancel(struct case_links *links)
+{
+    atomic_store(&links->cancelled, true);
 }
 
 void case_links_changed(struct case_links *links, size_t link, unsigned end, uint64_t number,

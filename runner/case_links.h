@@ -36,8 +36,10 @@ bool case_links_have_files(const struct case_links *links);
  * file, with its link where that is known. */
 int case_links_close(struct case_links *links, struct error *error);
 /* After that: measures what guests carried, by their logs, which takes long; the same of threads.
- * The first error of a log, with its link. */
+ * ECANCELED, or the first error of a log, with its link. */
 int case_links_measure(struct case_links *links, struct error *error);
+/* From the loop: nobody waits for case_links_measure, which ends soon, or is not begun. */
+void case_links_cancel(struct case_links *links);
 /* What the node's init carries; NULL: nothing. */
 struct guest_links *case_links_of_node(const struct case_links *links, size_t node);
 /* Adds each link of the case, carried or not. */

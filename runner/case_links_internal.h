@@ -29,6 +29,7 @@ struct case_links {
     bool flushing;              /* it runs */
     struct guest_links **nodes; /* as the case's: what their inits carry */
     bool ended;
+    atomic_bool cancelled;
 };
 
 /* The name of the node at that end. */

@@ -6,6 +6,7 @@
 #include "runner/case_run_internal.h"
 #include "runner/link_control.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,8 +190,9 @@ static void on_settled(void *context, int code, const struct error *error)
 {
     struct case_run *run = context;
 
-    if (code < 0)
+    if (code < 0 && code != -ECANCELED)
         run->trouble = *error;
+    aside_free(steal_pointer(&run->settling));
     run->options.ended(run->options.context);
 }
 
@@ -404,10 +406,12 @@ void case_run_start(struct case_run *run)
 
 void case_run_cancel(struct case_run *run)
 {
-    if (run->done)
+    if (run->done && !run->settling)
         return;
     run->cancelled = run->cancelled || !run->held; /* what is held has its verdict */
-    case_run_release(run, true);
+    case_links_cancel(run->links);
+    if (!run->done)
+        case_run_release(run, true);
 }
 
 void case_run_release(struct case_run *run, bool now)

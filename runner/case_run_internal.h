@@ -17,7 +17,7 @@ struct case_run {
     bool at_once;                  /* guests are not asked to end */
     uint64_t started_ns, ended_ns; /* held is ended, too */
     struct error trouble;          /* of its links' files, at the end */
-    struct aside *settling;        /* these; NULL: not begun */
+    struct aside *settling;        /* these; NULL: not begun, or done */
     struct case_network *network;  /* since its time began; NULL before */
 };
 

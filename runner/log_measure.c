@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "net/verdict_log.h"
 
+#include <errno.h>
+
 /* A change after a time may meet packets of one vector that came just before it, or not. */
 enum { DOUBTFUL_PACKETS = 64 };
 
@@ -34,9 +36,14 @@ void log_changes_free(struct log_changes *changes)
 
 typedef void (*take_fn)(void *context, const struct impair_verdict *verdict);
 
+static bool is_cancelled(const atomic_bool *cancelled)
+{
+    return atomic_load_explicit(cancelled, memory_order_relaxed);
+}
+
 /* Calls `take` for each verdict, in the order of the log; *missing is how many are not in it. */
 static int read_log(const char *path, take_fn take, void *context, uint64_t *missing,
-                    struct error *error)
+                    const atomic_bool *cancelled, struct error *error)
 {
     cleanup_buffer struct buffer bytes = {0};
     cleanup_free struct verdict_reader *reader = xmalloc(sizeof *reader);
@@ -46,8 +53,11 @@ static int read_log(const char *path, take_fn take, void *context, uint64_t *mis
     if (code < 0)
         return code;
     code = verdict_log_open(reader, bytes.data ? bytes.data : "", bytes.length, error);
-    while (code >= 0 && (code = verdict_log_next(reader, &entry, error)) > 0)
+    while (code >= 0 && (code = verdict_log_next(reader, &entry, error)) > 0) {
         take(context, &entry.verdict);
+        if (is_cancelled(cancelled))
+            code = error_set(error, ECANCELED, "interrupted");
+    }
     if (code < 0)
         return error_context(error, "%s", path);
     *missing = reader->missing;
@@ -61,10 +71,11 @@ static void add_verdict(void *context, const struct impair_verdict *verdict)
     impair_measure_add(context, verdict);
 }
 
-static int add_log(const char *path, struct impair_measure *measure, struct error *error)
+static int add_log(const char *path, struct impair_measure *measure, const atomic_bool *cancelled,
+                   struct error *error)
 {
     uint64_t missing = 0;
-    int code = read_log(path, add_verdict, measure, &missing, error);
+    int code = read_log(path, add_verdict, measure, &missing, cancelled, error);
 
     impair_measure_miss(measure, missing);
     return code;
@@ -116,10 +127,11 @@ static int compare_arrivals(const void *one, const void *other)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-static int read_arrivals(const char *path, struct arrivals *arrivals, struct error *error)
+static int read_arrivals(const char *path, struct arrivals *arrivals, const atomic_bool *cancelled,
+                         struct error *error)
 {
     uint64_t missing;
-    int code = read_log(path, add_arrival, arrivals, &missing, error);
+    int code = read_log(path, add_arrival, arrivals, &missing, cancelled, error);
 
     if (code == 0 && arrivals->count > 0)
         qsort(arrivals->items, arrivals->count, sizeof *arrivals->items, compare_arrivals);
@@ -182,11 +194,11 @@ static void take_asked(struct following *following, unsigned way, uint64_t numbe
     }
 }
 
-static void follow(struct following *following)
+static void follow(struct following *following, const atomic_bool *cancelled)
 {
     const struct impair_plan *plan = &following->link->changes;
 
-    while (following->done < plan->count) {
+    while (following->done < plan->count && !is_cancelled(cancelled)) {
         const struct arrival *there = next_of(&following->ways[0]);
         const struct arrival *back = next_of(&following->ways[1]);
         unsigned way = !there || (back && back->in_ns < there->in_ns);
@@ -208,15 +220,15 @@ static void follow(struct following *following)
 /* Puts the settings of the changes before the packets that they met. */
 static int find_changes(const char *const logs[2], const struct suite_link *link,
                         const struct log_changes asked[2], struct impair_measure *const measures[2],
-                        struct error *error)
+                        const atomic_bool *cancelled, struct error *error)
 {
     struct following following = {.link = link, .measures = measures, .asked = asked};
     int code = 0;
 
     for (unsigned way = 0; way < 2 && code == 0 && link->changes.count > 0; way++)
-        code = read_arrivals(logs[way], &following.ways[way], error);
+        code = read_arrivals(logs[way], &following.ways[way], cancelled, error);
     if (code == 0)
-        follow(&following);
+        follow(&following, cancelled);
     for (unsigned way = 0; way < 2 && code == 0; way++)
         take_asked(&following, way, UINT64_MAX);
     free(following.ways[0].items);
@@ -226,16 +238,16 @@ static int find_changes(const char *const logs[2], const struct suite_link *link
 
 int log_measure(const char *const logs[2], const struct suite_link *link,
                 const struct log_changes asked[2], struct impair_measure *const measures[2],
-                struct error *error)
+                const atomic_bool *cancelled, struct error *error)
 {
     int code;
 
     for (unsigned way = 0; way < 2; way++)
         impair_measure_set(measures[way], 0, &link->impair[way]);
-    code = find_changes(logs, link, asked, measures, error);
+    code = find_changes(logs, link, asked, measures, cancelled, error);
     for (unsigned way = 0; way < 2; way++) {
         if (code == 0)
-            code = add_log(logs[way], measures[way], error);
+            code = add_log(logs[way], measures[way], cancelled, error);
         impair_measure_end(measures[way]);
     }
     return code;

@@ -6,6 +6,8 @@
 #include "net/impair_measure.h"
 #include "runner/suite.h"
 
+#include <stdatomic.h>
+
 /* What somebody asked of a direction meanwhile, in the order in which it came into force. */
 struct log_change {
     uint64_t number; /* from this packet of data on */
@@ -25,10 +27,11 @@ void log_changes_free(struct log_changes *changes);
 
 /* Reads the logs of both directions into the measures, which were made with impair_measure_init,
  * and ends these. What the link was asked is the suite's, and then `asked`, by direction; when the
- * suite's changes came is found out by the packets, as net/impair_plan.h has it. An error is one of
+ * suite's changes came is found out by the packets, as net/impair_plan.h has it. That takes seconds
+ * for a long log; another thread ends it by setting *cancelled. Errors: ECANCELED, and those of
  * reading a log, with its path. */
 int log_measure(const char *const logs[2], const struct suite_link *link,
                 const struct log_changes asked[2], struct impair_measure *const measures[2],
-                struct error *error);
+                const atomic_bool *cancelled, struct error *error);
 
 #endif

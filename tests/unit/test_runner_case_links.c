@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 
 #define CARRIED                                                                                    \
@@ -211,7 +212,8 @@ static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
 
 static struct {
     uint64_t join_ns;   /* how long it takes to wait for a thread: the disk is slow */
-    struct loop *stops; /* when one begins */
+    struct loop *stops; /* when one begins … */
+    sem_t *gate;        /* … which waits for this; NULL: it does not */
     pthread_t of_loop;
     size_t made, joined_by_loop;
 } threads;
@@ -225,6 +227,22 @@ int pthread_join(pthread_t thread, void **result)
     return real(thread, result);
 }
 
+struct gated {
+    sem_t *gate;
+    void *(*call)(void *);
+    void *context;
+};
+
+static void *run_gated(void *context)
+{
+    struct gated gated = *(struct gated *)context;
+
+    free(context);
+    while (sem_wait(gated.gate) < 0)
+        continue;
+    return gated.call(gated.context);
+}
+
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*call)(void *),
                    void *context)
 {
@@ -234,6 +252,12 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     threads.made++;
     if (threads.stops)
         loop_stop(threads.stops);
+    if (threads.gate) {
+        struct gated *gated = xmalloc(sizeof *gated);
+
+        *gated = (struct gated){threads.gate, call, context};
+        return real(thread, attributes, run_gated, gated);
+    }
     return real(thread, attributes, call, context);
 }
 
@@ -344,6 +368,32 @@ static void a_run_may_be_freed_while_it_is_measured(void **state)
     assert_int_equal(fixture->ended, 0);
 }
 
+/* Of a long log that takes many seconds. */
+static void ctrl_c_ends_what_is_measured(void **state)
+{
+    struct fixture *fixture = *state;
+    sem_t gate;
+
+    make_guest_link(fixture);
+    sem_init(&gate, 0, 0);
+    threads.stops = fixture->loop;
+    threads.gate = &gate;
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    threads.stops = NULL;
+    threads.gate = NULL;
+    assert_int_equal(fixture->ended, 0);
+    case_run_cancel(fixture->run);
+    sem_post(&gate);
+    loop_run(fixture->loop);
+    sem_destroy(&gate);
+    assert_int_equal(fixture->ended, 1);
+    case_run_result(fixture->run, &fixture->result);
+    assert_string_equal(verdict_name(fixture->result.verdict), "error");
+    assert_string_equal(fixture->result.reason, "interrupted");
+    assert_false(fixture->result.links[0].ways[0].measured.known);
+}
+
 static void a_capture_is_there_and_in_the_result(void **state)
 {
     static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
@@ -383,6 +433,7 @@ int main(void)
         TEST(files_are_closed_by_another_thread),
         TEST(what_a_guest_carried_is_measured_by_another_thread),
         TEST(a_run_may_be_freed_while_it_is_measured),
+        TEST(ctrl_c_ends_what_is_measured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

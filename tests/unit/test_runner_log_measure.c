@@ -98,6 +98,8 @@ static void drop_link(struct link *link)
     free(link->paths[1]);
 }
 
+static const atomic_bool never;
+
 /* A packet forth and one back each millisecond, through what `made` and the plan do. */
 static void run(struct link *link, const struct impair_settings *made,
                 const struct impair_plan *plan)
@@ -129,7 +131,7 @@ static bool is_believed_of(struct link *link, const struct impair_settings *aske
         impair_measure_init(measures[way], FIXTURE_S);
     }
     if (log_measure((const char *const[]){link->paths[0], link->paths[1]}, &link->spec, changes,
-                    measures, &error) < 0)
+                    measures, &never, &error) < 0)
         fail_msg("%s", error.message);
     for (unsigned way = 0; way < 2; way++) {
         for (unsigned what = 0; what < MEASURES; what++) {
@@ -246,6 +248,30 @@ static void a_log_that_is_cut_leaves_doubt(void **state)
     drop_link(&link);
 }
 
+static void who_waits_no_longer_ends_it(void **state)
+{
+    static const struct log_changes nothing[2];
+    const atomic_bool cancelled = true;
+    struct impair_measure *measures[2];
+    struct link link;
+    struct error error;
+    (void)state;
+
+    run(&link, &none, NULL);
+    link.spec = (struct suite_link){0};
+    for (unsigned way = 0; way < 2; way++) {
+        measures[way] = xmalloc(sizeof *measures[way]);
+        impair_measure_init(measures[way], FIXTURE_S);
+    }
+    assert_int_equal(log_measure((const char *const[]){link.paths[0], link.paths[1]}, &link.spec,
+                                 nothing, measures, &cancelled, &error),
+                     -ECANCELED);
+    assert_int_equal(measures[0]->packets, 1);
+    free(measures[0]);
+    free(measures[1]);
+    drop_link(&link);
+}
+
 static void what_is_no_log_is_told(void **state)
 {
     static const struct log_changes nothing[2];
@@ -260,12 +286,13 @@ static void what_is_no_log_is_told(void **state)
     directory_write(directory, "log", "not a log", 0644);
     impair_measure_init(measure, FIXTURE_S);
     assert_int_equal(
-        log_measure((const char *const[]){path, path}, &link, nothing, measures, &error), -EBADMSG);
+        log_measure((const char *const[]){path, path}, &link, nothing, measures, &never, &error),
+        -EBADMSG);
     assert_non_null(strstr(error.message, path));
     impair_measure_init(measure, FIXTURE_S);
-    assert_int_equal(
-        log_measure((const char *const[]){"/nowhere", path}, &link, nothing, measures, &error),
-        -ENOENT);
+    assert_int_equal(log_measure((const char *const[]){"/nowhere", path}, &link, nothing, measures,
+                                 &never, &error),
+                     -ENOENT);
     free(measure);
     directory_remove(directory);
 }
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(changes_are_found_by_the_packets),
         cmocka_unit_test(changes_that_were_asked_for_count),
         cmocka_unit_test(a_log_that_is_cut_leaves_doubt),
+        cmocka_unit_test(who_waits_no_longer_ends_it),
         cmocka_unit_test(what_is_no_log_is_told),
     };
 

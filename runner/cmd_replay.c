@@ -128,6 +128,32 @@ static int load_suite(const struct replay_arguments *arguments, const struct pas
 
 /* -- What comes out ---------------------------------------------------------------------------- */
 
+static void print_gap(FILE *out, const struct replay_way *way, unsigned run, const char *begin,
+                      const char *whose)
+{
+    fprintf(out, "%s%s lacks ", begin, whose);
+    if (way->missing[run])
+        fprintf(out, "%" PRIu64 " records%s", way->missing[run],
+                way->incomplete[run] ? " and " : "");
+    if (way->incomplete[run])
+        fputs("its end", out);
+}
+
+static void print_gaps(FILE *out, const struct replay_way *way)
+{
+    static const char *const whose[2] = {"that run's", "this one's"};
+    const char *begin = "        only what is in both logs was compared: ";
+    bool any = false;
+
+    for (unsigned run = 0; run < 2; run++)
+        if (way->missing[run] || way->incomplete[run]) {
+            print_gap(out, way, run, any ? ", " : begin, whose[run]);
+            any = true;
+        }
+    if (any)
+        putc('\n', out);
+}
+
 static void print_way(FILE *out, const struct replay_way *way)
 {
     fprintf(out, "      %s: ", way->before->name);
@@ -141,6 +167,7 @@ static void print_way(FILE *out, const struct replay_way *way)
                 "way, %zu are in one alone\n",
                 replay_outcome_name(way->outcome), way->packets[0], way->packets[1], way->chance,
                 way->others, way->alone);
+    print_gaps(out, way);
 }
 
 static void print_case(FILE *out, const struct replay_case *compared)
@@ -181,6 +208,10 @@ static cJSON *case_json(const struct replay_case *compared)
         cJSON_AddNumberToObject(item, "chance", (double)way->chance);
         cJSON_AddNumberToObject(item, "others", (double)way->others);
         cJSON_AddNumberToObject(item, "alone", (double)way->alone);
+        cJSON_AddNumberToObject(item, "missing_before", (double)way->missing[0]);
+        cJSON_AddNumberToObject(item, "missing", (double)way->missing[1]);
+        cJSON_AddBoolToObject(item, "incomplete_before", way->incomplete[0]);
+        cJSON_AddBoolToObject(item, "incomplete", way->incomplete[1]);
         cJSON_AddItemToArray(ways, item);
     }
     return json;

@@ -12,7 +12,7 @@
 
 enum { RESULTS_MAX_BYTES = 64 << 20 };
 
-static void add_way(struct past_case *past, const struct past_run *run, const char *link,
+static void add_way(struct past_case *past, const struct past_run *run, const cJSON *link,
                     const cJSON *way)
 {
     const char *from = cjson_text(way, "from", NULL), *to = cjson_text(way, "to", NULL);
@@ -21,9 +21,10 @@ static void add_way(struct past_case *past, const struct past_run *run, const ch
     if (!from || !to || !log)
         return;
     past->ways = xreallocarray(past->ways, past->way_count + 1, sizeof *past->ways);
-    past->ways[past->way_count++] =
-        (struct past_way){.name = xasprintf("link %s, %s to %s", link, from, to),
-                          .log = xasprintf("%s/%s", run->directory, log)};
+    past->ways[past->way_count++] = (struct past_way){
+        .name = xasprintf("link %s, %s to %s", cjson_text(link, "name", "?"), from, to),
+        .log = xasprintf("%s/%s", run->directory, log),
+        .incomplete = cJSON_IsTrue(cjson_member(link, "incomplete"))};
 }
 
 static void add_case(struct past_run *run, const cJSON *item)
@@ -40,10 +41,7 @@ static void add_case(struct past_run *run, const cJSON *item)
                                .reason = cjson_copy(item, "reason")};
     cJSON_ArrayForEach(link, cjson_member(item, "links"))
     {
-        const char *name = cjson_text(link, "name", NULL);
-
-        cJSON_ArrayForEach(way, cjson_member(link, "directions"))
-            add_way(past, run, name ? name : "?", way);
+        cJSON_ArrayForEach(way, cjson_member(link, "directions")) add_way(past, run, link, way);
     }
 }
 

@@ -4,13 +4,15 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* One direction of a link. */
 struct past_way {
-    char *name; /* "link entry-exit, entry to exit" */
-    char *log;  /* of verdicts; the path, which may not be there any more */
+    char *name;      /* "link entry-exit, entry to exit" */
+    char *log;       /* of verdicts; the path, which may not be there any more */
+    bool incomplete; /* as struct link_result's */
 };
 
 struct past_case {

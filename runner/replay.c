@@ -47,6 +47,27 @@ static size_t count_data(const struct verdict_entries *entries)
     return count;
 }
 
+static bool is_whole(const struct replay_way *way, unsigned run)
+{
+    return way->missing[run] == 0 && !way->incomplete[run];
+}
+
+static enum replay_outcome judge(const struct replay_way *way)
+{
+    if (way->chance)
+        return REPLAY_DIFFERS;
+    return way->alone || way->others || !is_whole(way, 0) || !is_whole(way, 1) ? REPLAY_ALIKE
+                                                                               : REPLAY_SAME;
+}
+
+static void take_log(struct replay_way *way, unsigned run, const struct past_way *past,
+                     const struct verdict_entries *entries)
+{
+    way->packets[run] = count_data(entries);
+    way->missing[run] = entries->missing;
+    way->incomplete[run] = entries->cut || past->incomplete;
+}
+
 static int compare_logs(struct replay_way *way, struct error *error)
 {
     struct verdict_entries one = {0}, other = {0};
@@ -55,12 +76,10 @@ static int compare_logs(struct replay_way *way, struct error *error)
     if (code == 0)
         code = verdict_entries_load(way->again->log, &other, error);
     if (code == 0) {
-        way->packets[0] = count_data(&one);
-        way->packets[1] = count_data(&other);
+        take_log(way, 0, way->before, &one);
+        take_log(way, 1, way->again, &other);
         verdict_entries_compare(&one, &other, VERDICT_DEFAULT, count_difference, way);
-        way->outcome = way->chance                 ? REPLAY_DIFFERS
-                       : way->alone || way->others ? REPLAY_ALIKE
-                                                   : REPLAY_SAME;
+        way->outcome = judge(way);
     }
     verdict_entries_free(&one);
     verdict_entries_free(&other);

@@ -8,8 +8,9 @@
 
 enum replay_outcome {
     REPLAY_SAME,
-    /* What the seed decides of a packet it has decided alike, of all packets that both have. But
-     * one has more of them, or others, or what time decides (queues, the end) was another. */
+    /* What the seed decides of a packet it has decided alike, of all packets that both logs have.
+     * But one has more of them, or others, or what time decides (queues, the end) was another; or
+     * one of them is not whole, so that nobody knows. */
     REPLAY_ALIKE,
     REPLAY_DIFFERS,
 };
@@ -22,6 +23,9 @@ struct replay_way {
     size_t alone;      /* packets that one of them has alone */
     size_t chance;     /* to which the seed did another thing */
     size_t others;     /* that differ in another way */
+    /* What either log has not, as the rest says nothing of it: so many records, and its end. */
+    uint64_t missing[2];
+    bool incomplete[2];
 };
 
 struct replay_case {

@@ -1,8 +1,12 @@
 """duet replay and duet shrink: a case that fails at 30 % loss does so again, and at less."""
 
 import json
+import os
+import pathlib
 import re
+import shutil
 import signal
+import tempfile
 import unittest
 
 import duet
@@ -105,6 +109,18 @@ class ReplayAndShrink(unittest.TestCase):
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertRegex(run.stdout, r"link a-b, a to b: differs, \d+ packets and \d+ this time: "
                                      r"[1-9]\d* met another fate by chance")
+
+    def test_a_log_that_is_not_whole_is_not_the_same(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            before = pathlib.Path(scratch, "before")
+            shutil.copytree(self.first.directory, before)
+            for log in before.glob("*/a-b-from-a-to-b.verdicts"):
+                os.truncate(log, log.stat().st_size - 1)
+            run = self.work.command("replay", "--case", "loss=5%", before)
+        self.assertEqual(run.status, duet.PASSED, run)
+        self.assertRegex(run.stdout, r"(?m)^  alike +loss=5%: passed again$")
+        self.assertRegex(run.stdout, r"(?m)^      link a-b, a to b: alike, .*\n        only what is in "
+                                     r"both logs was compared: that run's lacks its end$")
 
     def test_what_cannot_be_replayed(self):
         for arguments, word in (

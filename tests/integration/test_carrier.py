@@ -8,6 +8,7 @@ import unittest
 
 import duet
 import kept
+import sink
 
 BYTES = 3 << 20
 DATAGRAMS, ENDS = 2000, 64  # numbered ones, and behind them those that say that all were sent
@@ -26,12 +27,7 @@ SCRIPT = """
       b:
         sysctl: {net.core.rmem_default: 8388608}
         background:
-          - name: sink
-            run: |
-              mkfifo /tmp/fifo
-              exec 3<>/tmp/fifo
-              exec socat -u UDP4-RECV:5000 STDOUT >&3
-            ready: {udp: 5000}
+          - %s
         steps:
           - {name: get, run: "sed /^end/q /tmp/fifo"}
       a:
@@ -44,7 +40,7 @@ SCRIPT = """
               exec bash -c 'exec 3>/dev/udp/10.0.0.2/5000
                 for i in {1..%d}; do echo $i >&3; done
                 for i in {1..%d}; do echo end >&3; done'
-    """ % (DATAGRAMS, ENDS)
+    """ % (sink.UDP, DATAGRAMS, ENDS)
 
 
 def varint(data, at):
@@ -124,12 +120,7 @@ class Unharmed(duet.SuiteTest):
         sysctl: {net.core.rmem_default: 8388608}
         background:
           - {name: echo, run: "exec socat -t 60 TCP4-LISTEN:5000 EXEC:cat", ready: {tcp: 5000}}
-          - name: sink
-            run: |
-              mkfifo /tmp/fifo
-              exec 3<>/tmp/fifo
-              exec socat -u UDP4-RECV:5000 STDOUT >&3
-            ready: {udp: 5000}
+          - """ + sink.UDP + """
         steps:
           - {name: udp, run: head -c 1000000 /tmp/fifo | sha256sum}
       a:

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 import duet
+import sink
 
 SENT, ENDS, NEEDED = 400, 48, 320
 
@@ -29,12 +30,7 @@ nodes:
   b:
     sysctl: {{net.core.rmem_default: 8388608}}
     background:
-      - name: sink
-        run: |
-          mkfifo /tmp/fifo
-          exec 3<>/tmp/fifo
-          exec socat -u UDP4-RECV:5000 STDOUT >&3
-        ready: {{udp: 5000}}
+      - {sink.UDP}
       - name: done
         run: |
           mkfifo /tmp/done

@@ -5,6 +5,7 @@ import re
 import unittest
 
 import duet
+import sink
 from test_carrier import read_verdicts
 
 FILE = 1000000  # bytes, all zero
@@ -54,12 +55,7 @@ class Chain(duet.SuiteTest):
               mkdir /www && head -c {FILE} /dev/zero >/www/file
               exec httpd -f -p 80 -h /www
             ready: tcp/80
-          - name: sink
-            run: |
-              mkfifo /tmp/fifo
-              exec 3<>/tmp/fifo
-              exec socat -u TCP4-LISTEN:5000 STDOUT >&3
-            ready: tcp/5000
+          - {sink.TCP}
         steps:
           - {{name: received, run: head -c {FILE} /tmp/fifo | sha256sum}}
     links:

@@ -92,21 +92,6 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-static void stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-/* Lets time pass, and what is due in it happen. */
-static inline void pass(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 static inline void make(struct fixture *fixture)
 {
     struct error error;
@@ -118,7 +103,7 @@ static inline void make(struct fixture *fixture)
 static inline void join(struct fixture *fixture, unsigned end)
 {
     assert_int_equal(unix_connect(fixture->peers[end].path, 0, &fixture->peers[end].fd, NULL), 0);
-    pass(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 static inline void make_joined(struct fixture *fixture)
@@ -157,7 +142,7 @@ static inline void send_all(struct fixture *fixture, unsigned end, const struct 
     assert_int_equal(
         send(fixture->peers[end].fd, stream->data, stream->length, MSG_NOSIGNAL | MSG_DONTWAIT),
         stream->length);
-    pass(fixture, 0);
+    virtual_time_pass(fixture->loop, 0);
 }
 
 static inline void send_frame(struct fixture *fixture, unsigned end, uint32_t number,
@@ -176,7 +161,7 @@ static inline const struct buffer *receive(struct fixture *fixture, unsigned end
     ssize_t n;
 
     do {
-        pass(fixture, 0);
+        virtual_time_pass(fixture->loop, 0);
         buffer_reserve(&peer->received, 1 << 16);
         n = recv(peer->fd, peer->received.data + peer->received.length, 1 << 16, MSG_DONTWAIT);
         peer->received.length += n > 0 ? (size_t)n : 0;

@@ -286,21 +286,6 @@ static inline void make(struct fixture *fixture, const char *yaml)
     make_held(fixture, yaml, CASE_HOLD_NEVER);
 }
 
-static void stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-/* Lets time pass, and what is due in it happen. */
-static inline void pass(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 /* The loop's waiting for ever, should it, fails the test: virtual_time.h. */
 static inline void run(struct fixture *fixture, enum verdict verdict, const char *reason)
 {

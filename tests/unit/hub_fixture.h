@@ -204,25 +204,10 @@ static inline int fixture_tear_down(void **state)
     return 0;
 }
 
-static inline void fixture_stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-/* Lets time pass, and what is due in it happen. */
-static inline void fixture_wait(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, fixture_stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 /* Until nobody has anything to do any more. */
 static inline void fixture_settle(struct fixture *fixture)
 {
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 static inline void fixture_machine_ends(struct fixture *fixture, size_t index)

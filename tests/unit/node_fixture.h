@@ -114,21 +114,6 @@ static inline void fixture_use(struct fixture *fixture, const char *yaml)
     assert_int_equal(node_new(&options, &fixture->node, &error), 0);
 }
 
-static inline void fixture_stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-/* Lets time pass, and what is due in it happen. */
-static inline void fixture_wait(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, fixture_stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 /* The next request is EXECCMD of command `id`; the guest acknowledges it. */
 static inline const struct fake_request *fixture_executes(struct fixture *fixture, uint64_t id)
 {

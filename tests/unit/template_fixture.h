@@ -112,21 +112,6 @@ static inline int fixture_set_up(void **state)
     return 0;
 }
 
-static inline void fixture_stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-/* Lets time pass, and what is due in it happen. */
-static inline void fixture_wait(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, fixture_stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 static void fixture_on_idle(void *context)
 {
     ((struct fixture *)context)->idle = true;
@@ -145,7 +130,7 @@ static inline void fixture_finish(struct fixture *fixture)
     if (!fixture->templates)
         return;
     templates_stop(fixture->templates, fixture_on_idle, fixture);
-    fixture_wait(fixture, NS_PER_S);
+    virtual_time_pass(fixture->loop, NS_PER_S);
     assert_true(fixture->idle);
     templates_free(fixture->templates);
     fixture->templates = NULL;
@@ -197,7 +182,7 @@ static inline void fixture_machine_is_saved(struct fixture *fixture, struct vm *
     assert_int_equal(pwrite(vm->saves_to->ram, "memory", 6, 4096), 6);
     assert_int_equal(pwrite(vm->saves_to->state, "devices", 7, 0), 7);
     vm->saved(vm->context, NULL);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_set_up, fixture_tear_down)

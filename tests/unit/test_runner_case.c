@@ -190,7 +190,7 @@ static void a_prepared_case_holds_until_it_is_started(void **state)
     make(fixture, SHORT_PAIR);
     case_run_prepare(fixture->run);
     assert_false(case_run_is_prepared(fixture->run));
-    pass(fixture, 60 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 60 * NS_PER_S);
     assert_true(case_run_is_prepared(fixture->run));
     assert_string_equal(fixture->log.data, "exit starts, entry starts");
     run(fixture, VERDICT_PASSED, NULL);
@@ -208,7 +208,7 @@ static void a_case_may_be_started_while_it_is_prepared(void **state)
     fixture->scripts[1].never_ready = true;
     make(fixture, SHORT_PAIR);
     case_run_prepare(fixture->run);
-    pass(fixture, 30 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 30 * NS_PER_S);
     assert_false(case_run_is_prepared(fixture->run));
     run(fixture, VERDICT_TIMEOUT, "entry: the case's 20 s ended while booting");
     assert_in_range((int)fixture->result.duration_s, 20, 25);
@@ -220,9 +220,9 @@ static void a_fault_while_prepared_is_the_verdict_once_started(void **state)
 
     make(fixture, SHORT_PAIR);
     case_run_prepare(fixture->run);
-    pass(fixture, 20 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 20 * NS_PER_S);
     machine_ends(fixture->host.machines[1], VM_END_DIED, -1, SIGSEGV);
-    pass(fixture, 20 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 20 * NS_PER_S);
     assert_int_equal(fixture->ended, 0);
     assert_true(case_run_is_prepared(fixture->run));
     assert_non_null(strstr(fixture->log.data, "exit killed"));
@@ -238,7 +238,7 @@ static void a_machine_that_cannot_start_ahead_is_told_when_started(void **state)
     fixture->scripts[0].fails_to_start = true;
     make(fixture, SHORT_PAIR);
     case_run_prepare(fixture->run);
-    pass(fixture, 20 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 20 * NS_PER_S);
     assert_int_equal(fixture->ended, 0);
     run(fixture, VERDICT_ERROR, "exit: libvirt cannot start the machine: no memory");
 }
@@ -256,7 +256,7 @@ static void a_foreign_init_runs_when_its_case_is_started(void **state)
     make(fixture, FOREIGN(""));
     assert_true(case_run_can_wait(&fixture->suite->cases[0]));
     case_run_prepare(fixture->run);
-    pass(fixture, 60 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 60 * NS_PER_S);
     assert_true(case_run_is_prepared(fixture->run));
     assert_string_equal(fixture->log.data, "foreign starts");
     run(fixture, VERDICT_PASSED, NULL);
@@ -371,7 +371,7 @@ static void a_prepared_case_can_be_cancelled(void **state)
         fixture->scripts[1].prints = ms % 1000 ? "DUET_RESULT: {\"verdict\":\"failed\"}\n" : NULL;
         make(fixture, PAIR);
         case_run_prepare(fixture->run);
-        pass(fixture, ms * NS_PER_MS);
+        virtual_time_pass(fixture->loop, ms * NS_PER_MS);
         cancel(fixture);
         loop_run(fixture->loop);
         assert_int_equal(fixture->ended, 1);

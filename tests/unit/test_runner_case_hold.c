@@ -51,7 +51,7 @@ static void no_time_ends_what_is_held(void **state)
 
     make_held(fixture, PAIR, CASE_HOLD_UP);
     start_and_wait(fixture);
-    pass(fixture, 1000 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 1000 * NS_PER_S);
     assert_int_equal(fixture->ended, 0);
     case_run_release(fixture->run, false);
     end(fixture, VERDICT_SKIPPED);
@@ -132,7 +132,7 @@ static void what_comes_while_it_is_held_changes_no_verdict(void **state)
     struct fixture *fixture = *state;
 
     fail_and_hold(fixture);
-    pass(fixture, 60 * NS_PER_S); /* the other's step ends */
+    virtual_time_pass(fixture->loop, 60 * NS_PER_S); /* the other's step ends */
     guest_prints(fixture->actors[1].vm, "[    1.0] Kernel panic - not syncing: at last\n");
     machine_ends(fixture->actors[1].vm, VM_END_POWEROFF, 0, 0);
     loop_run(fixture->loop);

@@ -122,10 +122,10 @@ static void a_step_changes_its_links_before_it_runs(void **state)
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &b, NULL), 0);
     case_run_start(fixture->run);
     while (!strstr(fixture->log.data ? fixture->log.data : "", "a first"))
-        pass(fixture, NS_PER_MS);
+        virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_int_equal(write(a, frame, 4 + 18), 4 + 18);
     while (!strstr(fixture->log.data, "a second"))
-        pass(fixture, NS_PER_MS);
+        virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_int_equal(write(a, frame, 4 + 18), 4 + 18);
     loop_run(fixture->loop);
     case_run_result(fixture->run, &fixture->result);

@@ -134,20 +134,6 @@ static void open_links(struct fixture *fixture, size_t most)
     guest_links_open(fixture->links, fixture->control);
 }
 
-static void stop_loop(void *context)
-{
-    loop_stop(context);
-}
-
-static void pass(struct fixture *fixture, uint64_t duration_ns)
-{
-    struct timer *end = loop_timer(fixture->loop, stop_loop, fixture->loop);
-
-    timer_start(end, duration_ns);
-    loop_run(fixture->loop);
-    timer_free(end);
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
@@ -251,7 +237,7 @@ static void a_slow_disk_delays_the_end_only(void **state)
     guest_has_closed(fixture);
     while (sent < SENT) {
         read += drain(fd);
-        pass(fixture, 100 * NS_PER_MS);
+        virtual_time_pass(fixture->loop, 100 * NS_PER_MS);
         sent += guest_sends(fixture, 0, SENT - sent);
     }
     assert_int_equal(fixture->closed, 0);
@@ -259,7 +245,7 @@ static void a_slow_disk_delays_the_end_only(void **state)
     assert_int_equal(fixture->closed, 1);
     while (read < SENT - (1 << 16)) {
         read += drain(fd);
-        pass(fixture, 100 * NS_PER_MS);
+        virtual_time_pass(fixture->loop, 100 * NS_PER_MS);
     }
     assert_int_equal(guest_links_finish(fixture->links, NULL), 0);
     assert_int_equal(read + drain(fd), SENT);

@@ -194,9 +194,9 @@ static void a_client_that_sends_no_line_is_let_go(void **state)
     int fd = user_connects(fixture);
 
     user_sends(fd, "{\"open\":", 8);
-    fixture_wait(fixture, 9 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 9 * NS_PER_S);
     assert_false(user_receives(fd, &in));
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     assert_true(user_receives(fd, &in));
     assert_int_equal(in.length, 0);
     close(fd);
@@ -261,10 +261,10 @@ static void a_host_without_files_is_waited_for(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     now = (struct rlimit){.rlim_cur = (rlim_t)fd, .rlim_max = before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
-    fixture_wait(fixture, 3 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 3 * NS_PER_S);
     assert_int_equal(fixture->hub->link_count, 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     json = user_hears(fd);
     check_text(json, "state", "up");
     cJSON_Delete(json);
@@ -329,7 +329,7 @@ static void down_is_passed_on_and_the_connection_ends_with_the_hub(void **state)
     user_hears_ok(first);
     user_hears_ok(second);
     assert_int_equal(fixture->downs, 2);
-    fixture_wait(fixture, 60 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 60 * NS_PER_S);
     assert_false(user_receives(first, &in));
     close(second);
     fixture_settle(fixture);

@@ -40,7 +40,7 @@ static void a_client_may_take_its_time(void **state)
     struct user user = {0};
 
     user_connect(fixture, &user, 0);
-    fixture_wait(fixture, 15 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 15 * NS_PER_S);
     assert_int_equal(user.broken, 0);
     user_executes(fixture, &user, false);
     assert_int_equal(next_request(fixture->vm)->code, WIRE_EXECCMD);
@@ -260,12 +260,12 @@ static void a_guest_that_does_not_answer_gets_no_client(void **state)
     int fd = user_asks(fixture, "{\"open\":\"ctl\",\"node\":\"a\"}");
     cleanup_buffer struct buffer in = {0};
 
-    fixture_wait(fixture, 4 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 4 * NS_PER_S);
     assert_false(user_receives(fd, &in));
     assert_int_equal(in.length, 0);
     user_is_refused(fixture, user_asks(fixture, "{\"open\":\"io\",\"client\":1}"),
                     "the hub: there is no client 1");
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     user_is_refused(fixture, fd, "a does not answer: `duet console` shows what it prints");
     user_is_refused(fixture, user_asks(fixture, "{\"open\":\"io\",\"client\":1}"),
                     "the hub: there is no client 1");

@@ -129,7 +129,7 @@ static void one_that_does_not_answer_does_not_hide_the_others(void **state)
     cJSON *links;
 
     asked(fixture, WIRE_LINKSTATE, NULL);
-    fixture_wait(fixture, 9 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 9 * NS_PER_S);
     links = hears_links(fixture, fd);
     assert_int_equal(cJSON_GetArraySize(links), 3);
     assert_member(links, 1, "state", "\"up\"");
@@ -160,7 +160,7 @@ static void all_are_asked_at_once(void **state)
     assert_int_equal(request->code, WIRE_LINKSTATE);
     assert_string_equal(request_text(request, "interface"), "eth3");
     answers(fixture, request, 0);
-    fixture_wait(fixture, 9 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 9 * NS_PER_S);
     links = hears_links(fixture, fd);
     assert_int_equal(cJSON_GetArraySize(links), 4);
     assert_member(links, 2, "name", "\"guest\"");
@@ -277,7 +277,7 @@ static void a_guest_may_be_late(void **state)
     const struct fake_request *request =
         asked(fixture, WIRE_SETLINK, "[{\"mtu\":\"900\"},{\"mtu\":\"900\"}]");
 
-    fixture_wait(fixture, 9 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 9 * NS_PER_S);
     user_is_refused(fixture, fd,
                     "link guest: its guest does not answer, and may yet make the change");
     answers(fixture, request, 0);

@@ -46,7 +46,7 @@ static int tear_down(void **state)
 
         if (job->job && !job->ended) {
             job_cancel(job->job);
-            fixture_wait(fixture, 10 * NS_PER_S);
+            virtual_time_pass(fixture->loop, 10 * NS_PER_S);
             assert_true(job->ended);
         }
         job_free(job->job);
@@ -102,14 +102,14 @@ static struct job *make(struct fixture *fixture, size_t index, const char *yaml,
 static void start(struct fixture *fixture, size_t index, const char *yaml)
 {
     job_start(make(fixture, index, yaml, false));
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 static void expect(struct fixture *fixture, size_t index, enum verdict verdict, const char *reason)
 {
     const struct test_job *job = job_at(fixture, index);
 
-    fixture_wait(fixture, 5 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 5 * NS_PER_S);
     assert_true(job->ended);
     assert_string_equal(verdict_name(job->result.verdict), verdict_name(verdict));
     if (reason)
@@ -134,7 +134,7 @@ static void be_configured(struct fixture *fixture, struct vm *vm)
     assert_non_null(request);
     assert_int_equal(request->code, WIRE_STARTPOD);
     guest_acks(vm, WIRE_STARTPOD, request_id(request));
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 /* Up to where its step runs; a fork goes on where its template was. */
@@ -153,7 +153,7 @@ static void do_step(struct fixture *fixture, struct vm *vm)
 
     assert_int_equal(request->code, WIRE_EXECCMD);
     guest_finished(vm, request_id(request), 0, 0, 0);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     request = next_request(vm);
     assert_int_equal(request->code, WIRE_DESTROYPOD);
     guest_acks(vm, WIRE_DESTROYPOD, request_id(request));
@@ -170,7 +170,7 @@ static void fails_to_start(struct fixture *fixture, struct vm *vm, const char *m
 {
     vm->gone.message = (char *)message;
     machine_ends(vm, VM_END_START_FAILED, -1, 0);
-    fixture_wait(fixture, 10 * NS_PER_MS);
+    virtual_time_pass(fixture->loop, 10 * NS_PER_MS);
 }
 
 #define ONE "name: s\nnodes:\n  a: {run: one}\n"
@@ -212,7 +212,7 @@ static void without_templates_nodes_boot(void **state)
     struct fixture *fixture = *state;
 
     job_start(make(fixture, 0, ONE, true));
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_null(machine(fixture, 0)->fork_of);
     come_up(fixture, machine(fixture, 0));
     do_step(fixture, machine(fixture, 0));
@@ -238,10 +238,10 @@ static void only_a_raw_init_is_booted(void **state)
     assert_null(machine(fixture, 1)->fork_of);
     machine_starts(machine(fixture, 1));
     guest_prints(machine(fixture, 1), token);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_non_null(machine(fixture, 2)->fork_of);
     machine_starts(machine(fixture, 2));
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     be_configured(fixture, machine(fixture, 2));
     guest_prints(machine(fixture, 2), token);
     expect(fixture, 0, VERDICT_PASSED, NULL);
@@ -281,12 +281,12 @@ static void a_template_has_the_case_s_time_to_boot(void **state)
     struct job *job = make(fixture, 0, "name: s\ntimeout: 20s\nnodes:\n  a: {run: one}\n", false);
 
     job_prepare(job);
-    fixture_wait(fixture, NS_PER_S);
+    virtual_time_pass(fixture->loop, NS_PER_S);
     machine_starts(machine(fixture, 0));
     guest_prints(machine(fixture, 0), "it hangs\n");
-    fixture_wait(fixture, 30 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 30 * NS_PER_S);
     job_start(job);
-    fixture_wait(fixture, 19 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 19 * NS_PER_S);
     assert_false(job_at(fixture, 0)->ended);
     expect(fixture, 0, VERDICT_TIMEOUT,
            "the template of its nodes does not boot: the case's 20 s ended while booting" CONSOLE);
@@ -303,9 +303,9 @@ static void a_template_that_hangs_is_judged_by_each_case_s_time(void **state)
     struct job *hasty = make(fixture, 1, "name: s\ntimeout: 20s\nnodes:\n  a: {run: one}\n", false);
 
     job_start(patient);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     machine_starts(machine(fixture, 0));
-    fixture_wait(fixture, 125 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 125 * NS_PER_S);
     expect(fixture, 0, VERDICT_NO_PROGRESS,
            "the template of its nodes does not boot: the guest was not ready 120 s after its "
            "start" CONSOLE);
@@ -326,12 +326,12 @@ static void a_template_that_is_saved_slowly_costs_no_time(void **state)
     template = machine(fixture, 0);
     machine_starts(template);
     guest_is_ready(template);
-    fixture_wait(fixture, 100 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 100 * NS_PER_S);
     assert_false(job_at(fixture, 0)->ended);
     template->saved(template->context, NULL);
-    fixture_wait(fixture, NS_PER_S);
+    virtual_time_pass(fixture->loop, NS_PER_S);
     come_up(fixture, machine(fixture, 1));
-    fixture_wait(fixture, 15 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 15 * NS_PER_S);
     do_step(fixture, machine(fixture, 1));
     expect(fixture, 0, VERDICT_PASSED, NULL);
 }
@@ -348,7 +348,7 @@ static void what_cannot_be_saved_is_booted(void **state)
     guest_is_ready(machine(fixture, 0));
     error_set(&error, EOPNOTSUPP, "no x-ignore-shared");
     machine(fixture, 0)->saved(machine(fixture, 0)->context, &error);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_string_equal(fixture_said(fixture),
                         "duet: nodes are booted instead of forked: no x-ignore-shared\n");
     assert_null(machine(fixture, 1)->fork_of);
@@ -370,7 +370,7 @@ static void what_cannot_be_forked_is_booted(void **state)
     name = xstrdup(machine(fixture, 1)->name);
     come_up(fixture, machine(fixture, 1));
     fails_to_start(fixture, machine(fixture, 2), "-incoming is not known");
-    fixture_wait(fixture, 5 * NS_PER_S); /* its guest does not answer that it ends */
+    virtual_time_pass(fixture->loop, 5 * NS_PER_S); /* its guest does not answer that it ends */
     assert_string_equal(fixture_said(fixture),
                         "duet: nodes are booted instead of forked: -incoming is not known\n");
     assert_int_equal(fixture->host.count, 4);
@@ -400,12 +400,12 @@ static void so_is_a_case_that_was_prepared(void **state)
     struct job *job = make(fixture, 0, ONE, false);
 
     job_prepare(job);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     fixture_machine_is_saved(fixture, machine(fixture, 0));
     fails_to_start(fixture, machine(fixture, 1), "-incoming is not known");
     assert_true(job_is_prepared(job));
     job_start(job);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     come_up(fixture, machine(fixture, 2));
     do_step(fixture, machine(fixture, 2));
     expect(fixture, 0, VERDICT_PASSED, NULL);
@@ -452,7 +452,7 @@ static void a_job_can_be_cancelled_whatever_it_waits_for(void **state)
             guest_is_ready(machine(fixture, 0));
         if (moment > 2) {
             machine(fixture, 0)->saved(machine(fixture, 0)->context, NULL);
-            fixture_wait(fixture, NS_PER_MS);
+            virtual_time_pass(fixture->loop, NS_PER_MS);
         }
         if (moment > 3) {
             fixture->host.on_request = NULL;

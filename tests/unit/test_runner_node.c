@@ -251,12 +251,13 @@ static void who_ignores_its_stop_signal_is_not_waited_for(void **state)
     struct fixture *fixture = *state;
 
     reach_own_signal(fixture);
-    fixture_wait(fixture, NS_PER_S);
+    virtual_time_pass(fixture->loop, NS_PER_S);
     assert_null(next_request(fixture->vm));
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
     assert_int_equal(fixture->vm->stops, 0);
-    fixture_wait(fixture, 5 * NS_PER_S); /* and a guest that does not power off is killed */
+    virtual_time_pass(fixture->loop,
+                      5 * NS_PER_S); /* and a guest that does not power off is killed */
     assert_int_equal(fixture->vm->stops, 1);
     machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
@@ -426,7 +427,7 @@ static void a_foreign_init_is_held_back_until_it_may_go(void **state)
 
     fixture_use(fixture, FOREIGN_YAML);
     fixture_reach(fixture, NODE_WAITING);
-    fixture_wait(fixture, 1000 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 1000 * NS_PER_S);
     assert_int_equal(fixture->vm->request_count, 0);
     assert_false(node_is_lost(fixture->node));
     node_go(fixture->node);
@@ -449,7 +450,7 @@ static void a_foreign_init_may_print_before_its_node_s_answer_is_read(void **sta
     assert_int_equal(node_state(fixture->node), NODE_DONE);
     guest_acks(fixture->vm, WIRE_STARTPOD, request_id(request));
     assert_int_equal(node_state(fixture->node), NODE_DONE);
-    fixture_wait(fixture, 1000 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 1000 * NS_PER_S);
     assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
 }
 
@@ -461,7 +462,7 @@ static void a_raw_init_has_the_case_s_time_to_boot(void **state)
     for (size_t i = 0; i < array_size(yaml); i++) {
         fixture_use(fixture, yaml[i]);
         fixture_reach(fixture, NODE_TOKEN);
-        fixture_wait(fixture, 3600 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 3600 * NS_PER_S);
         assert_false(node_is_lost(fixture->node));
         node_time_out(fixture->node, 3600 * NS_PER_S);
         fixture_is_lost(fixture, VERDICT_TIMEOUT,

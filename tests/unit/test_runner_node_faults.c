@@ -49,7 +49,7 @@ static void a_panicked_guest_that_stays_is_killed(void **state)
     fixture_reach(fixture, NODE_STEPS);
     guest_prints(fixture->vm, PANIC);
     node_stop(fixture->node, false);
-    fixture_wait(fixture, 5 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 5 * NS_PER_S);
     assert_int_equal(fixture->vm->stops, 1);
     machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
     fixture_judge(fixture, VERDICT_PANIC, "Kernel panic - not syncing: sysrq triggered crash");
@@ -344,7 +344,7 @@ static void a_lie_fails_the_node_and_does_nothing_else(void **state)
         assert_null(next_request(fixture->vm));
         assert_int_equal(fixture->vm->stops, 0);
         node_stop(fixture->node, false); /* the stop's own troubles change nothing */
-        fixture_wait(fixture, 10 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 10 * NS_PER_S);
         assert_true(fixture->vm->stops > 0);
         machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
         fixture_judge(fixture, VERDICT_FAILED, lies[i].reason);
@@ -456,9 +456,9 @@ static void a_guest_that_never_becomes_the_node_makes_no_progress(void **state)
     for (size_t i = 0; i < array_size(yaml); i++) {
         fixture_use(fixture, yaml[i]);
         fixture_reach(fixture, NODE_CONFIGURING);
-        fixture_wait(fixture, 29 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 29 * NS_PER_S);
         assert_false(node_is_lost(fixture->node));
-        fixture_wait(fixture, 2 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 2 * NS_PER_S);
         fixture_is_lost(fixture, VERDICT_NO_PROGRESS,
                         "the guest was not configured 30 s after it was told how");
     }

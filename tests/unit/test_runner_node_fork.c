@@ -121,7 +121,7 @@ static void a_template_is_saved_when_its_guest_is_up(void **state)
     assert_null(fixture->vm->saved);
     guest_is_ready(fixture->vm);
     assert_int_equal(node_state(fixture->node), NODE_SAVING);
-    fixture_wait(fixture, 100 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 100 * NS_PER_S);
     assert_int_equal(fixture->vm->request_count, 0);
     assert_int_equal(fixture->vm->stops, 0);
     fixture->vm->saved(fixture->vm->context, NULL);
@@ -170,7 +170,7 @@ static void a_template_s_guest_may_have_its_own_faults(void **state)
     assert_null(node_refusal(fixture->node));
 
     start_template(fixture);
-    fixture_wait(fixture, 121 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 121 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_NO_PROGRESS, "the guest was not ready 120 s after its start");
 }
 

@@ -52,7 +52,7 @@ static void a_step_that_takes_too_long_times_out(void **state)
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STEPS);
     for (int i = 0; i < 10; i++) {
-        fixture_wait(fixture, NS_PER_S);
+        virtual_time_pass(fixture->loop, NS_PER_S);
         guest_answers_ping(fixture->vm);
     }
     step_times_out(fixture);
@@ -66,7 +66,7 @@ static void a_timeout_that_the_host_s_clock_does_not_confirm_is_invalid(void **s
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STEPS);
-    fixture_wait(fixture, 4 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 4 * NS_PER_S);
     step_times_out(fixture);
     fixture_is_lost(fixture, VERDICT_INVALID,
                     "step \"first\" ran into its timeout of 10 s after 4 s of the host's time: the "
@@ -80,11 +80,11 @@ static void a_guest_that_forgets_a_timeout_makes_no_progress(void **state)
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STEPS);
     for (int i = 0; i < 24; i++) {
-        fixture_wait(fixture, NS_PER_S);
+        virtual_time_pass(fixture->loop, NS_PER_S);
         assert_false(node_is_lost(fixture->node));
         guest_answers_ping(fixture->vm);
     }
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_NO_PROGRESS,
                     "step \"first\" (1 of 2) runs; its timeout is "
                     "long over and the guest does not say so");
@@ -99,7 +99,7 @@ static void output_that_never_comes_is_waited_for_as_long(void **state)
     guest_finished(fixture->vm, 2, 0, 0, 1000);
     assert_int_equal(node_state(fixture->node), NODE_STEPS);
     for (int i = 0; i < 26; i++) {
-        fixture_wait(fixture, NS_PER_S);
+        virtual_time_pass(fixture->loop, NS_PER_S);
         guest_answers_ping(fixture->vm);
     }
     assert_true(node_is_lost(fixture->node));
@@ -174,11 +174,11 @@ static void a_background_process_that_is_never_ready_times_out(void **state)
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_BACKGROUND);
     for (int i = 0; i < 29; i++) {
-        fixture_wait(fixture, NS_PER_S);
+        virtual_time_pass(fixture->loop, NS_PER_S);
         guest_answers_ping(fixture->vm);
     }
     assert_false(node_is_lost(fixture->node));
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_TIMEOUT,
                     "background process \"server\" was not ready after 30 s");
 }
@@ -191,9 +191,9 @@ static void a_guest_that_never_gets_ready_makes_no_progress(void **state)
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_BOOTING);
-    fixture_wait(fixture, 119 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 119 * NS_PER_S);
     assert_false(node_is_lost(fixture->node));
-    fixture_wait(fixture, 2 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 2 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_NO_PROGRESS, "the guest was not ready 120 s after its start");
 }
 
@@ -206,9 +206,9 @@ static void a_guest_that_answers_nothing_makes_no_progress(void **state)
         fixture_use(fixture, NODE_YAML);
         fixture_reach(fixture, states[i]);
         fixture->vm->cpu_ms = 7500;
-        fixture_wait(fixture, 15 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 15 * NS_PER_S);
         assert_false(node_is_lost(fixture->node));
-        fixture_wait(fixture, 10 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 10 * NS_PER_S);
         assert_true(node_is_lost(fixture->node));
         node_stop(fixture->node, false);
         assert_int_equal(fixture->vm->stops, 1); /* nothing is asked of it any more */
@@ -230,7 +230,7 @@ static void a_guest_that_answers_slowly_lives(void **state)
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_DONE);
     for (int i = 0; i < 10; i++) {
-        fixture_wait(fixture, 15 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 15 * NS_PER_S);
         guest_answers_ping(fixture->vm);
     }
     for (size_t i = 0; i < fixture->vm->request_count; i++)
@@ -335,7 +335,7 @@ static void a_silent_guest_at_the_end_is_no_timeout(void **state)
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STEPS);
-    fixture_wait(fixture, 15 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 15 * NS_PER_S);
     node_time_out(fixture->node, 60 * NS_PER_S);
     fixture_is_lost(fixture, VERDICT_NO_PROGRESS,
                     "the guest answers nothing, while step \"first\" "

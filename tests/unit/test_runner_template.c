@@ -51,7 +51,7 @@ static void take_from(struct fixture *fixture, const struct vm_spec *machine, co
                                                                .suite_case = &suite_case,
                                                                .run_directory = results},
                                     on_known, asker);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
 }
 
 static void take(struct fixture *fixture, const struct vm_spec *machine, struct asker *asker)
@@ -232,7 +232,7 @@ static void a_guest_that_does_not_boot_is_told_to_all(void **state)
     machine_starts(vm);
     guest_prints(vm, "[    0.500000] Kernel panic - not syncing: no memory\n");
     machine_ends(vm, VM_END_POWEROFF, 0, 0);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     take(fixture, &machine, &late);
     assert_ptr_equal(early.template, late.template);
     assert_int_equal(fixture->host.count, 1);
@@ -280,7 +280,7 @@ static void refuses(struct fixture *fixture, struct vm *vm, enum vm_end end, con
     struct asker asker;
 
     machine_ends(vm, end, -1, 0);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_string_equal(fixture_said(fixture), word);
     machine.cpus = 2;
     take(fixture, &machine, &asker);
@@ -343,9 +343,9 @@ static void a_qemu_that_hangs_is_given_up(void **state)
             machine_starts(fixture_machine(fixture));
             guest_is_ready(fixture_machine(fixture));
         }
-        fixture_wait(fixture, 119 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 119 * NS_PER_S);
         assert_int_equal(template_state(asker.template), TEMPLATE_BOOTING);
-        fixture_wait(fixture, 2 * NS_PER_S);
+        virtual_time_pass(fixture->loop, 2 * NS_PER_S);
         assert_int_equal(template_state(asker.template), TEMPLATE_REFUSED);
         assert_string_equal(template_reason(asker.template), reason);
         release(&asker);

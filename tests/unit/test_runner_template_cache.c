@@ -51,7 +51,7 @@ static bool run(struct fixture *fixture, const struct vm_spec *machine)
 
     fixture_begin(fixture, true);
     template = take(fixture, machine);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     booted = fixture->host.count > machines;
     if (booted)
         fixture_machine_is_saved(fixture, fixture_machine(fixture));
@@ -97,7 +97,7 @@ static void what_one_run_keeps_another_takes(void **state)
     fixture_begin(fixture, true);
     template = take(fixture, &machine);
     assert_int_equal(template_state(template), TEMPLATE_BOOTING);
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_int_equal(template_state(template), TEMPLATE_READY);
     assert_int_equal(pread(template_snapshot(template)->ram, memory, 6, 4096), 6);
     assert_string_equal(memory, "memory");
@@ -238,7 +238,7 @@ static void what_is_stopped_is_not_kept(void **state)
         fixture_begin(fixture, true);
         template = take(fixture, &machine);
         if (moment > 0) {
-            fixture_wait(fixture, NS_PER_MS);
+            virtual_time_pass(fixture->loop, NS_PER_MS);
             machine_starts(fixture_machine(fixture));
         }
         if (moment > 1)
@@ -262,7 +262,7 @@ static void an_interruption_is_no_reason_against_forks(void **state)
     fixture_begin(fixture, true);
     template = take(fixture, &machine);
     fixture->session.cancel_seen = true;
-    fixture_wait(fixture, NS_PER_MS);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_int_equal(template_state(template), TEMPLATE_REFUSED);
     assert_int_equal(fixture->host.count, 0);
     assert_string_equal(fixture_said(fixture), "");
@@ -281,7 +281,7 @@ static void a_refusal_holds_for_what_is_taken_too(void **state)
         fixture_begin(fixture, true);
         template = take(fixture, &machine);
         templates_refuse(fixture->templates, "no -incoming");
-        fixture_wait(fixture, NS_PER_MS);
+        virtual_time_pass(fixture->loop, NS_PER_MS);
         assert_int_equal(template_state(template), TEMPLATE_REFUSED);
         assert_int_equal(fixture->host.count, there);
         template_release(template, fixture);

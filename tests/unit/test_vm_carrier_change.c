@@ -70,7 +70,7 @@ static void what_is_not_named_stays(void **state)
     change_to(fixture, 0, "down", "false");
     assert_int_equal(carrier_settings(fixture->carrier, 0)->delay.mean_ns, 10 * NS_PER_MS);
     expect_passes(fixture, 0, false);
-    pass(fixture, 11 * NS_PER_MS);
+    virtual_time_pass(fixture->loop, 11 * NS_PER_MS);
     assert_int_equal(receive(fixture, 1)->length, FRAME_HEADER + 60);
 }
 
@@ -129,7 +129,7 @@ static void what_waits_leaves_at_the_new_rate(void **state)
     expect_passes(fixture, 0, false);
     expect_passes(fixture, 0, false);
     change_to(fixture, 0, "rate", "none");
-    pass(fixture, 61 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 61 * NS_PER_S);
     assert_int_equal(receive(fixture, 1)->length, 2 * (FRAME_HEADER + 60));
 }
 

@@ -67,4 +67,19 @@ int epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
     return count;
 }
 
+static inline void virtual_time_stop(void *context)
+{
+    loop_stop(context);
+}
+
+/* Lets time pass, and what is due in it happen. */
+static inline void virtual_time_pass(struct loop *loop, uint64_t duration_ns)
+{
+    struct timer *end = loop_timer(loop, virtual_time_stop, loop);
+
+    timer_start(end, duration_ns);
+    loop_run(loop);
+    timer_free(end);
+}
+
 #endif

@@ -180,10 +180,12 @@ static int forward(struct hub_client *client, uint32_t code, const struct hub_re
 
 static void take_request(struct hub_client *client, const struct wire_ctl *frame)
 {
+    struct suite_pairs env = node_environment(client->node->node);
     struct hub_request request;
     struct error error;
-    int code = hub_request_read(frame, client->number, &request, &error);
+    int code = hub_request_read(frame, client->number, &env, &request, &error);
 
+    free(env.items);
     if (code == 0)
         code = forward(client, frame->code, &request, &error);
     free(request.payload);

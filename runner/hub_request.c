@@ -172,8 +172,20 @@ static int read_fields(const struct wire_ctl *frame, cJSON *json, uint64_t base,
     return reading.code;
 }
 
-int hub_request_read(const struct wire_ctl *frame, uint64_t base, struct hub_request *request,
-                     struct error *error)
+/* What is no object is for the guest to refuse. */
+static void add_env(cJSON *json, const struct suite_pairs *env)
+{
+    cJSON *own = cJSON_GetObjectItemCaseSensitive(json, "env");
+
+    if (!own && env->count > 0)
+        own = xchecked(cJSON_AddObjectToObject(json, "env"));
+    for (size_t i = env->count; i-- > 0 && cJSON_IsObject(own);)
+        if (!cJSON_GetObjectItemCaseSensitive(own, env->items[i].name))
+            xchecked(cJSON_AddStringToObject(own, env->items[i].name, env->items[i].value));
+}
+
+int hub_request_read(const struct wire_ctl *frame, uint64_t base, const struct suite_pairs *env,
+                     struct hub_request *request, struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
     int code = 0;
@@ -188,6 +200,8 @@ int hub_request_read(const struct wire_ctl *frame, uint64_t base, struct hub_req
         code = read_fields(frame, json, base, request, error);
     if (code == 0)
         code = make_readable(json, error);
+    if (code == 0 && frame->code == WIRE_EXECCMD)
+        add_env(json, env);
     if (code == 0)
         request->payload = xchecked(cJSON_PrintUnformatted(json));
     cJSON_Delete(json);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/wire.h"
+#include "runner/suite.h"
 
 #include <stdbool.h>
 
@@ -19,8 +20,9 @@ struct hub_request {
 };
 
 /* EINVAL for what is no request, for numbers that do not stand above `base`, and for requests that
- * are not a client's to make. */
-int hub_request_read(const struct wire_ctl *frame, uint64_t base, struct hub_request *request,
-                     struct error *error);
+ * are not a client's to make. `env` is the environment of commands, as node_environment's, as far
+ * as they do not say otherwise. */
+int hub_request_read(const struct wire_ctl *frame, uint64_t base, const struct suite_pairs *env,
+                     struct hub_request *request, struct error *error);
 
 #endif

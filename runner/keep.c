@@ -207,17 +207,22 @@ static void on_shell_ended(void *context, const struct attach_end *found)
 static int start_shell(struct keep *keep, struct error *error)
 {
     const struct suite_case *suite_case = keep->options.suite_case;
+    struct suite_pairs env = node_environment(shell_node(keep));
+    int code;
 
     if (shell_has_terminal())
         terminal_say(terminal_of(keep), "a shell in %s of %s/%s: exit or ~. leaves it%s",
                      node_name(shell_node(keep)), keep->options.suite->name, suite_case->name,
                      keep->options.how == KEEP_FAILED ? ", and the run goes on" : "");
-    return shell_start(&(struct shell_options){.loop = keep->options.session->loop,
+    code = shell_start(&(struct shell_options){.loop = keep->options.session->loop,
                                                .control = node_control(shell_node(keep)),
                                                .node = node_name(shell_node(keep)),
+                                               .env = env,
                                                .ended = on_shell_ended,
                                                .context = keep},
                        &keep->shell, error);
+    free(env.items);
+    return code;
 }
 
 static int start_shell_if_any(struct keep *keep, struct error *error)

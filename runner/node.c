@@ -173,7 +173,6 @@ static void on_lied(void *context, const char *message)
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
-/* What every command finds in its environment: docs/scenario.md. */
 static void make_env(struct node *node)
 {
     const struct suite_pair items[] = {
@@ -184,7 +183,19 @@ static void make_env(struct node *node)
 
     snprintf(node->seed, sizeof node->seed, "%" PRIu64, node->options.seed);
     memcpy(node->env_items, items, sizeof items);
-    node->env = (struct suite_pairs){.items = node->env_items, .count = array_size(items)};
+}
+
+struct suite_pairs node_environment(const struct node *node)
+{
+    const struct suite_pairs *shared = &node->options.spec->env;
+    struct suite_pairs all = {
+        .items = xcalloc(array_size(node->env_items) + shared->count, sizeof *all.items)};
+
+    for (size_t i = 0; i < array_size(node->env_items); i++)
+        all.items[all.count++] = node->env_items[i];
+    for (size_t i = 0; i < shared->count; i++)
+        all.items[all.count++] = shared->items[i];
+    return all;
 }
 
 int node_new(const struct node_options *options, struct node **out, struct error *error)

@@ -103,6 +103,9 @@ void node_listen(struct node *node, const struct node_listener *listener);
 /* Calls what was printed up to now, as far as it is kept in memory: the console, then one process
  * after another. */
 void node_replay(const struct node *node, const struct node_listener *listener);
+/* The environment of every command in it: DUET_NODE and the like, then the suite's `env`. Of a name
+ * that is there twice the later one holds. The caller frees the array, not what is in it. */
+struct suite_pairs node_environment(const struct node *node);
 /* Its channel, while duet's init serves there; else NULL. */
 struct control *node_control(struct node *node);
 /* Its machine, from node_start to node_free; NULL where it could not be asked for. */

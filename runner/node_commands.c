@@ -218,18 +218,17 @@ static int execute(struct node *node, size_t index, struct error *error)
     const struct suite_background *background = background_at(node, index);
     const struct suite_step *step = step_at(node, index);
     const struct suite_pairs *own = background ? &background->env : &step->env;
-    const struct suite_pairs *shared = &node->options.spec->env;
+    struct suite_pairs shared = node_environment(node);
     const char *const argv[] = {"/bin/sh", "-c", background ? background->run : step->run, NULL};
-    cleanup_free struct control_variable *env =
-        xcalloc(node->env.count + shared->count + own->count, sizeof *env);
+    cleanup_free struct control_variable *env = xcalloc(shared.count + own->count, sizeof *env);
     struct control_exec exec = {.name = background ? background->name : step->name,
                                 .argv = argv,
                                 .env = env,
                                 .background = background != NULL};
 
-    add_env(&exec, env, &node->env);
-    add_env(&exec, env, shared);
+    add_env(&exec, env, &shared);
     add_env(&exec, env, own);
+    free(shared.items);
     if (background)
         ask_readiness(&exec, &background->ready);
     else

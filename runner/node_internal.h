@@ -56,7 +56,6 @@ struct node {
     char *refusal;           /* why it is not saved, or not forked */
 
     struct suite_pair env_items[3]; /* DUET_NODE, DUET_CASE, DUET_SEED */
-    struct suite_pairs env;
     char seed[24];
     struct node_command *commands; /* background, then steps */
     size_t command_count;

@@ -4,6 +4,7 @@
 #define DUET_RUNNER_SHELL_H
 
 #include "runner/attach.h"
+#include "runner/suite.h"
 
 struct shell;
 
@@ -11,6 +12,7 @@ struct shell_options {
     struct loop *loop;
     struct control *control; /* of the node, which has become it; until shell_free */
     const char *node;        /* its name, for the prompt */
+    struct suite_pairs env;  /* as node_environment's; until shell_start returns */
     /* As struct attach_options has it. */
     void (*ended)(void *context, const struct attach_end *end);
     void *context;

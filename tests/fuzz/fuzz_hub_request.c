@@ -60,6 +60,8 @@ static void check(uint32_t code, const struct hub_request *request)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct suite_pair variable = {(char *)"DUET_NODE", (char *)"n"};
+    const struct suite_pairs env = {&variable, 1};
     struct hub_request request;
     struct error error = {0};
     struct wire_ctl frame;
@@ -69,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     frame = (struct wire_ctl){
         .code = data[0], .payload = (const char *)data + 1, .payload_length = size - 1};
-    code = hub_request_read(&frame, BASE, &request, &error);
+    code = hub_request_read(&frame, BASE, &env, &request, &error);
     if (code == 0)
         check(frame.code, &request);
     else if (code != -EINVAL || error.code != EINVAL || !error.message[0] || request.payload ||

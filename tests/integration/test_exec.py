@@ -16,6 +16,7 @@ CANNOT_RUN = 127
 class Exec(kept.Kept):
     SUITE = """
         name: kept
+        env: {FROM_SUITE: suite}
         nodes:
           left: {run: "true"}
           right: {run: "true"}
@@ -99,6 +100,13 @@ class Exec(kept.Kept):
                             "--", "sh", "-c", 'echo "$A,$FROM_HERE,$PWD,$HOME"',
                             environment={"FROM_HERE": "x"})
         self.assertEqual(run.stdout, b"1 2,x,/tmp,/root\n")
+
+    def test_the_environment_is_that_of_steps(self):
+        script = 'echo "$DUET_NODE,$DUET_CASE,$DUET_SEED,$FROM_SUITE"'
+        run = self.exec("sh", "-c", script)
+        self.assertRegex(run.stdout, rb"^left,kept,\d+,suite\n$")
+        run = self.run_duet("exec", "-e", "FROM_SUITE=own", "kept", "left", "--", "sh", "-c", script)
+        self.assertRegex(run.stdout, rb"^left,kept,\d+,own\n$")
 
     def test_a_shell_reads_its_commands_from_standard_input(self):
         run = self.run_duet("exec", "kept", "left", data=b"hostname\npwd\ntty\nexit 3\n")

@@ -15,12 +15,14 @@
 
 #define BASE UINT64_C(1) /* its numbers are 4294967297 and so on */
 
+static struct suite_pairs environment; /* of commands; none until a test has one */
+
 static int read_bytes(uint32_t code, const char *text, size_t count, struct hub_request *request,
                       struct error *error)
 {
     const struct wire_ctl frame = {.code = code, .payload = text, .payload_length = count};
 
-    return hub_request_read(&frame, BASE, request, error);
+    return hub_request_read(&frame, BASE, &environment, request, error);
 }
 
 static struct hub_request good(uint32_t code, const char *text)
@@ -51,6 +53,22 @@ static uint64_t refused(uint32_t code, const char *text, const char *reason)
     assert_string_equal(error.message, reason);
     assert_null(request.payload);
     return request.id;
+}
+
+static void a_command_has_its_nodes_environment(void **state)
+{
+    struct suite_pair items[] = {
+        {(char *)"A", (char *)"1"}, {(char *)"B", (char *)"node"}, {(char *)"B", (char *)"case"}};
+
+    (void)state;
+    environment = (struct suite_pairs){items, array_size(items)};
+    sends(WIRE_EXECCMD, "{\"id\":4294967297}",
+          "{\"id\":4294967297,\"env\":{\"B\":\"case\",\"A\":\"1\"}}");
+    sends(WIRE_EXECCMD, "{\"id\":4294967297,\"env\":{\"A\":\"own\"}}",
+          "{\"id\":4294967297,\"env\":{\"A\":\"own\",\"B\":\"case\"}}");
+    sends(WIRE_EXECCMD, "{\"id\":4294967297,\"env\":7}", "{\"id\":4294967297,\"env\":7}");
+    sends(WIRE_PING, "{\"id\":4294967297}", "{\"id\":4294967297}");
+    environment = (struct suite_pairs){0};
 }
 
 static void what_the_hub_has_to_know_is_read(void **state)
@@ -209,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_hub_has_to_know_is_read),
+        cmocka_unit_test(a_command_has_its_nodes_environment),
         cmocka_unit_test(numbers_stand_above_the_base),
         cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(some_requests_are_the_topology_s_own),

@@ -91,8 +91,8 @@ static int take_all_down(const struct held_list *list, struct error *error)
         result = -own.code;
     }
     if (list->silent && result == 0)
-        return error_set(error, ETIMEDOUT, "%zu more are kept up whose duet does not answer",
-                         list->silent);
+        return error_set(error, ETIMEDOUT, "%zu more are kept up whose duet does not answer%s%s",
+                         list->silent, list->who ? ": " : "", list->who ? list->who : "");
     return result;
 }
 

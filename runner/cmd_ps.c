@@ -137,7 +137,8 @@ int cmd_ps(int argc, char **argv)
     if (list.count == 0 && !json)
         fputs("duet: no case is kept up: `duet up CASE` keeps one\n", stderr);
     if (list.silent)
-        fprintf(stderr, "duet: %zu more whose duet does not answer\n", list.silent);
+        fprintf(stderr, "duet: %zu more whose duet does not answer%s%s\n", list.silent,
+                list.who ? ": " : "", list.who ? list.who : "");
     held_list_free(&list);
     return EXIT_PASSED;
 }

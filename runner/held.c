@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/cjson.h"
+#include "base/fs.h"
 #include "base/memory.h"
 #include "base/unix_socket.h"
 #include "runner/hub.h"
@@ -13,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -65,7 +67,17 @@ static int read_line(int fd, struct buffer *line, struct error *error)
     }
 }
 
-static int ask(const char *directory, const char *request, int *out, cJSON **answer,
+/* Whose socket it is: 0 where that cannot be had. */
+static pid_t peer_of(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+/* `peer` gets its process as soon as there is one; NULL: nobody asks. */
+static int ask(const char *directory, const char *request, int *out, cJSON **answer, pid_t *peer,
                struct error *error)
 {
     const struct timeval none = {0};
@@ -74,6 +86,8 @@ static int ask(const char *directory, const char *request, int *out, cJSON **ans
     cJSON *json;
     int code = connect_to(directory, &fd, error);
 
+    if (code == 0 && peer)
+        *peer = peer_of(fd);
     if (code == 0)
         code = send_line(fd, request, error);
     if (code == 0)
@@ -102,7 +116,7 @@ static int ask(const char *directory, const char *request, int *out, cJSON **ans
 int held_open(const struct held *held, const char *request, int *fd, cJSON **answer,
               struct error *error)
 {
-    return ask(held->directory, request, fd, answer, error);
+    return ask(held->directory, request, fd, answer, NULL, error);
 }
 
 char *held_request(const char *kind, const char *node, const char *more)
@@ -174,14 +188,44 @@ static bool is_there(int code)
     return code == -ETIMEDOUT || code == -EAGAIN || code == -EREMOTEIO;
 }
 
+/* By a signal or a debugger: proc(5). */
+static bool is_stopped(pid_t pid)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
+    cleanup_buffer struct buffer text = {0};
+    const char *name_end;
+
+    if (fs_read(path, 4096, &text, NULL) < 0 || !text.data)
+        return false;
+    name_end = strrchr(text.data, ')');
+    return name_end && strncasecmp(name_end, ") T", 3) == 0;
+}
+
+static void add_silent(struct held_list *list, pid_t pid)
+{
+    cleanup_buffer struct buffer who = {0};
+
+    list->silent++;
+    if (pid <= 0)
+        return;
+    buffer_printf(&who, "%s%sprocess %d", list->who ? list->who : "", list->who ? ", " : "",
+                  (int)pid);
+    if (is_stopped(pid))
+        buffer_printf(&who, ", which is stopped (`kill -CONT %d` lets it go on)", (int)pid);
+    free(list->who);
+    list->who = buffer_steal(&who);
+}
+
 static void look(void *context, const char *path)
 {
     struct held_list *list = context;
+    pid_t peer = 0;
     cJSON *status;
     int code, fd;
 
-    code = ask(path, "{\"open\":\"status\"}", &fd, &status, NULL);
-    list->silent += is_there(code);
+    code = ask(path, "{\"open\":\"status\"}", &fd, &status, &peer, NULL);
+    if (is_there(code))
+        add_silent(list, peer);
     if (code < 0)
         return;
     close(fd);
@@ -213,6 +257,7 @@ void held_list_free(struct held_list *list)
         cJSON_Delete(list->items[i].status);
     }
     free(list->items);
+    free(list->who);
     *list = (struct held_list){0};
 }
 
@@ -249,7 +294,8 @@ static int not_found(const struct held_list *list, const char *name, struct erro
 {
     cleanup_buffer struct buffer kept = {0};
     cleanup_free char *silent =
-        list->silent ? xasprintf(" (%zu more whose duet does not answer)", list->silent)
+        list->silent ? xasprintf(" (%zu more whose duet does not answer%s%s)", list->silent,
+                                 list->who ? ": " : "", list->who ? list->who : "")
                      : xstrdup("");
 
     append_list(list, &kept);

@@ -30,6 +30,7 @@ struct held_list {
     struct held *items; /* the oldest first */
     size_t count;
     size_t silent; /* there are so many more whose duet does not answer */
+    char *who;     /* which these are, for people: their processes; NULL: not known */
 };
 
 /* Every topology of this user that answers, of runs with the same $XDG_RUNTIME_DIR. */

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 enum { HUBS_MAX = 5, ASKED_MAX = 8 };
 
@@ -198,6 +200,42 @@ static void who_does_not_answer_is_counted_or_passed_over(void **state)
     hub_answers(garbage);
     assert_int_equal(find(fixture), 0);
     assert_int_equal(fixture->list.silent, 2);
+    assert_null(strstr(fixture->list.who, "stopped"));
+}
+
+/* Ends the process that it returns when nobody needs it any more. */
+static pid_t start_stopped_hub(struct fixture *fixture)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        hub_start(fixture, "stopped");
+        raise(SIGSTOP);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    return pid;
+}
+
+static void who_is_stopped_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pid = start_stopped_hub(fixture);
+    cleanup_free char *expected = xasprintf(
+        "no case is kept up (1 more whose duet does not answer: process %d, which is stopped "
+        "(`kill -CONT %d` lets it go on)): `duet up CASE` keeps one",
+        (int)pid, (int)pid);
+    const struct held *held;
+    struct error error;
+
+    assert_int_equal(find(fixture), 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(held_choose(&fixture->list, NULL, &held, &error), -ENOENT);
+    assert_string_equal(error.message, expected);
 }
 
 static void an_answer_that_has_little_is_no_trouble(void **state)
@@ -396,6 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_answers_is_found_the_oldest_first),
         TEST(who_does_not_answer_is_counted_or_passed_over),
+        TEST(who_is_stopped_is_named),
         TEST(an_answer_that_has_little_is_no_trouble),
         TEST(an_answer_without_an_end_is_given_up),
         TEST(a_case_is_found_by_its_own_name),

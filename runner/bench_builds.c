@@ -69,7 +69,7 @@ static int load_build(struct bench_arguments *arguments, const char *path, size_
         builds->labels[build] = buffer_steal(&label);
     arguments->bench.builds[build] =
         (struct bench_build){.suite = builds->suites[build], .set = builds->labels[build]};
-    return code;
+    return code < 0 ? code : suite_check_runs(builds->suites[build], error);
 }
 
 static int check_cases(const struct bench_arguments *arguments, const struct bench_builds *builds,

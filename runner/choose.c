@@ -16,8 +16,8 @@
 static int load_bare_node(const char *kernel, struct suite **suite, struct error *error)
 {
     cleanup_free char *quoted = control_escape(kernel ? kernel : "");
-    cleanup_free char *text = xasprintf("name: shell\n%s%s\nnodes: {node: {run: ':'}}\n",
-                                        kernel ? "kernel: " : "# ", quoted);
+    cleanup_free char *text =
+        xasprintf("name: shell\n%s%s\nnodes: {node: {}}\n", kernel ? "kernel: " : "# ", quoted);
 
     return suite_load_text("--kernel", "/", text, strlen(text), suite, error);
 }

@@ -123,7 +123,7 @@ static int load_suite(const struct replay_arguments *arguments, const struct pas
     code = suite_load(path, before->kernels, suite, error);
     if (code == -ENOENT && !arguments->suite)
         return error_context(error, "the suite is not where it was (--suite names another place)");
-    return code;
+    return code < 0 ? code : suite_check_runs(*suite, error);
 }
 
 /* -- What comes out ---------------------------------------------------------------------------- */

@@ -167,11 +167,12 @@ static int load_suite(struct run_arguments *arguments, const char *path, struct 
         code = suite_load_unnamed(path, arguments->kernels, &suite, error);
     if (code < 0)
         return code;
-    if (arguments->name_count == 0 && suite->is_explicit)
+    if (arguments->name_count == 0 && suite->is_explicit) {
         suite_free(suite);
-    else
-        arguments->suites[arguments->suite_count++] = suite;
-    return 0;
+        return 0;
+    }
+    arguments->suites[arguments->suite_count++] = suite;
+    return suite_check_runs(suite, error);
 }
 
 static int load_suites(struct run_arguments *arguments, struct error *error)

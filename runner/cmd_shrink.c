@@ -363,6 +363,11 @@ int cmd_shrink(int argc, char **argv)
         fprintf(stderr, "duet: %s\n", error.message);
         return EXIT_USAGE;
     }
+    if (suite_check_runs(chosen.suite, &error) < 0) {
+        fprintf(stderr, "duet: %s\n", error.message);
+        suite_free(chosen.suite);
+        return EXIT_USAGE;
+    }
     if (chosen.others)
         terminal_say(&terminal, "%s/%s, and not the other %zu: --case chooses", chosen.suite->name,
                      chosen.suite_case->name, chosen.others);

@@ -226,6 +226,7 @@ struct suite_case {
     size_t node_count;
     struct suite_link *links;
     size_t link_count;
+    char *idle; /* why nothing in it could ever fail, with file, line and column; or NULL */
 };
 
 struct suite {
@@ -261,6 +262,10 @@ int suite_load_set(const char *path, const char *kernels, const struct suite_pai
  * these need on this machine need not be there. */
 int suite_load_unnamed(const char *path, const char *kernels, struct suite **suite,
                        struct error *error);
+
+/* Whether each case can fail, as those must that are run for a verdict, and not kept up for a
+ * person alone. EINVAL, as suite_load. */
+int suite_check_runs(const struct suite *suite, struct error *error);
 
 /* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
  * relative paths of the host start in `directory`. */

@@ -3,6 +3,8 @@
 
 #include "base/memory.h"
 
+#include <errno.h>
+
 enum visit {
     UNSEEN,
     ON_PATH,
@@ -83,25 +85,39 @@ static int check_reach(struct reader *reader, const struct suite_case *built)
     return 0;
 }
 
-/* A case in which nobody can say "failed" would always be green. */
-static int check_purpose(struct reader *reader, const struct suite_case *built)
+/* A case in which nobody can say "failed" would always be green. As a lab for a person it is fine.
+ */
+static void note_purpose(struct reader *reader, struct suite_case *built)
 {
+    struct reader noting = *reader;
+    struct error idle;
+
     for (size_t i = 0; i < built->node_count; i++)
         if (built->nodes[i].step_count || built->nodes[i].init.directory)
-            return 0;
-    return reader_fail(reader, reader->nodes,
-                       "no node of the case \"%s\" does anything: expected \"run\", \"steps\" or "
-                       "\"init\" in one of them",
-                       built->name);
+            return;
+    noting.error = &idle;
+    reader_fail(&noting, reader->nodes,
+                "no node of the case \"%s\" does anything that could fail: expected \"run\", "
+                "\"steps\" or \"init\" in one of them (`duet up` brings it up as it is)",
+                built->name);
+    built->idle = arena_text(reader->memory, idle.message);
 }
 
-int suite_check_case(struct reader *reader, const struct suite_case *built)
+int suite_check_runs(const struct suite *suite, struct error *error)
+{
+    for (size_t i = 0; i < suite->case_count; i++)
+        if (suite->cases[i].idle)
+            return error_set(error, EINVAL, "%s", suite->cases[i].idle);
+    return 0;
+}
+
+int suite_check_case(struct reader *reader, struct suite_case *built)
 {
     int status = check_reach(reader, built);
 
     if (!status)
         status = check_circles(reader, built);
     if (!status)
-        status = check_purpose(reader, built);
+        note_purpose(reader, built);
     return status;
 }

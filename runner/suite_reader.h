@@ -251,8 +251,8 @@ int suite_read_links(struct reader *reader, const struct yaml_node *links, struc
 int suite_read_node(struct reader *reader, const struct yaml_node *name,
                     const struct yaml_node *const layers[], size_t layer_count,
                     struct suite_node *node);
-/* Circles, unreachable nodes, cases that test nothing. */
-int suite_check_case(struct reader *reader, const struct suite_case *built);
+/* Circles and unreachable nodes; fills in whether the case tests anything. */
+int suite_check_case(struct reader *reader, struct suite_case *built);
 
 /* suite_settings.c: mappings of an impairment's settings */
 struct setting {

@@ -18,8 +18,8 @@ class Exec(kept.Kept):
         name: kept
         env: {FROM_SUITE: suite}
         nodes:
-          left: {run: "true"}
-          right: {run: "true"}
+          left:
+          right:
         links:
           - {nodes: [left, right], subnet: 10.0.0.0/24}
         """
@@ -34,6 +34,10 @@ class Exec(kept.Kept):
         self.addCleanup(process.kill)
         kept.read_until(process.stdout, rb"ready\n")
         return process
+
+    def test_what_could_never_fail_is_not_run(self):
+        self.expect(self.run_duet("run", "kept.yaml"), 2,
+                    "no node of the case .* does anything that could fail.*`duet up` brings it up")
 
     # -- Status and streams ----------------------------------------------------------------------
 

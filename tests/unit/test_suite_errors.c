@@ -195,10 +195,25 @@ static void topologies(void **state)
                "1:34: after: the nodes wait for each other in a circle: b -> c -> b"},
               {"nodes: {a: {run: x, after: [a]}}",
                "1:9: after: the nodes wait for each other in a circle: a -> a"},
-              {"nodes: {a: , b: }\nlinks: [{nodes: [a, b]}]",
-               "1:8: no node of the case \"s\" does anything"},
               {"nodes: {a: {run: x, steps: []}}", "1:12: a node with both \"run\" and \"steps\""},
               {"nodes: {a: {run: x}}\ncases: {}", "2:8: the suite is empty"});
+}
+
+/* But to bring it up and look around is fine. */
+static void what_could_never_fail_is_not_run(void **state)
+{
+    static const char text[] = "name: s\nnodes: {a: , b: }\nlinks: [{nodes: [a, b]}]";
+    struct suite *suite;
+    struct error error;
+
+    (void)state;
+    assert_int_equal(suite_load_text("s.yaml", "/", text, sizeof text - 1, &suite, &error), 0);
+    assert_int_equal(suite_check_runs(suite, &error), -EINVAL);
+    assert_string_equal(error.message,
+                        "s.yaml:2:8: no node of the case \"s\" does anything that could fail: "
+                        "expected \"run\", \"steps\" or \"init\" in one of them (`duet up` brings "
+                        "it up as it is)");
+    suite_free(suite);
 }
 
 static void addresses(void **state)
@@ -357,6 +372,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(nodes_that_are_not_there),
         cmocka_unit_test(topologies),
+        cmocka_unit_test(what_could_never_fail_is_not_run),
         cmocka_unit_test(addresses),
         cmocka_unit_test(files),
         cmocka_unit_test(routers),

@@ -16,7 +16,6 @@ struct job {
     bool has_images;
     struct node_template **templates; /* one for each machine; NULL for one that is booted */
     bool waits_for_templates;
-    struct timer *timeout;        /* of that */
     struct node_template *blamed; /* for its end; or NULL */
     struct case_run *case_run;    /* NULL until its machines may start */
     bool begun, started, cancelled;
@@ -115,7 +114,6 @@ void job_images(const struct job *job, void (*use)(void *context, const char *pa
 static void stop_waiting(struct job *job)
 {
     job->waits_for_templates = false;
-    timer_stop(job->timeout);
     stage_done(job, 0, NULL);
 }
 
@@ -127,53 +125,15 @@ static struct node_template *template_in(const struct job *job, enum template_st
     return NULL;
 }
 
-static void blame(struct job *job, struct node_template *template, enum verdict verdict,
-                  const char *what)
+static void fail_as_template(struct job *job, struct node_template *template)
 {
     job->failed = true;
     job->blamed = template;
-    job->verdict = verdict;
+    job->verdict = template_verdict(template);
     error_set(&job->error, EIO,
               "the template of its nodes does not boot: %s (all of its console is in "
               "%s/console.log.gz)",
-              what, template_directory(template));
-}
-
-static void start_timeout(struct job *job)
-{
-    if (job->waits_for_templates && job->started)
-        timer_start(job->timeout, job->options.suite_case->timeout_ns);
-}
-
-/* The node that cannot be forked would not have booted either, and its case has the same verdict:
- * so it has the same time for that, too. */
-static void on_timeout(void *context)
-{
-    struct job *job = context;
-    struct node_template *template = template_in(job, TEMPLATE_BOOTING);
-    cleanup_free char *what = NULL;
-    char activity[128];
-
-    if (!template_activity(template, activity, sizeof activity))
-        return;
-    what = xasprintf("the case's %g s ended while %s",
-                     (double)job->options.suite_case->timeout_ns / NS_PER_S, activity);
-    blame(job, template, VERDICT_TIMEOUT, what);
-    stop_waiting(job);
-}
-
-static void fail_as_template(struct job *job, struct node_template *template)
-{
-    uint64_t timeout_ns = job->options.suite_case->timeout_ns;
-    cleanup_free char *what = NULL;
-
-    if (template_verdict(template) != VERDICT_NO_PROGRESS || timeout_ns >= NODE_BOOT_NS) {
-        blame(job, template, template_verdict(template), template_reason(template));
-        return;
-    }
-    what = xasprintf("%s, and the case has %g s", template_reason(template),
-                     (double)timeout_ns / NS_PER_S);
-    blame(job, template, VERDICT_TIMEOUT, what);
+              template_reason(template), template_directory(template));
 }
 
 static void look_at_templates(void *context)
@@ -217,7 +177,6 @@ static void take_templates(struct job *job)
                 template_take(job->options.templates, &request, look_at_templates, job);
     }
     job->waits_for_templates = true;
-    start_timeout(job);
     job->options.activity(job->options.context, "waiting for its template");
     look_at_templates(job);
 }
@@ -346,7 +305,6 @@ struct job *job_new(const struct job_options *options)
 
     job->options = *options;
     job->tell = loop_timer(options->session->loop, on_tell, job);
-    job->timeout = loop_timer(options->session->loop, on_timeout, job);
     return job;
 }
 
@@ -366,8 +324,6 @@ void job_start(struct job *job)
         finish(job);
     else if (job->case_run)
         case_run_start(job->case_run);
-    else if (job->begun)
-        start_timeout(job);
     else
         job_prepare(job);
 }
@@ -399,7 +355,6 @@ void job_free(struct job *job)
         return;
     drop_machines(job);
     timer_free(job->tell);
-    timer_free(job->timeout);
     free(job);
 }
 

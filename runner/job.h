@@ -34,8 +34,8 @@ struct job_options {
 struct job *job_new(const struct job_options *options);
 /* Brings it to where case_run_start would follow. Trouble on the way is kept until job_start. */
 void job_prepare(struct job *job);
-/* The case's time begins as soon as its machines may start; `ended` follows. A template has as much
- * time to boot, from here on. */
+/* The case's time begins as soon as its machines may start, not while a template boots, which has
+ * its own bound; `ended` follows. */
 void job_start(struct job *job);
 /* Ends it soon: prepared or started, `ended` follows. */
 void job_cancel(struct job *job);

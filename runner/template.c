@@ -233,18 +233,8 @@ const char *template_reason(const struct node_template *template)
     return template->reason;
 }
 
-bool template_activity(const struct node_template *template, char *text, size_t size)
+const struct buffer *template_console(const struct node_template *template)
 {
-    if (!template->node || node_state(template->node) > NODE_BOOTING)
-        return false;
-    node_activity(template->node, text, size);
-    return true;
-}
-
-const struct buffer *template_console(struct node_template *template)
-{
-    if (template->node)
-        template_read_console(template);
     return &template->console;
 }
 

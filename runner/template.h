@@ -17,8 +17,8 @@ struct node_template;
 enum template_state {
     TEMPLATE_BOOTING, /* it is not known yet: `known` will be called */
     TEMPLATE_READY,   /* nodes are forked from its snapshot */
-    TEMPLATE_FAILED,  /* its guest did not get ready, as a node's own would not: verdict and reason
-                       */
+    TEMPLATE_FAILED,  /* its guest did not get ready, in NODE_BOOT_NS at most, as a node's own would
+                         not: verdict and reason */
     TEMPLATE_REFUSED, /* it cannot be saved here: nodes boot instead; the reason */
 };
 
@@ -59,12 +59,8 @@ const struct vm_snapshot *template_snapshot(const struct node_template *template
 /* Of a FAILED one; the reason of a REFUSED one, too. */
 enum verdict template_verdict(const struct node_template *template);
 const char *template_reason(const struct node_template *template);
-/* What the guest of a BOOTING one is at; false where it is not the guest that is waited for: it is
- * looked for in the cache, or saved. */
-bool template_activity(const struct node_template *template, char *text, size_t size);
-/* The end of the console of a FAILED one, or of a BOOTING one up to now, and where all of it is,
- * from the run's directory. */
-const struct buffer *template_console(struct node_template *template);
+/* The end of the console of a FAILED one, and where all of it is, from the run's directory. */
+const struct buffer *template_console(const struct node_template *template);
 const char *template_directory(const struct node_template *template);
 /* True the first time: the others that fail with it need not show the same again. */
 bool template_is_news(struct node_template *template);

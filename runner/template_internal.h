@@ -56,8 +56,6 @@ struct templates {
 void template_make(struct node_template *template, const struct template_request *request);
 /* Its machine is gone and nothing works on it. */
 void template_free(struct node_template *template);
-/* Has `console` hold what its node's ends with. */
-void template_read_console(struct node_template *template);
 /* template.c: tells those that wait for it. */
 void template_known(struct node_template *template);
 /* Forks cannot be made, and the user is told so, once. */

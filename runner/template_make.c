@@ -70,12 +70,6 @@ static void refuse(struct node_template *template, const char *reason)
     templates_say_refused(template->templates, reason);
 }
 
-void template_read_console(struct node_template *template)
-{
-    buffer_free(&template->console);
-    node_console_tail(template->node, CONSOLE_LINES, &template->console);
-}
-
 static void fail(struct node_template *template)
 {
     struct node_result result = {0};
@@ -84,7 +78,7 @@ static void fail(struct node_template *template)
     template->state = TEMPLATE_FAILED;
     template->verdict = result.verdict;
     template->reason = xstrdup(result.reason);
-    template_read_console(template);
+    node_console_tail(template->node, CONSOLE_LINES, &template->console);
     node_result_free(&result);
 }
 

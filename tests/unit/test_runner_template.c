@@ -249,29 +249,6 @@ static void a_guest_that_does_not_boot_is_told_to_all(void **state)
     release(&late);
 }
 
-static void its_console_can_be_read_while_it_boots(void **state)
-{
-    struct fixture *fixture = *state;
-    const struct vm_spec machine = machine_of(fixture);
-    struct asker asker;
-    char activity[64];
-
-    fixture_begin(fixture, false);
-    take(fixture, &machine, &asker);
-    assert_true(template_activity(asker.template, activity, sizeof activity));
-    assert_string_equal(activity, "starting");
-    machine_starts(fixture_machine(fixture));
-    guest_prints(fixture_machine(fixture), "one\n");
-    assert_string_equal(template_console(asker.template)->data, "one\n");
-    guest_prints(fixture_machine(fixture), "two\n");
-    assert_string_equal(template_console(asker.template)->data, "one\ntwo\n");
-    assert_true(template_activity(asker.template, activity, sizeof activity));
-    assert_string_equal(activity, "booting");
-    guest_is_ready(fixture_machine(fixture));
-    assert_false(template_activity(asker.template, activity, sizeof activity));
-    release(&asker);
-}
-
 /* A machine ends as told; its case boots instead, and others do not even try. */
 static void refuses(struct fixture *fixture, struct vm *vm, enum vm_end end, const char *reason)
 {
@@ -497,7 +474,6 @@ int main(void)
         TEST(the_eight_that_were_used_last_are_kept),
         TEST(those_in_use_are_kept_however_many),
         TEST(a_guest_that_does_not_boot_is_told_to_all),
-        TEST(its_console_can_be_read_while_it_boots),
         TEST(a_qemu_that_does_not_save_is_told_once),
         TEST(a_qemu_that_does_not_start_is_told_once),
         TEST(a_qemu_that_hangs_is_given_up),

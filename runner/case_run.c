@@ -149,7 +149,7 @@ static void hold(struct case_run *run)
 static bool has_failed(const struct case_run *run)
 {
     return verdict_is_bad(node_verdict(run->nodes[case_run_decides(run)])) &&
-           !case_run_refusal(run);
+           !case_run_refusal(run, NULL);
 }
 
 static void conclude(struct case_run *run)

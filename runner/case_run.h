@@ -62,9 +62,9 @@ struct link_control *case_run_links(struct case_run *run);
 size_t case_run_decides(const struct case_run *run);
 /* Fills `result` (but for name, slug and directory), once, when it has ended. */
 void case_run_result(struct case_run *run, struct case_result *result);
-/* When it has ended because a node could not be forked, whose machine may well boot: why. Else
- * NULL. */
-const char *case_run_refusal(const struct case_run *run);
+/* When it has ended because a node could not be forked, whose machine may well boot: why, and its
+ * index in `node`, where that is not NULL. Else NULL. */
+const char *case_run_refusal(const struct case_run *run, size_t *node);
 /* The last `lines` console lines of the node that decided the verdict, whose name is the return
  * value, or NULL where none did. */
 const char *case_run_console_tail(const struct case_run *run, size_t lines, struct buffer *out);

@@ -51,13 +51,15 @@ void case_run_result(struct case_run *run, struct case_result *result)
 }
 
 /* What the others met came of the first fault. */
-const char *case_run_refusal(const struct case_run *run)
+const char *case_run_refusal(const struct case_run *run, size_t *node)
 {
     size_t first = 0;
 
     for (size_t i = 1; i < run->node_count; i++)
         if (node_fault_ns(run->nodes[i]) < node_fault_ns(run->nodes[first]))
             first = i;
+    if (node)
+        *node = first;
     return node_refusal(run->nodes[first]);
 }
 

@@ -224,12 +224,12 @@ static void drop_machines(struct job *job)
     job->has_images = false;
 }
 
-/* A node that could not be forked says nothing of the test: the case begins anew. */
-static void boot_instead(struct job *job, const char *reason)
+/* A node that could not be forked says nothing of the test: the case begins anew, and boots those
+ * of that shape. Each time it does there is a shape less to fork. */
+static void begin_anew(struct job *job, size_t node, const char *reason)
 {
-    templates_refuse(job->options.templates, reason);
+    template_refuse(job->templates[node], reason);
     drop_machines(job);
-    job->options.templates = NULL;
     job->stage = 0;
     stage_done(job, 0, NULL);
 }
@@ -237,10 +237,11 @@ static void boot_instead(struct job *job, const char *reason)
 static void on_ended(void *context)
 {
     struct job *job = context;
-    const char *refusal = case_run_refusal(job->case_run);
+    size_t node;
+    const char *refusal = case_run_refusal(job->case_run, &node);
 
     if (refusal && !job->cancelled)
-        boot_instead(job, refusal);
+        begin_anew(job, node, refusal);
     else
         finish(job);
 }

@@ -23,13 +23,24 @@ void template_known(struct node_template *template)
     }
 }
 
-void templates_say_refused(struct templates *templates, const char *reason)
+/* Where that is the host's or QEMU's doing, all kinds end with the same words. */
+static bool was_said(const struct templates *templates, const char *reason)
 {
-    if (templates->refused)
+    for (const struct node_template *at = templates->first; at; at = at->next)
+        if (at->state == TEMPLATE_REFUSED && strcmp(at->reason, reason) == 0)
+            return true;
+    return false;
+}
+
+void template_refuse(struct node_template *template, const char *reason)
+{
+    if (template->state == TEMPLATE_REFUSED)
         return;
-    templates->refused = xstrdup(reason);
-    terminal_say(templates->session->options.terminal, "nodes are booted instead of forked: %s",
-                 reason);
+    if (!was_said(template->templates, reason))
+        terminal_say(template->templates->session->options.terminal,
+                     "nodes of a kind are booted instead of forked: %s", reason);
+    template->state = TEMPLATE_REFUSED;
+    template->reason = xstrdup(reason);
 }
 
 void templates_check_idle(struct templates *templates)
@@ -186,17 +197,6 @@ void templates_end(struct templates *templates)
     templates_free(templates);
 }
 
-void templates_refuse(struct templates *templates, const char *reason)
-{
-    for (struct node_template *at = templates->first; at; at = at->next) {
-        if (at->state != TEMPLATE_READY)
-            continue;
-        at->state = TEMPLATE_REFUSED;
-        at->reason = xstrdup(reason);
-    }
-    templates_say_refused(templates, reason);
-}
-
 void templates_free(struct templates *templates)
 {
     if (!templates)
@@ -207,7 +207,6 @@ void templates_free(struct templates *templates)
         templates->first = template->next;
         template_free(template);
     }
-    free(templates->refused);
     free(templates);
 }
 

@@ -19,7 +19,7 @@ enum template_state {
     TEMPLATE_READY,   /* nodes are forked from its snapshot */
     TEMPLATE_FAILED,  /* its guest did not get ready, in NODE_BOOT_NS at most, as a node's own would
                          not: verdict and reason */
-    TEMPLATE_REFUSED, /* it cannot be saved here: nodes boot instead; the reason */
+    TEMPLATE_REFUSED, /* it cannot be saved or forked from here: nodes boot instead; the reason */
 };
 
 struct templates_options {
@@ -33,8 +33,6 @@ struct templates *templates_new(const struct templates_options *options);
 void templates_stop(struct templates *templates, void (*idle)(void *context), void *context);
 /* The same while the loop does not run: runs it until then, and frees them. NULL is fine. */
 void templates_end(struct templates *templates);
-/* A node could not be forked: those that come now are booted, and the user is told why, once. */
-void templates_refuse(struct templates *templates, const char *reason);
 /* Every template must have been released, and templates_stop have come to its end. NULL is fine. */
 void templates_free(struct templates *templates);
 
@@ -52,6 +50,9 @@ struct node_template *template_take(struct templates *templates,
                                     const struct template_request *request,
                                     void (*known)(void *context), void *context);
 void template_release(struct node_template *template, void *context);
+/* A node could not be forked from it: the nodes of its shape that come now are booted, and the user
+ * is told why, once where others end with the same words. */
+void template_refuse(struct node_template *template, const char *reason);
 
 enum template_state template_state(const struct node_template *template);
 /* Of a READY one. */

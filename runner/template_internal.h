@@ -46,7 +46,6 @@ struct templates {
     struct node_template *first;
     size_t count; /* ever */
     uint64_t takes;
-    char *refused; /* why this host or this QEMU has no forks; NULL: it may */
     void (*idle)(void *context);
     void *idle_context;
 };
@@ -58,8 +57,6 @@ void template_make(struct node_template *template, const struct template_request
 void template_free(struct node_template *template);
 /* template.c: tells those that wait for it. */
 void template_known(struct node_template *template);
-/* Forks cannot be made, and the user is told so, once. */
-void templates_say_refused(struct templates *templates, const char *reason);
 /* One more machine or work has come to its end. */
 void templates_check_idle(struct templates *templates);
 

@@ -63,13 +63,6 @@ static void abandon(struct node_template *template)
     template->reason = xstrdup("interrupted");
 }
 
-static void refuse(struct node_template *template, const char *reason)
-{
-    template->state = TEMPLATE_REFUSED;
-    template->reason = xstrdup(reason);
-    templates_say_refused(template->templates, reason);
-}
-
 static void fail(struct node_template *template)
 {
     struct node_result result = {0};
@@ -93,9 +86,7 @@ static void judge(struct node_template *template)
     else if (templates->stopped)
         abandon(template);
     else if (node_refusal(node))
-        refuse(template, node_refusal(node));
-    else if (templates->refused)
-        refuse(template, templates->refused);
+        template_refuse(template, node_refusal(node));
     else
         become_ready(template);
 }
@@ -213,7 +204,7 @@ static void boot(struct node_template *template)
     if (code == 0)
         code = make_node(template, &error);
     if (code < 0) {
-        refuse(template, error.message);
+        template_refuse(template, error.message);
         drop_snapshot(template);
         return;
     }
@@ -239,9 +230,7 @@ static void loaded(void *context, int code, const struct error *error)
     template->working = false;
     if (code < 0 && code != -ENOENT && code != -ECANCELED)
         terminal_say(session->options.terminal, "%s; it is made anew", error->message);
-    if (template->templates->refused)
-        refuse(template, template->templates->refused);
-    else if (code == 0)
+    if (code == 0)
         template->state = TEMPLATE_READY;
     else if (session->cancel_seen || template->templates->stopped)
         abandon(template);
@@ -292,11 +281,6 @@ void template_make(struct node_template *template, const struct template_request
     template->suite_case.tokens.ready = xstrdup(request->suite_case->tokens.ready);
     template->look = loop_timer(templates->session->loop, look, template);
     copy_machine(template, request->machine);
-    if (templates->refused) {
-        template->state = TEMPLATE_REFUSED;
-        template->reason = xstrdup(templates->refused);
-        return;
-    }
     choose_place(template);
     if (templates->reuse)
         work(template, load, loaded);

@@ -115,7 +115,7 @@ class Refused(unittest.TestCase):
             "PATH": f"{path}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(cache)})
         self.assertEqual(set(run.verdicts.values()), {"passed"}, run)
         self.assertEqual(set(map(tuple, starts(run).values())), {("booted", "booted")}, run)
-        said = re.findall("nodes are booted instead of forked: .*", run.stderr)
+        said = re.findall("nodes of a kind are booted instead of forked: .*", run.stderr)
         self.assertEqual(len(said), 1, run)
         self.assertIn(f"this one has no {word}", said[0])
         self.assertNotIn("this one has no", run.stdout)

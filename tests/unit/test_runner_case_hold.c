@@ -192,7 +192,7 @@ static void a_node_that_cannot_be_forked_is_not_held(void **state)
     while (fixture->ended == 0)
         loop_run(fixture->loop);
     assert_int_equal(fixture->held, 0);
-    assert_non_null(case_run_refusal(fixture->run));
+    assert_non_null(case_run_refusal(fixture->run, NULL));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

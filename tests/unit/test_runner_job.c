@@ -348,7 +348,7 @@ static void what_cannot_be_saved_is_booted(void **state)
     machine(fixture, 0)->saved(machine(fixture, 0)->context, &error);
     virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_string_equal(fixture_said(fixture),
-                        "duet: nodes are booted instead of forked: no x-ignore-shared\n");
+                        "duet: nodes of a kind are booted instead of forked: no x-ignore-shared\n");
     assert_null(machine(fixture, 1)->fork_of);
     come_up(fixture, machine(fixture, 1));
     do_step(fixture, machine(fixture, 1));
@@ -370,7 +370,8 @@ static void what_cannot_be_forked_is_booted(void **state)
     fails_to_start(fixture, machine(fixture, 2), "-incoming is not known");
     virtual_time_pass(fixture->loop, 5 * NS_PER_S); /* its guest does not answer that it ends */
     assert_string_equal(fixture_said(fixture),
-                        "duet: nodes are booted instead of forked: -incoming is not known\n");
+                        "duet: nodes of a kind are booted instead of forked: -incoming is not "
+                        "known\n");
     assert_int_equal(fixture->host.count, 4);
     assert_string_not_equal(machine(fixture, 3)->name, name);
     for (size_t i = 3; i < 5; i++) {
@@ -383,12 +384,49 @@ static void what_cannot_be_forked_is_booted(void **state)
     assert_int_equal(result->nodes[0].start, START_BOOTED);
     assert_int_equal(result->nodes[1].start, START_BOOTED);
 
-    start(fixture, 1, ONE); /* nobody tries again */
-    assert_null(machine(fixture, 5)->fork_of);
-    come_up(fixture, machine(fixture, 5));
-    do_step(fixture, machine(fixture, 5));
+    start(fixture, 1, PAIR); /* nobody tries again */
+    for (size_t i = 5; i < 7; i++) {
+        assert_null(machine(fixture, i)->saves_to);
+        come_up(fixture, machine(fixture, i));
+    }
+    end_pair(fixture, 5);
     expect(fixture, 1, VERDICT_PASSED, NULL);
     assert_string_equal(fixture_said(fixture), "");
+}
+
+/* A kind of machine that cannot be forked takes it away from no other. */
+static void only_what_cannot_be_forked_is_booted(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct case_result *result = &job_at(fixture, 0)->result;
+
+    start(fixture, 0,
+          "name: s\n"
+          "nodes:\n"
+          "  a: {run: one}\n"
+          "  b: {memory: 512M, run: one}\n"
+          "links: [{nodes: [a, b], subnet: 10.0.0.0/24}]\n");
+    fixture_machine_is_saved(fixture, machine(fixture, 0));
+    fixture_machine_is_saved(fixture, machine(fixture, 1));
+    come_up(fixture, machine(fixture, 2));
+    fails_to_start(fixture, machine(fixture, 3), "no room");
+    virtual_time_pass(fixture->loop,
+                      5 * NS_PER_S); /* the guest of the other does not answer that it ends */
+    assert_non_null(machine(fixture, 4)->fork_of);
+    come_up(fixture, machine(fixture, 4));
+    assert_null(machine(fixture, 5)->fork_of);
+    come_up(fixture, machine(fixture, 5));
+    end_pair(fixture, 4);
+    expect(fixture, 0, VERDICT_PASSED, NULL);
+    assert_int_equal(result->nodes[0].start, START_FORKED);
+    assert_int_equal(result->nodes[1].start, START_BOOTED);
+
+    start(fixture, 1, ONE); /* nor from another case */
+    fixture_machine_is_saved(fixture, machine(fixture, 6));
+    assert_non_null(machine(fixture, 7)->fork_of);
+    come_up(fixture, machine(fixture, 7));
+    do_step(fixture, machine(fixture, 7));
+    expect(fixture, 1, VERDICT_PASSED, NULL);
 }
 
 /* It was brought up ahead: the refusal is found out when its time begins. */
@@ -480,6 +518,7 @@ int main(void)
         TEST(a_template_that_is_saved_slowly_costs_no_time),
         TEST(what_cannot_be_saved_is_booted),
         TEST(what_cannot_be_forked_is_booted),
+        TEST(only_what_cannot_be_forked_is_booted),
         TEST(so_is_a_case_that_was_prepared),
         TEST(a_machine_that_starts_neither_way_is_an_error),
         TEST(a_fork_that_dies_is_its_case_s_verdict),

@@ -249,24 +249,33 @@ static void a_guest_that_does_not_boot_is_told_to_all(void **state)
     release(&late);
 }
 
-/* A machine ends as told; its case boots instead, and others do not even try. */
+/* A machine ends as told; its case boots instead, and others of its shape do not even try. Those of
+ * another do, and where that ends alike nothing more is said. */
 static void refuses(struct fixture *fixture, struct vm *vm, enum vm_end end, const char *reason)
 {
     struct vm_spec machine = machine_of(fixture);
-    cleanup_free char *word = xasprintf("duet: nodes are booted instead of forked: %s\n", reason);
-    struct asker asker;
+    cleanup_free char *word =
+        xasprintf("duet: nodes of a kind are booted instead of forked: %s\n", reason);
+    struct asker asker, other;
 
     machine_ends(vm, end, -1, 0);
     virtual_time_pass(fixture->loop, NS_PER_MS);
     assert_string_equal(fixture_said(fixture), word);
-    machine.cpus = 2;
     take(fixture, &machine, &asker);
     assert_int_equal(template_state(asker.template), TEMPLATE_REFUSED);
     assert_string_equal(template_reason(asker.template), reason);
     assert_int_equal(asker.known, 0);
     assert_int_equal(fixture->host.count, 1);
+    machine.cpus = 2;
+    take(fixture, &machine, &other);
+    assert_int_equal(template_state(other.template), TEMPLATE_BOOTING);
+    fixture_machine(fixture)->gone.message = (char *)reason;
+    machine_ends(fixture_machine(fixture), VM_END_START_FAILED, -1, 0);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
+    assert_int_equal(template_state(other.template), TEMPLATE_REFUSED);
     assert_string_equal(fixture_said(fixture), "");
     release(&asker);
+    release(&other);
 }
 
 static void a_qemu_that_does_not_save_is_told_once(void **state)
@@ -346,33 +355,36 @@ static void evidence_that_cannot_be_written_is_a_refusal(void **state)
     release(&asker);
 }
 
-/* Those that are there are not forked from any more, though their users still may look at them. */
-static void a_fork_that_cannot_be_made_ends_forking(void **state)
+/* The others are, whenever they come; and those who have it may look at it still. */
+static void a_fork_that_cannot_be_made_ends_those_of_its_shape(void **state)
 {
     struct fixture *fixture = *state;
     struct vm_spec machine = machine_of(fixture);
-    struct asker ready, boots, later;
+    struct asker refused, again, boots, later;
 
     fixture_begin(fixture, false);
-    take(fixture, &machine, &ready);
+    take(fixture, &machine, &refused);
     fixture_machine_is_saved(fixture, fixture_machine(fixture));
     machine.cpus = 2;
     take(fixture, &machine, &boots);
-    templates_refuse(fixture->templates, "no -incoming");
-    templates_refuse(fixture->templates, "no -incoming again");
+    template_refuse(refused.template, "no -incoming");
+    template_refuse(refused.template, "no -incoming again");
     assert_string_equal(fixture_said(fixture),
-                        "duet: nodes are booted instead of forked: no -incoming\n");
-    assert_int_equal(template_state(ready.template), TEMPLATE_REFUSED);
-    assert_non_null(template_snapshot(ready.template));
-    assert_int_equal(template_state(boots.template), TEMPLATE_BOOTING);
+                        "duet: nodes of a kind are booted instead of forked: no -incoming\n");
+    assert_int_equal(template_state(refused.template), TEMPLATE_REFUSED);
+    assert_non_null(template_snapshot(refused.template));
     fixture_machine_is_saved(fixture, fixture_machine(fixture));
-    assert_int_equal(boots.known, 1);
-    assert_int_equal(template_state(boots.template), TEMPLATE_REFUSED);
+    assert_int_equal(template_state(boots.template), TEMPLATE_READY);
+    machine.cpus = 1;
+    take(fixture, &machine, &again);
+    assert_int_equal(template_state(again.template), TEMPLATE_REFUSED);
     machine.cpus = 3;
     take(fixture, &machine, &later);
-    assert_int_equal(template_state(later.template), TEMPLATE_REFUSED);
+    fixture_machine_is_saved(fixture, fixture_machine(fixture));
+    assert_int_equal(template_state(later.template), TEMPLATE_READY);
     assert_string_equal(fixture_said(fixture), "");
-    release(&ready);
+    release(&refused);
+    release(&again);
     release(&boots);
     release(&later);
 }
@@ -435,8 +447,8 @@ static void without_memory_and_disk_nodes_boot(void **state)
     fixture_begin(fixture, false);
     take(fixture, &machine, &asker);
     assert_int_equal(template_state(asker.template), TEMPLATE_REFUSED);
-    assert_non_null(strstr(fixture_said(fixture), "nodes are booted instead of forked: cannot "
-                                                  "make a file in "));
+    assert_non_null(strstr(fixture_said(fixture), "nodes of a kind are booted instead of forked: "
+                                                  "cannot make a file in "));
     release(&asker);
 }
 
@@ -478,7 +490,7 @@ int main(void)
         TEST(a_qemu_that_does_not_start_is_told_once),
         TEST(a_qemu_that_hangs_is_given_up),
         TEST(evidence_that_cannot_be_written_is_a_refusal),
-        TEST(a_fork_that_cannot_be_made_ends_forking),
+        TEST(a_fork_that_cannot_be_made_ends_those_of_its_shape),
         TEST(without_memory_its_ram_is_on_the_disk),
         TEST(without_memory_and_disk_nodes_boot),
         TEST(what_boots_at_the_end_is_stopped_without_a_word),

@@ -269,27 +269,6 @@ static void an_interruption_is_no_reason_against_forks(void **state)
     template_release(template, fixture);
 }
 
-/* Found out on a fork of another one, while this one was looked for. */
-static void a_refusal_holds_for_what_is_taken_too(void **state)
-{
-    struct fixture *fixture = *state;
-    struct vm_spec machine = machine_of(fixture);
-
-    for (int there = 0; there < 2; there++) {
-        struct node_template *template;
-
-        fixture_begin(fixture, true);
-        template = take(fixture, &machine);
-        templates_refuse(fixture->templates, "no -incoming");
-        virtual_time_pass(fixture->loop, NS_PER_MS);
-        assert_int_equal(template_state(template), TEMPLATE_REFUSED);
-        assert_int_equal(fixture->host.count, there);
-        template_release(template, fixture);
-        fixture_finish(fixture);
-        assert_int_equal(run(fixture, &machine), !there);
-    }
-}
-
 /* -- What is kept ------------------------------------------------------------------------------ */
 
 /* Has all that is in the cache look as if it had been used `ago_s` seconds ago, or before. */
@@ -362,7 +341,6 @@ int main(void)
         TEST(a_cache_that_cannot_be_written_keeps_nothing),
         TEST(what_is_stopped_is_not_kept),
         TEST(an_interruption_is_no_reason_against_forks),
-        TEST(a_refusal_holds_for_what_is_taken_too),
         TEST(the_eight_that_were_used_last_stay),
         TEST(what_was_never_finished_goes),
     };

@@ -113,12 +113,6 @@ static uint64_t sooner(uint64_t one_ns, uint64_t other_ns)
     return one_ns < other_ns ? one_ns : other_ns;
 }
 
-/* What was read before a step by time meets the settings before it, when its receiver has room. */
-static bool step_must_wait(const struct carried *link)
-{
-    return way_has_rest(link->ways[0]) || way_has_rest(link->ways[1]);
-}
-
 static void wait_for_next(struct datapath *datapath)
 {
     uint64_t next_ns = IMPAIR_NEVER;
@@ -128,8 +122,7 @@ static void wait_for_next(struct datapath *datapath)
 
         if (link->closed)
             continue;
-        if (!step_must_wait(link))
-            next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
+        next_ns = sooner(next_ns, impair_plan_next_ns(&link->run));
         next_ns = sooner(next_ns, way_next_ns(link->ways[0]));
         next_ns = sooner(next_ns, way_next_ns(link->ways[1]));
     }
@@ -167,6 +160,18 @@ static void on_device(void *context, uint32_t events)
     settle(end->link);
 }
 
+/* What was read came before a step by time that no packet has brought about. */
+static void tick(struct carried *link)
+{
+    uint64_t now_ns = clock_ns();
+
+    if (impair_plan_next_ns(&link->run) > now_ns)
+        return;
+    way_take_rest(link->ways[0]);
+    way_take_rest(link->ways[1]);
+    impair_plan_tick(&link->run, now_ns);
+}
+
 static void on_alarm(void *context, uint32_t events)
 {
     struct datapath *datapath = context;
@@ -179,8 +184,7 @@ static void on_alarm(void *context, uint32_t events)
 
         if (link->closed)
             continue;
-        if (!step_must_wait(link))
-            impair_plan_tick(&link->run, clock_ns());
+        tick(link);
         way_go_on(link->ways[0]);
         way_go_on(link->ways[1]);
         settle(link);
@@ -356,6 +360,7 @@ static int make_link(struct carried *link, const struct pod_interface *interface
     link->drops = device->drops;
     for (unsigned direction = 0; direction < 2; direction++)
         make_way(link, interface, device, direction, logs[direction]);
+    way_pair(link->ways[0], link->ways[1]);
     impair_plan_start(&link->run, &plan, way_impair(link->ways[0]), way_impair(link->ways[1]));
     out = link->ways[interface->carrier->end];
     in = link->ways[1 - interface->carrier->end];

@@ -21,6 +21,7 @@ enum {
 
 struct way {
     struct way_options options;
+    struct way *other; /* of the link; or NULL */
     struct impair *impair;
     struct pool pool;
     const struct impair_settings *settings; /* in force after … */
@@ -166,7 +167,17 @@ static void count_pieces(struct way *way, uint64_t now_ns, const struct packet *
     }
 }
 
-static void judge(struct way *way, uint64_t now_ns, struct packet *packets[], size_t count)
+/* Where packets go from here. */
+typedef void (*take_fn)(struct way *way, uint64_t now_ns, struct packet *packets[], size_t count);
+
+/* On their way, and no further. */
+static void take_in(struct way *way, uint64_t now_ns, struct packet *packets[], size_t count)
+{
+    impair_plan_take(way->options.run, way->options.direction, now_ns, packets, count);
+}
+
+/* To the receiver, where they are due. */
+static void take_through(struct way *way, uint64_t now_ns, struct packet *packets[], size_t count)
 {
     struct packet *out[VECTOR];
     size_t done = 0;
@@ -183,7 +194,7 @@ static void judge(struct way *way, uint64_t now_ns, struct packet *packets[], si
     }
 }
 
-static void take_pieces(struct way *way, uint64_t now_ns, const struct packet *packet)
+static void take_pieces(struct way *way, uint64_t now_ns, const struct packet *packet, take_fn take)
 {
     struct packet *segments[SEGMENTS_MAX];
     int count = cut(&way->pool, packet, segments);
@@ -194,7 +205,7 @@ static void take_pieces(struct way *way, uint64_t now_ns, const struct packet *p
         way->input.lost_bytes += bytes;
         return;
     }
-    judge(way, now_ns, segments, (size_t)count);
+    take(way, now_ns, segments, (size_t)count);
 }
 
 static void put_in_force(struct way *way, const struct impair_settings *settings)
@@ -217,12 +228,16 @@ static void see_steps(struct way *way)
     }
 }
 
+static bool has_steps(const struct way *way)
+{
+    return way->options.run->done < way->options.run->plan.count;
+}
+
 /* No packet can then be the one with which that ends. */
 static bool lets_all_pass(struct way *way)
 {
     see_steps(way);
-    return way->none && way->options.run->done == way->options.run->plan.count &&
-           impair_in_flight(way->impair) == 0;
+    return way->none && !has_steps(way) && impair_in_flight(way->impair) == 0;
 }
 
 /* One inside another packet cannot be handed over whole: virtio's header does not say that. */
@@ -231,13 +246,13 @@ static bool passes_whole(struct way *way, const struct packet *packet)
     return lets_all_pass(way) && packet->transport == PACKET_TRANSPORT_TCP;
 }
 
-static void take_large(struct way *way, uint64_t now_ns, struct packet *packet)
+static void take_large(struct way *way, uint64_t now_ns, struct packet *packet, take_fn take)
 {
     if (passes_whole(way, packet)) {
         count_pieces(way, now_ns, packet);
         enqueue(way, &packet, 1);
     } else {
-        take_pieces(way, now_ns, packet);
+        take_pieces(way, now_ns, packet, take);
         pool_give(&way->pool, &packet, 1);
     }
 }
@@ -253,15 +268,15 @@ static size_t count_small(const struct way *way)
     return count;
 }
 
-static void take_next(struct way *way, uint64_t now_ns)
+static void take_next(struct way *way, uint64_t now_ns, take_fn take)
 {
     size_t count = count_small(way);
     struct packet **packets = way->input.packets + way->next;
 
     if (count > 0)
-        judge(way, now_ns, packets, count);
+        take(way, now_ns, packets, count);
     else
-        take_large(way, now_ns, packets[count++]);
+        take_large(way, now_ns, packets[count++], take);
     way->next += count;
 }
 
@@ -303,14 +318,25 @@ void way_go_on(struct way *way)
 
     hand_on(way, now_ns);
     while (way->count == 0 && way->next < way->input.count) {
-        take_next(way, now_ns);
+        take_next(way, now_ns, take_through);
         hand_on(way, now_ns);
     }
 }
 
+void way_take_rest(struct way *way)
+{
+    uint64_t now_ns = clock_ns();
+
+    while (way->next < way->input.count)
+        take_next(way, now_ns, take_in);
+}
+
+/* A step may fall on what is read now, and what the other way has read came before that. */
 void way_read(struct way *way)
 {
     if (way->count == 0 && way->next == way->input.count) {
+        if (way->other && has_steps(way))
+            way_take_rest(way->other);
         input_read(&way->input, &way->pool);
         way->next = 0;
     }
@@ -349,6 +375,12 @@ struct way *way_new(const struct way_options *options)
     return way;
 }
 
+void way_pair(struct way *one, struct way *other)
+{
+    one->other = other;
+    other->other = one;
+}
+
 void way_free(struct way *way)
 {
     if (!way)
@@ -368,7 +400,7 @@ void way_flush(struct way *way)
 
     leave(way, way->count, false);
     while (way->next < way->input.count) {
-        take_next(way, now_ns);
+        take_next(way, now_ns, take_through);
         leave(way, way->count, false);
     }
     impair_flush(way->impair, now_ns);
@@ -395,11 +427,6 @@ struct impair *way_impair(const struct way *way)
 bool way_waits(const struct way *way)
 {
     return way->count > 0;
-}
-
-bool way_has_rest(const struct way *way)
-{
-    return way->next < way->input.count;
 }
 
 uint64_t way_next_ns(const struct way *way)

@@ -34,6 +34,8 @@ struct way_options {
 struct way;
 
 struct way *way_new(const struct way_options *options);
+/* They are those of one link: steps of its run come in the order in which both read. */
+void way_pair(struct way *one, struct way *other);
 /* NULL is fine. What is on its way is lost, and counted so before. */
 void way_free(struct way *way);
 
@@ -48,9 +50,9 @@ void way_flush(struct way *way);
 
 /* Whether it waits for the receiver, and reads nothing until then. */
 bool way_waits(const struct way *way);
-/* Whether frames were read that are still to be taken, and so to bring about the steps of the run
- * that fall on them: before those, impair_plan_tick would be too early. */
-bool way_has_rest(const struct way *way);
+/* What was read and waits for the receiver meets what is in force now, or a step of the run that
+ * falls on it, as it must before impair_plan_tick; it goes on when the receiver has room. */
+void way_take_rest(struct way *way);
 /* When way_go_on is to be called next though no device says anything; or IMPAIR_NEVER. */
 uint64_t way_next_ns(const struct way *way);
 struct link_way_state way_state(struct way *way);

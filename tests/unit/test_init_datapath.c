@@ -21,7 +21,8 @@ enum { MTU = 1500, EACH = 1000, PAYLOAD = 3500, PIECES = 4, FRAME_MAX = 8192 };
 /* The way's end of a device is the first, the node's kernel or the wire has the other. */
 struct link {
     int tap[2], nic[2];
-    struct way *way; /* from the TAP */
+    struct way *way;  /* from the TAP */
+    struct way *back; /* from the NIC */
     struct impair_plan_run run;
 };
 
@@ -45,8 +46,17 @@ static void open_planned(struct link *link, const struct impair_plan *plan,
                                               .to_fd = link->nic[0],
                                               .log = log,
                                               .run = &link->run});
-    impair_plan_start(&link->run, plan, way_impair(link->way), NULL);
+    link->back = way_new(&(struct way_options){.seed = 1,
+                                               .direction = 1,
+                                               .mtu = MTU,
+                                               .from = WAY_NIC,
+                                               .from_fd = link->nic[0],
+                                               .to_fd = link->tap[0],
+                                               .run = &link->run});
+    way_pair(link->way, link->back);
+    impair_plan_start(&link->run, plan, way_impair(link->way), way_impair(link->back));
     way_change(link->way, &none);
+    way_change(link->back, &none);
 }
 
 static void open_link(struct link *link, struct datapath_log *log)
@@ -57,6 +67,7 @@ static void open_link(struct link *link, struct datapath_log *log)
 static void close_link(struct link *link)
 {
     way_free(link->way);
+    way_free(link->back);
     for (unsigned end = 0; end < 2; end++) {
         close(link->tap[end]);
         close(link->nic[end]);
@@ -64,7 +75,7 @@ static void close_link(struct link *link)
 }
 
 /* TCP of so many bytes; with `segment_bytes`, what stands for many. */
-static void send_tcp(const struct link *link, size_t payload, uint16_t segment_bytes)
+static void send_tcp(int fd, size_t payload, uint16_t segment_bytes)
 {
     uint8_t frame[OFFLOAD_BYTES + FRAME_MAX], data[PAYLOAD] = {0};
     uint8_t *bytes = frame + OFFLOAD_BYTES;
@@ -87,7 +98,7 @@ static void send_tcp(const struct link *link, size_t payload, uint16_t segment_b
     packet.checksum_at = (uint16_t)(packet.transport_at + 16);
     offload_write(&packet, frame);
     length += OFFLOAD_BYTES;
-    assert_int_equal(write(link->tap[1], frame, (size_t)length), length);
+    assert_int_equal(write(fd, frame, (size_t)length), length);
 }
 
 static void fill(int fd)
@@ -149,14 +160,14 @@ static void what_was_read_is_lost_with_the_link(void **state)
     (void)state;
     open_link(&link, log);
     fill(link.nic[0]);
-    send_tcp(&link, 10, 0);
-    send_tcp(&link, PAYLOAD, EACH);
+    send_tcp(link.tap[1], 10, 0);
+    send_tcp(link.tap[1], PAYLOAD, EACH);
     way_read(link.way);
     assert_true(way_waits(link.way));
-    assert_true(way_has_rest(link.way));
+    assert_int_equal(way_state(link.way).packets_in, 1);
     way_flush(link.way);
     assert_false(way_waits(link.way));
-    assert_false(way_has_rest(link.way));
+    assert_int_equal(way_state(link.way).packets_in, 1 + PIECES);
     datapath_log_free(log); /* nothing may come into it any more */
     empty(link.nic[1]);
     way_go_on(link.way);
@@ -176,8 +187,8 @@ static void what_is_large_goes_on_whole(void **state)
 
     (void)state;
     open_link(&link, NULL);
-    send_tcp(&link, 10, 0);
-    send_tcp(&link, PAYLOAD, EACH);
+    send_tcp(link.tap[1], 10, 0);
+    send_tcp(link.tap[1], PAYLOAD, EACH);
     way_read(link.way);
     assert_int_equal(empty(link.nic[1]), 2);
     counted = way_state(link.way);
@@ -199,22 +210,90 @@ static void what_was_read_before_a_step_meets_what_was_in_force(void **state)
     (void)state;
     open_planned(&link, &plan, NULL);
     fill(link.nic[0]);
-    send_tcp(&link, 10, 0);
-    send_tcp(&link, PAYLOAD, EACH);
+    send_tcp(link.tap[1], 10, 0);
+    send_tcp(link.tap[1], PAYLOAD, EACH);
     way_read(link.way);
-    assert_true(way_has_rest(link.way));
+    assert_int_equal(way_state(link.way).packets_in, 1);
     assert_true(impair_plan_next_ns(&link.run) < clock_ns());
     empty(link.nic[1]);
     way_go_on(link.way);
     assert_int_equal(empty(link.nic[1]), 1 + PIECES);
     assert_int_equal(link.run.done, 0);
-    send_tcp(&link, 10, 0);
+    send_tcp(link.tap[1], 10, 0);
     way_read(link.way);
     assert_int_equal(empty(link.nic[1]), 0);
     assert_int_equal(link.run.done, 1);
     counted = way_state(link.way);
     assert_int_equal(counted.packets_out, 1 + PIECES);
     assert_int_equal(counted.causes[IMPAIR_DOWN], 1);
+    close_link(&link);
+}
+
+/* A large frame is read, and waits behind a small one that the NIC has no room for. */
+static void read_two(struct link *link)
+{
+    fill(link->nic[0]);
+    send_tcp(link->tap[1], 10, 0);
+    send_tcp(link->tap[1], PAYLOAD, EACH);
+    way_read(link->way);
+    assert_int_equal(way_state(link->way).packets_in, 1);
+}
+
+/* The step has happened; the two came before it, the next one did not. */
+static void expect_only_the_next_is_lost(struct link *link)
+{
+    struct link_way_state counted;
+
+    assert_int_equal(link->run.done, 1);
+    assert_int_equal(way_state(link->way).packets_in, 1 + PIECES);
+    empty(link->nic[1]);
+    way_go_on(link->way);
+    assert_int_equal(empty(link->nic[1]), 1 + PIECES);
+    send_tcp(link->tap[1], 10, 0);
+    way_read(link->way);
+    assert_int_equal(empty(link->nic[1]), 0);
+    counted = way_state(link->way);
+    assert_int_equal(counted.packets_out, 1 + PIECES);
+    assert_int_equal(counted.causes[IMPAIR_DOWN], 1);
+}
+
+static void so_does_what_was_read_before_the_other_direction_s_packet(void **state)
+{
+    static const struct impair_settings down = {.down = true};
+    static const struct impair_step steps[] = {
+        {.by_packet = true, .direction = 1, .settings = {&down}},
+        {.after_ns = 1, .settings = {&down}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_size(steps); i++) {
+        const struct impair_plan plan = {&steps[i], 1};
+        struct link link;
+
+        open_planned(&link, &plan, NULL);
+        read_two(&link);
+        send_tcp(link.nic[1], 10, 0);
+        way_read(link.back);
+        expect_only_the_next_is_lost(&link);
+        close_link(&link);
+    }
+}
+
+/* No packet brings the step about; there may never be one. */
+static void so_does_what_was_read_before_the_alarm(void **state)
+{
+    static const struct impair_settings down = {.down = true};
+    static const struct impair_step step = {.after_ns = 1, .settings = {&down}};
+    static const struct impair_plan plan = {&step, 1};
+    struct link link;
+
+    (void)state;
+    open_planned(&link, &plan, NULL);
+    read_two(&link);
+    way_take_rest(link.way);
+    assert_int_equal(link.run.done, 0);
+    impair_plan_tick(&link.run, clock_ns());
+    expect_only_the_next_is_lost(&link);
     close_link(&link);
 }
 
@@ -289,6 +368,8 @@ int main(void)
         cmocka_unit_test(what_was_read_is_lost_with_the_link),
         cmocka_unit_test(what_is_large_goes_on_whole),
         cmocka_unit_test(what_was_read_before_a_step_meets_what_was_in_force),
+        cmocka_unit_test(so_does_what_was_read_before_the_other_direction_s_packet),
+        cmocka_unit_test(so_does_what_was_read_before_the_alarm),
         cmocka_unit_test(a_full_pipe_costs_the_log_no_count),
         cmocka_unit_test(a_log_that_is_empty_ends_at_once),
     };

@@ -1,4 +1,5 @@
-/* Files of the host that a node gets: they must be there when the suite is loaded. */
+/* Files of the host that a node gets: those that are not optional must be there when the suite is
+ * loaded. */
 #include "runner/suite_reader.h"
 
 #include "base/memory.h"
@@ -6,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Absolute, from the suite's directory. */
 static char *host_path(struct reader *reader, const char *path)
@@ -73,6 +75,36 @@ static int find_on_host(struct reader *reader, const struct yaml_node *at, struc
     return 0;
 }
 
+/* Without "to", the place in the guest is that of the host. */
+static int take_place(struct reader *reader, struct file_build *build)
+{
+    size_t count;
+    const struct suite_key *keys = suite_keys(&count);
+
+    while (!(keys->where & IN_FILE) || strcmp(keys->name, "to"))
+        keys++;
+    return read_guest_path(reader, keys, build->from, &build->out.to);
+}
+
+/* Without a "to" in `file`, it is left out. */
+static int read_from(struct reader *reader, const char *from, struct file_build *build,
+                     struct suite_file *file)
+{
+    int status = 0;
+
+    if (!*from)
+        return reader_fail(reader, build->from, "from: found \"\", expected a path");
+    build->out.from = host_path(reader, from);
+    if (!build->out.to)
+        status = take_place(reader, build);
+    if (status || (build->optional && access(build->out.from, F_OK) < 0 && errno == ENOENT))
+        return status;
+    status = find_on_host(reader, build->from, &build->out);
+    if (!status)
+        *file = build->out;
+    return status;
+}
+
 static int read_file_map(struct reader *reader, const struct suite_key *key,
                          const struct yaml_node *item, struct suite_file *file)
 {
@@ -89,31 +121,17 @@ static int read_file_map(struct reader *reader, const struct suite_key *key,
     if (!build.out.to && (!from || from[0] != '/'))
         return reader_fail(reader, item,
                            "%s: without the key \"to\": expected the path in the guest", key->name);
-    if (from) {
-        if (!*from)
-            return reader_fail(reader, build.from, "from: found \"\", expected a path");
-        build.out.from = host_path(reader, from);
-        if (!build.out.to) {
-            size_t count;
-            const struct suite_key *keys = suite_keys(&count);
-
-            while (!(keys->where & IN_FILE) || strcmp(keys->name, "to"))
-                keys++;
-            status = read_guest_path(reader, keys, build.from, &build.out.to);
-            if (status)
-                return status;
-        }
-        status = find_on_host(reader, build.from, &build.out);
-    } else if (!strcmp(build.out.to, "/")) {
+    if (from)
+        return read_from(reader, from, &build, file);
+    if (build.optional)
+        return reader_fail(reader, item, "optional: \"content\" is always there");
+    if (!strcmp(build.out.to, "/"))
         return reader_fail(reader, item, "to: found \"/\", expected the path of a file");
-    } else {
-        build.out.kind = SUITE_FILE_CONTENT;
-        if (build.out.mode == SUITE_MODE_KEPT)
-            build.out.mode = 0644;
-    }
-    if (!status)
-        *file = build.out;
-    return status;
+    build.out.kind = SUITE_FILE_CONTENT;
+    if (build.out.mode == SUITE_MODE_KEPT)
+        build.out.mode = 0644;
+    *file = build.out;
+    return 0;
 }
 
 static int read_file(struct reader *reader, const struct suite_key *key,
@@ -158,6 +176,8 @@ int read_files(struct reader *reader, const struct suite_key *key, const struct 
         status = read_file(reader, key, value->items[i], &file);
         if (status)
             return status;
+        if (!file.to)
+            continue;
         while (at < count && strcmp(files[at].to, file.to))
             at++;
         if (at >= earlier && at < count)

@@ -215,6 +215,9 @@ static const struct suite_key keys[] = {
     KEY("mode", IN_FILE, file_build, out.mode, .type = "octal digits", .read = read_mode,
         .example = "0755",
         .summary = "Permission bits. Default: as on the host; 0644 with `content`."),
+    KEY("optional", IN_FILE, file_build, optional, .type = "true or false", .read = read_bool,
+        .fallback = "false", .example = "true",
+        .summary = "Where `from` is not on the host, the guest does without it."),
 
     KEY("to", IN_ROUTE, route_build, to, .type = "subnet", .read = read_keep, .required = IN_ROUTE,
         .example = "default", .summary = "Where the route leads, or `default`."),

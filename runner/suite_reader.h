@@ -122,6 +122,7 @@ struct change_build {
 struct file_build {
     struct suite_file out;
     const struct yaml_node *from;
+    bool optional;
 };
 
 struct ready_build {

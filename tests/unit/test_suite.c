@@ -301,7 +301,8 @@ static void files_of_the_host_are_found_beside_the_suite(void **state)
                "  a:\n"
                "    files:\n"
                "    - {from: ./program, to: /usr/bin/program}\n"
-               "    - {from: data, to: /data, mode: 0600}\n"
+               "    - {from: data, to: /data, mode: 0600, optional: true}\n"
+               "    - {from: none, to: /none, optional: true}\n"
                "    - {from: tree, to: /}\n"
                "    - {to: /etc/x, content: \"a\\nb\\n\"}\n"
                "    - {to: /etc/y, content: '', mode: 0755}\n");

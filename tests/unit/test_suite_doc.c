@@ -106,6 +106,8 @@ static const char *frame(enum section section, const char *key)
             return "nodes: {exit: {files: [{to: /x, %s}]}, entry: {run: x}}\n" LINKS;
         if (!strcmp(key, "to"))
             return "nodes: {exit: {files: [{content: x, %s}]}, entry: {run: x}}\n" LINKS;
+        if (!strcmp(key, "optional"))
+            return "nodes: {exit: {files: [{from: /none, %s}]}, entry: {run: x}}\n" LINKS;
         return strcmp(key, "content")
                    ? "nodes: {exit: {files: [{to: /x, content: x, %s}]}, entry: {run: x}}\n" LINKS
                    : "nodes: {exit: {files: [{to: /x, %s}]}, entry: {run: x}}\n" LINKS;

@@ -209,6 +209,7 @@ static void on_answer(struct control *control, const struct control_message *mes
     const struct control_answer answer = {.code = message->code == WIRE_ERROR ? -EREMOTEIO : 0,
                                           .reason = reason_of(message),
                                           .clock_ns = message->clock_ns,
+                                          .busy_ns = message->busy_ns,
                                           .cpus = message->cpus,
                                           .memory_blocks = message->memory_blocks,
                                           .ways = ways_of(message),

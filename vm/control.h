@@ -94,6 +94,7 @@ struct control_answer {
     int code; /* 0: ACK; -EREMOTEIO: ERROR; -ETIMEDOUT; as `broken` where the channel broke */
     const char *reason;           /* where code < 0; until the call returns, as the next */
     uint64_t clock_ns;            /* of PING */
+    uint64_t busy_ns;             /* of PING: CPU time that the guest has used; 0: not known */
     uint64_t cpus, memory_blocks; /* of ONLINECPUMEM */
     /* Of SETLINK, LINKSTATE and CLOSELINK, by direction; NULL of others. Until the call returns. */
     const struct control_way *ways;

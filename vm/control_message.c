@@ -297,8 +297,10 @@ static void read_ack(struct reading *reading, struct control_message *message)
 {
     message->request = (uint32_t)number(reading, "code", UINT32_MAX);
     message->id = number(reading, "id", INTEGER_MAX);
-    if (message->request == WIRE_PING)
+    if (message->request == WIRE_PING) {
         message->clock_ns = number(reading, "clock_ns", INTEGER_MAX);
+        message->busy_ns = number_if_any(reading, "busy_ns");
+    }
     if (message->request == WIRE_ONLINECPUMEM) {
         message->cpus = number(reading, "cpus", INTEGER_MAX);
         message->memory_blocks = number(reading, "memory_blocks", INTEGER_MAX);

@@ -19,6 +19,7 @@ struct control_message {
     uint64_t base;                /* READY of a hub; else 0 */
     uint64_t uptime_ms;           /* READY */
     uint64_t clock_ns;            /* READY, ACK of PING; else 0 */
+    uint64_t busy_ns;             /* ACK of PING; 0: not known */
     uint64_t cpus, memory_blocks; /* ACK of ONLINECPUMEM */
     uint64_t size;                /* ACK of READFILE, bytes */
     unsigned mode;                /* likewise */

@@ -2,10 +2,12 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "initrd/init/busy.h"
 #include "initrd/init/container.h"
 #include "initrd/init/container_request.h"
 #include "initrd/init/errand.h"
 #include "initrd/init/fail.h"
+#include "initrd/init/files.h"
 #include "initrd/init/hotplug.h"
 #include "initrd/init/identity.h"
 #include "initrd/init/links.h"
@@ -39,10 +41,14 @@ static int serve_version(struct agent *agent, struct request *request, struct er
 
 static int serve_ping(struct agent *agent, struct request *request, struct error *error)
 {
-    const struct reply_field field = {"clock_ns", clock_ns()};
+    cleanup_buffer struct buffer stat = {0};
+    struct reply_field fields[] = {{"clock_ns", 0}, {"busy_ns", 0}};
+    bool is_read = files_read("/proc/stat", &stat, error) == 0;
 
-    (void)error;
-    reply_ack_with(channel_out(&agent->ctl), WIRE_PING, request->id, &field, 1);
+    fields[0].value = clock_ns();
+    if (is_read)
+        fields[1].value = busy_ns(stat.data, fields[0].value);
+    reply_ack_with(channel_out(&agent->ctl), WIRE_PING, request->id, fields, array_size(fields));
     return 0;
 }
 

@@ -17,7 +17,7 @@ LIMIT_S = 60  # for anything to come; far above what it takes
 GRANT = IO_MAX  # bytes: room is given back in steps as large
 
 # Of a payload: what stands for a value that differs from one agent or run to the next.
-VARIABLE = {"clock_ns": "time", "uptime_ms": "time", "duration_ms": "time", "after_ms": "time",
+VARIABLE = {"clock_ns": "time", "busy_ns": "time", "uptime_ms": "time", "duration_ms": "time", "after_ms": "time",
             "kernel": "release", "reason": "reason", "cpus": "count", "memory_blocks": "count"}
 
 
@@ -229,7 +229,8 @@ class Peer:
         return self.refusal(self.request(code, **fields), code)
 
     def ping(self):
-        assert isinstance(self.ask(Code.PING)["clock_ns"], int)
+        pong = self.ask(Code.PING)
+        assert isinstance(pong["clock_ns"], int) and isinstance(pong["busy_ns"], int)
 
     def grant(self, stream, count):
         self.send(Code.NEXT, {"stream": stream, "bytes": count})

@@ -15,7 +15,8 @@ static void check(const struct control_message *message)
     const uint64_t max = 1ull << 53;
 
     if (message->id > max || message->uptime_ms > max || message->clock_ns > max ||
-        message->duration_ms > max || message->stdout_bytes > max || message->stderr_bytes > max)
+        message->busy_ns > max || message->duration_ms > max || message->stdout_bytes > max ||
+        message->stderr_bytes > max)
         abort();
     if (message->status < 0 || message->status > 255 || message->signal < 0 ||
         message->signal > 127)

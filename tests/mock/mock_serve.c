@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 static const uint64_t power_off_grace_ns = NS_PER_S;
 
@@ -237,12 +238,21 @@ static int serve_version(struct mock_agent *mock, struct request *request, struc
     return 0;
 }
 
+/* There is no guest: the mock's own. */
+static uint64_t used_ns(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
 static int serve_ping(struct mock_agent *mock, struct request *request, struct error *error)
 {
-    const struct reply_field field = {"clock_ns", clock_ns()};
+    const struct reply_field fields[] = {{"clock_ns", clock_ns()}, {"busy_ns", used_ns()}};
 
     (void)error;
-    reply_ack_with(&mock->ctl.out, WIRE_PING, request->id, &field, 1);
+    reply_ack_with(&mock->ctl.out, WIRE_PING, request->id, fields, array_size(fields));
     return 0;
 }
 

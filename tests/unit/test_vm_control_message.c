@@ -162,6 +162,9 @@ static void good_answers_are_read(void **state)
     assert_int_equal(message.id, 3);
     message = read_good(WIRE_ACK, "{\"code\":12,\"id\":1000000,\"clock_ns\":77}");
     assert_int_equal(message.clock_ns, 77);
+    assert_int_equal(message.busy_ns, 0);
+    message = read_good(WIRE_ACK, "{\"code\":12,\"id\":1,\"clock_ns\":77,\"busy_ns\":7}");
+    assert_int_equal(message.busy_ns, 7);
     message = read_good(WIRE_ERROR, "{\"code\":6,\"id\":3,\"reason\":\"no \\u0073uch file\"}");
     assert_string_equal(message.reason, "no such file");
     message = read_good(WIRE_ERROR, "{\"code\":0,\"id\":0}");

@@ -84,10 +84,11 @@ static int read_start(struct test *test)
 {
     const cJSON *start = cjson_member(cjson_member(test->root, "start"), "test_start");
     const char *protocol = cJSON_GetStringValue(cjson_member(start, "protocol"));
-    const char *said = cJSON_GetStringValue(cjson_member(test->root, "error"));
+    const cJSON *trouble = cjson_member(test->root, "error");
+    const char *said = cJSON_GetStringValue(trouble);
 
-    if (said)
-        return error_set(test->error, EIO, "iperf3 says: %.200s", said);
+    if (trouble)
+        return error_set(test->error, EIO, "iperf3 says: %.200s", said ? said : "\"error\"");
     if (!protocol || (strcmp(protocol, "TCP") != 0 && strcmp(protocol, "UDP") != 0))
         return error_set(test->error, EBADMSG,
                          "iperf3's results have no \"protocol\" TCP or UDP in \"test_start\"");
@@ -148,6 +149,8 @@ static int check_duration(const struct test *test)
     double seconds = 0;
     int code = end_number(test, "sum_sent", "seconds", &seconds);
 
+    if (code == 0 && seconds <= 0)
+        code = error_set(test->error, EBADMSG, "iperf3's test took no time (\"sum_sent\")");
     if (code == 0 && seconds < 0.9 * test->seconds)
         code = error_set(test->error, EIO, "iperf3's test took %.2f s of %g s: it was cut short",
                          seconds, test->seconds);
@@ -229,19 +232,6 @@ static int read_bytes(struct test *test)
     return code == 0 && test->bytes <= 0 ? missing(test, "sum_received", "bytes") : code;
 }
 
-static int add_cpu(struct test *test, const char *name, const char *key)
-{
-    double percent = 0;
-    double seconds = 0;
-    int code = end_number(test, "cpu_utilization_percent", key, &percent);
-
-    if (code == 0)
-        code = end_number(test, "sum_sent", "seconds", &seconds);
-    if (code < 0)
-        return code;
-    return add(test, name, "ns/B", METRIC_LOWER, percent / 100 * seconds * 1e9 / test->bytes);
-}
-
 static int read_test(struct test *test)
 {
     int code = check_version(test);
@@ -258,13 +248,7 @@ static int read_test(struct test *test)
         code = add_throughput(test, "throughput_reverse", "sum_received_bidir_reverse");
     if (code == 0)
         code = test->udp ? add_datagrams(test) : add_retransmits(test);
-    if (code == 0)
-        code = read_bytes(test);
-    if (code == 0)
-        code = add_cpu(test, "cpu_client", "host_total");
-    if (code == 0)
-        code = add_cpu(test, "cpu_server", "remote_total");
-    return code;
+    return code < 0 ? code : read_bytes(test);
 }
 
 int iperf3_read(const char *text, size_t length, const char *prefix, struct metrics *metrics,
@@ -277,12 +261,11 @@ int iperf3_read(const char *text, size_t length, const char *prefix, struct metr
 
     test.root = root;
     if (length == 0)
-        code = error_set(error, EBADMSG,
-                         "it printed nothing: iperf3 is missing, perhaps, or was run without -J");
+        code = error_set(error, EBADMSG, "it printed nothing: it was run without -J, perhaps");
     else if (!cJSON_IsObject(root))
         code = error_set(error, EBADMSG,
-                         "what it printed is no JSON from byte %zu on: iperf3 is missing, perhaps, "
-                         "or was run without -J",
+                         "what it printed is no JSON from byte %zu on: it was run without -J, "
+                         "perhaps, or cut short",
                          end ? (size_t)(end - text) : 0);
     else
         code = read_test(&test);

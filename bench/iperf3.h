@@ -15,8 +15,6 @@
  *   loss                %, lower         UDP alone, as the next two
  *   jitter              ms, lower
  *   out_of_order        packets, lower
- *   cpu_client          ns/B, lower      CPU time of iperf3's own process for a byte that arrived
- *   cpu_server          ns/B, lower
  *
  * Where `bytes` is not NULL it gets how many arrived, both ways together; above 0.
  *

@@ -3,28 +3,59 @@
 #include "base/memory.h"
 
 #include <fnmatch.h>
+#include <string.h>
 
-/* A metric of iperf3's is STEP.NAME, one of QEMU's has the node's name behind that. */
+static bool matches(const char *pattern, const char *step, const char *name, const char *node)
+{
+    cleanup_free char *whole =
+        xasprintf("%s.%s%s%s", step, name, node ? "." : "", node ? node : "");
+
+    return fnmatch(pattern, whole, 0) == 0;
+}
+
+/* STEP.NAME, and of each node STEP.NAME.NODE. */
+static bool iperf3_has(const struct suite_step *step, const struct suite_case *suite_case,
+                       const char *pattern)
+{
+    static const char *const names[] = {"throughput", "throughput_reverse", "retransmits", "loss",
+                                        "jitter",     "out_of_order"};
+    bool has = false;
+
+    for (size_t i = 0; i < array_size(names) && !has; i++)
+        has = matches(pattern, step->name, names[i], NULL);
+    for (size_t i = 0; i < suite_case->node_count && !has; i++) {
+        const char *node = suite_case->nodes[i].name;
+
+        has = matches(pattern, step->name, "cpu_guest", node) ||
+              matches(pattern, step->name, "cpu_qemu", node);
+    }
+    return has;
+}
+
+/* What else a step prints is STEP or STEP.NAME, and nobody knows which names: whether the pattern,
+ * up to where anything may stand, can be the beginning of one. */
+static bool tokens_may_have(const struct suite_step *step, const char *pattern)
+{
+    size_t plain = strcspn(pattern, "*?[\\");
+    size_t length = strlen(step->name);
+
+    if (strncmp(pattern, step->name, plain < length ? plain : length) != 0)
+        return false;
+    return plain < length ? pattern[plain] != '\0' : pattern[length] == '.' || plain == length;
+}
+
 static bool is_wanted(const struct suite_step *step, const struct suite_case *suite_case,
                       const char *pattern)
 {
-    static const char *const names[] = {
-        "throughput", "throughput_reverse", "retransmits", "loss",
-        "jitter",     "out_of_order",       "cpu_client",  "cpu_server"};
-    bool wanted = !step->measures;
-
-    for (size_t i = 0; i < array_size(names) && !wanted; i++) {
-        cleanup_free char *name = xasprintf("%s.%s", step->name, names[i]);
-
-        wanted = fnmatch(pattern, name, 0) == 0;
+    switch (step->measures) {
+    case SUITE_MEASURES_IPERF3:
+        return iperf3_has(step, suite_case, pattern);
+    case SUITE_MEASURES_METRICS:
+        return tokens_may_have(step, pattern);
+    case SUITE_MEASURES_NOTHING:
+        break;
     }
-    for (size_t i = 0; i < suite_case->node_count && !wanted; i++) {
-        cleanup_free char *name =
-            xasprintf("%s.cpu_qemu.%s", step->name, suite_case->nodes[i].name);
-
-        wanted = fnmatch(pattern, name, 0) == 0;
-    }
-    return wanted;
+    return true;
 }
 
 static void keep_steps(const struct suite_case *suite_case, struct suite_node *node,

@@ -313,13 +313,6 @@ static void on_stalled(void *context, const char *name, uint64_t since_ns, uint6
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
-static uint64_t on_cpu_ms(void *context, size_t node)
-{
-    const struct case_run *run = context;
-
-    return node_cpu_ms(run->nodes[node]);
-}
-
 static int add_node(struct case_run *run, size_t index, struct error *error)
 {
     cleanup_free char *directory = node_directory(run, index, true);
@@ -339,7 +332,7 @@ static int add_node(struct case_run *run, size_t index, struct error *error)
         .relative = relative,
         .changed = on_changed,
         .stalled = on_stalled,
-        .cpu_ms = on_cpu_ms,
+        .nodes = run->nodes,
         .context = run,
     };
     int code = fs_mkdirs(directory, 0755, error);

@@ -174,6 +174,22 @@ void command_kept(const struct command *command, bool standard_error, const char
     *more = output->bytes - output->kept.length;
 }
 
+void command_last_line(const struct command *command, char *line, size_t size)
+{
+    const char *text = kept_text(&command->err);
+    size_t end = command->err.kept.length;
+    size_t begin;
+
+    while (end > 0 && strchr(" \t\r\n", text[end - 1]))
+        end--;
+    for (begin = end; begin > 0 && text[begin - 1] != '\n';)
+        begin--;
+    snprintf(line, size, "%.*s", (int)(end - begin), text + begin);
+    for (char *at = line; *at; at++)
+        if ((unsigned char)*at < ' ' || (unsigned char)*at >= 0x7f)
+            *at = '?';
+}
+
 void command_finished(struct command *command, const struct control_end *end)
 {
     command->ended = true;

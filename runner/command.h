@@ -11,6 +11,7 @@ enum {
     COMMAND_KEPT_BYTES = 1 << 20,       /* of each output, for messages and checks */
     COMMAND_FILE_BYTES_MAX = 256 << 20, /* a program that floods must not fill the disk */
     COMMAND_TIMES_BYTES_MAX = 4 << 20,  /* likewise */
+    COMMAND_LINE_MAX = 256,             /* room for command_last_line */
 };
 
 struct command;
@@ -34,6 +35,9 @@ const char *command_trouble(const struct command *command); /* or NULL */
  * that. */
 void command_kept(const struct command *command, bool standard_error, const char **bytes,
                   size_t *count, uint64_t *more);
+/* The last line that is not empty of what is kept of its standard error, as far as it fits; what
+ * cannot be printed is a "?". Empty without one. */
+void command_last_line(const struct command *command, char *line, size_t size);
 void command_finished(struct command *command, const struct control_end *end);
 bool command_ended(const struct command *command);
 

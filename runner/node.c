@@ -115,7 +115,7 @@ static void on_scanned(void *context, const struct scanner_event *event)
         take_ready(node);
         break;
     case SCANNER_METRIC:
-        node_take_metric(node, NULL, event);
+        node_take_metric(node, event);
         break;
     case SCANNER_MALFORMED:
         if (node->cut_short && node->said_passed)
@@ -246,7 +246,7 @@ void node_free(struct node *node)
         result_token_free(&node->tokens[i]);
     free(node->tokens);
     metrics_free(&node->metrics);
-    free(node->cpu_before_ms);
+    free(node->cpu);
     free(node->fault_reason);
     free(node->refusal);
     free(node->directory);

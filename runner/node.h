@@ -53,9 +53,9 @@ struct node_options {
     const char *directory;         /* of the node's files: absolute, exists */
     const char *relative;          /* the same, from the run's directory */
     void (*changed)(void *context);
-    /* CPU time that the machine of one of the case's nodes has used; 0: not known. NULL: nobody
-     * measures it. */
-    uint64_t (*cpu_ms)(void *context, size_t node);
+    /* Those of the case, in its order, whose CPU time is measured: all are there until the first is
+     * freed, and then no loop runs until all are. NULL: nobody measures it. */
+    struct node *const *nodes;
     /* Its guest stood still for so long, by its clock or by its silence; NULL: nobody asks. */
     void (*stalled)(void *context, const char *name, uint64_t since_ns, uint64_t length_ns);
     void *context;

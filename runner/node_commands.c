@@ -21,6 +21,11 @@ static const struct suite_step *step_at(const struct node *node, size_t index)
     return index < spec->background_count ? NULL : &spec->steps[index - spec->background_count];
 }
 
+static bool measures_cpu(const struct suite_step *step)
+{
+    return step && step->measures == SUITE_MEASURES_IPERF3;
+}
+
 static size_t index_of(const struct node_command *command)
 {
     return (size_t)(command - command->node->commands);
@@ -40,6 +45,27 @@ void node_describe_command(const struct node *node, size_t index, char *text, si
 
 /* -- How they end ------------------------------------------------------------------------------ */
 
+/* A measurement that fails says on standard error why, and is one of many: nobody looks at each
+ * one's files. */
+static void fault_measure(struct node *node, size_t index, const struct step_result *result)
+{
+    char said[COMMAND_LINE_MAX];
+
+    command_last_line(node->commands[index].command, said, sizeof said);
+    node_fault_metric(node, "step \"%s\": %s%s%s", result->name, result->reason,
+                      said[0] ? ": " : "", said);
+}
+
+/* iperf3 that ends badly says why in its results, but for one that was not there (a shell's 126 and
+ * 127), or that something ended (128 and a signal's number). */
+static bool has_results(const struct suite_step *step, const struct step_result *result)
+{
+    bool ended_by_itself = !result->timed_out && result->status < 126;
+
+    return step->measures && (result->verdict == VERDICT_PASSED ||
+                              (step->measures == SUITE_MEASURES_IPERF3 && ended_by_itself));
+}
+
 static void judge_step(struct node *node, size_t index)
 {
     const struct suite_step *step = step_at(node, index);
@@ -49,13 +75,15 @@ static void judge_step(struct node *node, size_t index)
 
     node->judged = index + 1;
     command_result(node->commands[index].command, result);
-    if (step->measures)
-        node_read_measures(node, index);
     if (result->verdict == VERDICT_TIMEOUT && taken_ns < step->timeout_ns / 10 * 9)
         node_fault(node, VERDICT_INVALID, true,
                    "step \"%s\" ran into its timeout of %g s after %g s of the host's time: the "
                    "guest's clock is wrong",
                    step->name, (double)step->timeout_ns / NS_PER_S, (double)taken_ns / NS_PER_S);
+    else if (has_results(step, result) && node_read_measures(node, index) < 0)
+        ; /* it has said why */
+    else if (step->measures && result->verdict == VERDICT_FAILED)
+        fault_measure(node, index, result);
     else if (result->verdict != VERDICT_PASSED)
         node_fault(node, result->verdict, !step->measures, "step \"%s\": %s", step->name,
                    result->reason);
@@ -153,6 +181,27 @@ static void on_ended(void *context, const struct control_end *end)
         node_ask_to_stop(node);
 }
 
+static void end_step(struct node *node)
+{
+    judge_step(node, node->current - 1);
+    if (!node->lost)
+        node_next_command(node);
+}
+
+/* The question took a while. */
+static bool goes_on(const struct node *node)
+{
+    return !node->frozen && !node->lost && node->state == NODE_STEPS;
+}
+
+static void on_cpu_after(struct node *node)
+{
+    if (!goes_on(node))
+        return;
+    end_step(node);
+    node_changed(node);
+}
+
 static void on_complete(void *context, const struct control_end *end)
 {
     const struct node_command *command = context;
@@ -161,9 +210,10 @@ static void on_complete(void *context, const struct control_end *end)
 
     if (end->code < 0 || node->state != NODE_STEPS || node->lost || index + 1 != node->current)
         return;
-    judge_step(node, index);
-    if (!node->lost)
-        node_next_command(node);
+    if (measures_cpu(step_at(node, index)))
+        node_ask_cpu(node, on_cpu_after);
+    else
+        end_step(node);
 }
 
 /* -- How they start ---------------------------------------------------------------------------- */
@@ -249,13 +299,29 @@ static void run_command(struct node *node, size_t index)
         node_fault(node, VERDICT_ERROR, true, "%s", error.message);
         return;
     }
-    if (step && step->measures)
-        node_begin_measure(node);
     if (background)
         node_start_deadline(node, background->ready_timeout_ns);
     else
         node_start_deadline(node, step->timeout_ns ? step->timeout_ns + NODE_BACKSTOP_NS : 0);
     node_sent(node, execute(node, index, &error), &error);
+}
+
+static void on_cpu_before(struct node *node)
+{
+    if (!goes_on(node))
+        return;
+    run_command(node, node->current - 1);
+    node_changed(node);
+}
+
+static void measure_command(struct node *node, size_t index)
+{
+    if (!measures_cpu(step_at(node, index))) {
+        run_command(node, index);
+        return;
+    }
+    timer_stop(node->deadline);
+    node_ask_cpu(node, on_cpu_before);
 }
 
 static void on_links_changed(void *context, const struct error *error)
@@ -270,7 +336,7 @@ static void on_links_changed(void *context, const struct error *error)
                    error->message);
     step_links_free(steal_pointer(&node->step_links));
     if (!node->lost)
-        run_command(node, index);
+        measure_command(node, index);
     node_changed(node);
 }
 
@@ -282,7 +348,7 @@ static void start_command(struct node *node, size_t index)
     node->current = index + 1;
     node->state = step ? NODE_STEPS : NODE_BACKGROUND;
     if (!step || step->impair_count == 0) {
-        run_command(node, index);
+        measure_command(node, index);
         return;
     }
     timer_stop(node->deadline);

@@ -1,6 +1,6 @@
 /* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps),
- * node_listen.c (what is printed), node_metrics.c (what it measures), node_end.c (the machine's
- * end) and node_result.c (findings) share. */
+ * node_listen.c (what is printed), node_metrics.c and node_cpu.c (what it measures),
+ * node_end.c (the machine's end) and node_result.c (findings) share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
 
@@ -16,6 +16,8 @@
 #define STOP_NS          (2 * NS_PER_S)  /* background processes with a stop signal of their own */
 #define POWEROFF_NS      (4 * NS_PER_S)
 
+enum { REASONS_MAX = 4096 }; /* bytes, of metrics */
+
 enum { TOKENS_MAX = 64 }; /* of one node; a guest that sends more says nothing new */
 
 /* A background process or a step that was started. */
@@ -24,6 +26,7 @@ struct node_command {
     struct command *command; /* NULL: it was not */
     struct control_command *running;
     struct scanner *scanner; /* of its standard output; NULL before there is any */
+    size_t metrics;          /* tokens that it printed, good or bad */
 };
 
 struct node {
@@ -72,7 +75,9 @@ struct node {
     struct result_token *tokens;
     size_t token_count;
     struct metrics metrics;
-    uint64_t *cpu_before_ms; /* of each node of the case, when the measuring step began */
+    struct node_cpu *cpu; /* of each node of the case; NULL before a step measures it */
+    size_t cpu_open;      /* answers that have not come */
+    void (*cpu_known)(struct node *node);
     struct vm_gone gone;
 };
 
@@ -117,14 +122,26 @@ void node_tell_output(const struct node *node, const char *process, const char *
                       size_t count);
 
 /* node_metrics.c */
-/* A metric token that was found on the console or, in `step`, on standard output. */
-void node_take_metric(struct node *node, const char *step, const struct scanner_event *event);
+/* A metric that is missing or cannot be believed: the node goes on, and fails. Each such reason is
+ * kept, behind the ones before. */
+void node_fault_metric(struct node *node, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A metric token that was found on the console. */
+void node_take_metric(struct node *node, const struct scanner_event *event);
 /* Looks for metric tokens in what command `index` printed; `count` 0 is its end. */
 void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count);
-/* A measuring step begins. */
-void node_begin_measure(struct node *node);
-/* Reads what the measuring step `index`, which has ended, printed. */
-void node_read_measures(struct node *node, size_t index);
+/* Reads what the measuring step `index`, which has ended, printed; negative where that is no
+ * measurement, which is a fault then. */
+int node_read_measures(struct node *node, size_t index);
+
+/* node_cpu.c */
+/* Asks all machines of the case how much CPU time they have used; `known` is called once, when all
+ * that can answer have: at once, perhaps. One question at a time. */
+void node_ask_cpu(struct node *node, void (*known)(struct node *node));
+/* Adds what each has used between the last two questions as STEP.cpu_guest.NODE and
+ * STEP.cpu_qemu.NODE, ns for each of the `bytes`, as far as that is known. EBADMSG for a name that
+ * is too long, and for a guest that cannot be believed. */
+int node_add_cpu(struct node *node, const char *step, double bytes, struct error *error);
 
 /* node_end.c */
 void node_on_gone(void *context, const struct vm_gone *gone);

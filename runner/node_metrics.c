@@ -4,7 +4,9 @@
 #include "runner/node_internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *name_of(const struct node *node, size_t index)
 {
@@ -15,39 +17,86 @@ static const char *name_of(const struct node *node, size_t index)
     return spec->steps[index - spec->background_count].name;
 }
 
-/* A value that cannot be believed is no value: the node goes on, and fails. */
-static void refuse(struct node *node, const char *step, const char *why)
+static const struct suite_step *step_at(const struct node *node, size_t index)
 {
-    if (step)
-        node_fault(node, VERDICT_FAILED, false,
-                   "a metric token on the standard output of \"%s\" cannot be used: %s", step, why);
-    else
-        node_fault(node, VERDICT_FAILED, false, "a metric token cannot be used: %s", why);
+    const struct suite_node *spec = node->options.spec;
+
+    return index < spec->background_count ? NULL : &spec->steps[index - spec->background_count];
 }
 
-void node_take_metric(struct node *node, const char *step, const struct scanner_event *event)
+/* -- What is missing --------------------------------------------------------------------------- */
+
+void node_fault_metric(struct node *node, const char *format, ...)
+{
+    char reason[ERROR_MESSAGE_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    if (node->frozen || node->fault != VERDICT_FAILED)
+        node_fault(node, VERDICT_FAILED, false, "%s", reason);
+    else if (strlen(node->fault_reason) + strlen(reason) < REASONS_MAX) {
+        char *reasons = xasprintf("%s; %s", node->fault_reason, reason);
+
+        free(node->fault_reason);
+        node->fault_reason = reasons;
+    }
+}
+
+/* -- Tokens ------------------------------------------------------------------------------------ */
+
+static bool is_named_after(const char *name, const char *step)
+{
+    size_t length = strlen(step);
+
+    return strncmp(name, step, length) == 0 && (name[length] == '\0' || name[length] == '.');
+}
+
+/* `step` measures, or is NULL. */
+static int take_token(struct node *node, const struct suite_step *step,
+                      const struct scanner_event *event, struct error *error)
 {
     struct metric_token token;
-    struct error error;
-    int code = metric_parse(event->text, event->length, &token, &error);
+    int code = metric_parse(event->text, event->length, &token, error);
 
-    if (code == 0)
-        code = metrics_add(&node->metrics, &token, &error);
     if (code < 0)
-        refuse(node, step, error.message);
+        return code;
+    if (step && step->measures == SUITE_MEASURES_METRICS && !is_named_after(token.name, step->name))
+        return error_set(error, EBADMSG,
+                         "it is named \"%s\"; expected \"%s\" or \"%s.NAME\", after the step "
+                         "that measures it",
+                         token.name, step->name, step->name);
+    return metrics_add(&node->metrics, &token, error);
+}
+
+void node_take_metric(struct node *node, const struct scanner_event *event)
+{
+    struct error error;
+
+    if (take_token(node, NULL, event, &error) < 0)
+        node_fault_metric(node, "a metric token cannot be used: %s", error.message);
 }
 
 /* What looks like the kernel's trouble is a program's words here. */
 static void on_scanned(void *context, const struct scanner_event *event)
 {
-    const struct node_command *command = context;
+    struct node_command *command = context;
     struct node *node = command->node;
-    const char *step = name_of(node, (size_t)(command - node->commands));
+    size_t index = (size_t)(command - node->commands);
+    const char *why = event->text;
+    struct error error;
 
-    if (event->kind == SCANNER_METRIC)
-        node_take_metric(node, step, event);
-    else if (event->kind == SCANNER_MALFORMED)
-        refuse(node, step, event->text);
+    if (event->kind != SCANNER_METRIC && event->kind != SCANNER_MALFORMED)
+        return;
+    command->metrics++;
+    if (event->kind == SCANNER_METRIC) {
+        if (take_token(node, step_at(node, index), event, &error) == 0)
+            return;
+        why = error.message;
+    }
+    node_fault_metric(node, "a metric token on the standard output of \"%s\" cannot be used: %s",
+                      name_of(node, index), why);
 }
 
 void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count)
@@ -67,53 +116,11 @@ void node_scan_output(struct node *node, size_t index, const char *bytes, size_t
         scanner_finish(command->scanner);
 }
 
-uint64_t node_cpu_ms(const struct node *node)
-{
-    return node->vm ? vm_cpu_ms(node->vm) : 0;
-}
+/* -- Steps that measure ------------------------------------------------------------------------ */
 
-void node_begin_measure(struct node *node)
-{
-    size_t count = node->options.suite_case->node_count;
-
-    if (!node->options.cpu_ms)
-        return;
-    free(node->cpu_before_ms);
-    node->cpu_before_ms = xcalloc(count, sizeof *node->cpu_before_ms);
-    for (size_t i = 0; i < count; i++)
-        node->cpu_before_ms[i] = node->options.cpu_ms(node->options.context, i);
-}
-
-/* What each machine of the case took for a byte, all that its guest does included. */
-static int add_cpu(struct node *node, const char *step, double bytes, struct error *error)
-{
-    const struct suite_case *suite_case = node->options.suite_case;
-    int code = 0;
-
-    for (size_t i = 0; i < suite_case->node_count && node->cpu_before_ms && code == 0; i++) {
-        uint64_t before_ms = node->cpu_before_ms[i];
-        uint64_t after_ms = node->options.cpu_ms(node->options.context, i);
-        struct metric_token token = {.unit = "ns/B", .better = METRIC_LOWER};
-        int length = snprintf(token.name, sizeof token.name, "%s.cpu_qemu.%s", step,
-                              suite_case->nodes[i].name);
-
-        if (before_ms == 0 || after_ms <= before_ms)
-            continue; /* not known */
-        token.value = (double)(after_ms - before_ms) * 1e6 / bytes;
-        if (length >= (int)sizeof token.name)
-            code = error_set(error, EBADMSG, "\"%.40s...\" is too long for the name of a metric",
-                             token.name);
-        else
-            code = metrics_add(&node->metrics, &token, error);
-    }
-    return code;
-}
-
-/* One that cannot be used says nothing of the others: the node goes on, and fails. */
-void node_read_measures(struct node *node, size_t index)
+static int read_iperf3(struct node *node, size_t index, struct error *error)
 {
     const char *step = name_of(node, index);
-    struct error error;
     const char *bytes;
     uint64_t more = 0;
     double arrived = 0;
@@ -122,11 +129,22 @@ void node_read_measures(struct node *node, size_t index)
 
     command_kept(node->commands[index].command, false, &bytes, &count, &more);
     if (more > 0)
-        code = error_set(&error, EFBIG, "it printed more than 1 MiB");
-    else
-        code = iperf3_read(bytes, count, step, &node->metrics, &arrived, &error);
-    if (code == 0)
-        code = add_cpu(node, step, arrived, &error);
+        return error_set(error, EFBIG, "it printed more than 1 MiB");
+    code = iperf3_read(bytes, count, step, &node->metrics, &arrived, error);
+    return code < 0 ? code : node_add_cpu(node, step, arrived, error);
+}
+
+int node_read_measures(struct node *node, size_t index)
+{
+    const struct suite_step *step = step_at(node, index);
+    struct error error;
+    int code = 0;
+
+    if (step->measures == SUITE_MEASURES_IPERF3)
+        code = read_iperf3(node, index, &error);
+    else if (node->commands[index].metrics == 0)
+        code = error_set(&error, ENOMSG, "it printed no metric");
     if (code < 0)
-        node_fault(node, VERDICT_FAILED, false, "step \"%s\": %s", step, error.message);
+        node_fault_metric(node, "step \"%s\": %s", step->name, error.message);
+    return code;
 }

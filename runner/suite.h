@@ -108,6 +108,13 @@ struct suite_step_impair {
     struct suite_position at;
 };
 
+/* What the standard output of a step is. */
+enum suite_measure {
+    SUITE_MEASURES_NOTHING, /* its own affair: metric tokens may be in it */
+    SUITE_MEASURES_IPERF3,  /* results of `iperf3 -J` */
+    SUITE_MEASURES_METRICS, /* metric tokens, one at least, each named STEP or STEP.NAME */
+};
+
 struct suite_step {
     char *name; /* unique in its node */
     char *run;  /* shell script */
@@ -116,7 +123,7 @@ struct suite_step {
     struct suite_expect expect;
     struct suite_step_impair *impairs; /* one for a link */
     size_t impair_count;
-    bool measures; /* iperf3: what it prints are results of that */
+    enum suite_measure measures;
     struct suite_position at;
 };
 

@@ -156,10 +156,11 @@ static const struct suite_key keys[] = {
          .example = "{entry-exit: {loss: 5%}}",
          .summary = "What changes on links of the case when the step starts, in force until "
                     "something else changes it."),
-    KEY("measure", IN_STEP, suite_step, measures, .type = "iperf3", .read = read_measure,
-        .example = "iperf3",
-        .summary = "What it prints are results of `iperf3 -J`, which become metrics of the step's "
-                   "name. A step that measures and fails fails its case, and the next step runs."),
+    KEY("measure", IN_STEP, suite_step, measures, .type = "what it prints",
+        .unit = "iperf3 metrics", .read = read_measure, .example = "iperf3",
+        .summary = "Results of `iperf3 -J`, which become metrics of the step's name; or metric "
+                   "tokens, one at least, each named `STEP` or `STEP.NAME`. A step that measures "
+                   "and fails fails its case, and the next step runs."),
 
     KEY("status", IN_EXPECT, suite_expect, status, COUNT, .fallback = "0", .least = "0",
         .most = "255", .example = "1",

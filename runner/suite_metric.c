@@ -9,14 +9,18 @@
 int read_measure(struct reader *reader, const struct suite_key *key, const struct yaml_node *value,
                  void *field)
 {
+    enum suite_measure *measures = field;
     const char *text = NULL;
     int status = reader_text(reader, value, key->name, &text);
 
     if (status)
         return status;
-    if (strcmp(text, "iperf3") != 0)
-        return reader_expected(reader, key, value, "iperf3");
-    *(bool *)field = true;
+    if (strcmp(text, "iperf3") == 0)
+        *measures = SUITE_MEASURES_IPERF3;
+    else if (strcmp(text, "metrics") == 0)
+        *measures = SUITE_MEASURES_METRICS;
+    else
+        return reader_expected(reader, key, value, "iperf3 or metrics");
     return 0;
 }
 

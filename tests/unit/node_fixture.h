@@ -47,12 +47,6 @@ static inline void fixture_changed(void *context)
     ((struct fixture *)context)->changes++;
 }
 
-static inline uint64_t fixture_cpu_ms(void *context, size_t node)
-{
-    assert_int_equal(node, 0);
-    return node_cpu_ms(((struct fixture *)context)->node);
-}
-
 static inline int fixture_set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
@@ -99,7 +93,7 @@ static inline void fixture_use(struct fixture *fixture, const char *yaml)
                                    .directory = fixture->directory,
                                    .relative = "case/n",
                                    .changed = fixture_changed,
-                                   .cpu_ms = fixture_cpu_ms,
+                                   .nodes = &fixture->node,
                                    .context = fixture};
     struct error error = {0};
 

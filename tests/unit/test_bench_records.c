@@ -442,10 +442,38 @@ static void the_newest_of_a_tag_is_opened(void **state)
     directory_remove(results);
 }
 
+static void a_metric_is_the_same_in_each_run(void **state)
+{
+    double value = 1;
+    struct record record = {0};
+    struct metric metric = {.name = (char *)"m",
+                            .unit = (char *)"s",
+                            .better = METRIC_LOWER,
+                            .values = &value,
+                            .count = 1};
+    struct error error;
+    (void)state;
+
+    assert_int_equal(record_add(&record, "c/m", &metric, &error), 0);
+    metric.unit = (char *)"ms";
+    assert_int_equal(record_add(&record, "c/m", &metric, &error), -EBADMSG);
+    assert_string_equal(error.message, "\"c/m\" was in s, better when lower, and is now in ms, "
+                                       "better when lower");
+    metric.unit = (char *)"s";
+    metric.better = METRIC_HIGHER;
+    assert_int_equal(record_add(&record, "c/m", &metric, &error), -EBADMSG);
+    metric.better = METRIC_LOWER;
+    assert_int_equal(record_add(&record, "c/m", &metric, &error), 0);
+    assert_int_equal(record.metric_count, 1);
+    assert_int_equal(record.metrics[0].count, 2);
+    record_free(&record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_three_kinds_are_read),
+        cmocka_unit_test(a_metric_is_the_same_in_each_run),
         cmocka_unit_test(what_is_none_of_them_is_refused),
         cmocka_unit_test(another_schema_is_read_where_that_is_wanted),
         cmocka_unit_test(that_it_was_interrupted_is_kept_and_said),

@@ -12,6 +12,7 @@ static const char yaml[] = "name: s\n"
                            "    steps:\n"
                            "      - {name: tcp, run: x, measure: iperf3}\n"
                            "      - {name: udp, run: x, measure: iperf3}\n"
+                           "      - {name: rr, run: x, measure: metrics}\n"
                            "      - {name: prints, run: x}\n"
                            "links: [{nodes: [server, client]}]\n";
 
@@ -47,17 +48,33 @@ static void assert_keeps(const char *pattern, const char *expected)
 static void what_is_not_wanted_has_no_step_and_no_limit(void **state)
 {
     (void)state;
-    assert_keeps("*", "tcp udp prints ; tcp.throughput udp.loss own");
+    assert_keeps("*", "tcp udp rr prints ; tcp.throughput udp.loss own");
     assert_keeps("tcp.*", "tcp prints ; tcp.throughput");
-    assert_keeps("*.cpu_qemu.server", "tcp udp prints ;");
+    assert_keeps("*.cpu_qemu.server", "tcp udp rr prints ;");
+    assert_keeps("udp.cpu_guest.client", "udp prints ;");
+    assert_keeps("udp.cpu_guest.other", "prints ;");
     assert_keeps("own", "prints ; own");
     assert_keeps("none", "prints ;");
+}
+
+/* Nobody knows beforehand which metrics a step prints, but they are named after it. */
+static void a_step_with_tokens_is_measured_where_they_may_match(void **state)
+{
+    static const char *const kept[] = {"rr", "rr.p50", "rr.*", "r*", "?r", "[r]r", "rr*", "*.p50"};
+    static const char *const dropped[] = {"r", "rrr", "r.p50", "rr2*", "rrr*", "x*", "tcp.p50"};
+    (void)state;
+
+    for (size_t i = 0; i < array_size(kept); i++)
+        assert_keeps(kept[i], "rr prints ;");
+    for (size_t i = 0; i < array_size(dropped); i++)
+        assert_keeps(dropped[i], "prints ;");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_wanted_has_no_step_and_no_limit),
+        cmocka_unit_test(a_step_with_tokens_is_measured_where_they_may_match),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,29 +102,50 @@ static void what_a_step_prints_is_no_panic(void **state)
     assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
 }
 
-#define MEASURE_YAML                                                                               \
+#define MEASURE_YAML(what)                                                                         \
     "name: s\n"                                                                                    \
     "nodes:\n"                                                                                     \
     "  n:\n"                                                                                       \
     "    steps:\n"                                                                                 \
-    "      - {name: tcp, run: iperf3, measure: iperf3}\n"                                          \
+    "      - {name: tcp, run: x, measure: " what "}\n"                                             \
     "      - {name: later, run: x}\n"
 
-/* Runs the two steps of MEASURE_YAML: iperf3 prints `prints` and ends with `status`. */
-static void measure(struct fixture *fixture, const char *prints, int status)
+/* The node asks how much CPU time has been used. */
+static void answer_cpu(const struct fixture *fixture, uint64_t guest_ns, uint64_t qemu_ms)
 {
-    fixture_use(fixture, MEASURE_YAML);
+    const struct fake_request *request = &fixture->vm->requests[fixture->vm->request_count - 1];
+
+    assert_int_equal(request->code, WIRE_PING);
+    fixture->vm->cpu_ms = qemu_ms;
+    guest_says(fixture->vm, WIRE_ACK, "{\"code\":12,\"id\":%llu,\"clock_ns\":1,\"busy_ns\":%llu}",
+               (unsigned long long)request_id(request), (unsigned long long)guest_ns);
+}
+
+/* Of the guest, before and after the measuring step. */
+static uint64_t busy_ns[2];
+
+/* Runs the two steps of MEASURE_YAML: the first prints `prints`, on standard error `says`, and ends
+ * with `status`. */
+static void measure(struct fixture *fixture, const char *yaml, const char *prints, const char *says,
+                    int status)
+{
+    bool asks = strstr(yaml, "measure: iperf3") != NULL;
+
+    fixture_use(fixture, yaml);
     node_start(fixture->node);
     fixture->vm = fixture->host.machines[0];
     machine_starts(fixture->vm);
     guest_is_ready(fixture->vm);
     fixture_is_configured(fixture);
-    fixture->vm->cpu_ms = 100;
     node_go(fixture->node);
+    if (asks)
+        answer_cpu(fixture, busy_ns[0], 100);
     fixture_executes(fixture, 1);
-    fixture->vm->cpu_ms = 120;
     guest_writes(fixture->vm, 2, prints);
-    guest_finished(fixture->vm, 1, status, 0, strlen(prints));
+    guest_writes(fixture->vm, 3, says);
+    guest_finished(fixture->vm, 1, status, status > 128 ? status - 128 : 0, strlen(prints));
+    if (asks)
+        answer_cpu(fixture, busy_ns[1], 120);
     fixture_executes(fixture, 2);
     guest_finished(fixture->vm, 2, 0, 0, 0);
     assert_int_equal(node_state(fixture->node), NODE_DONE);
@@ -133,33 +154,130 @@ static void measure(struct fixture *fixture, const char *prints, int status)
     node_result(fixture->node, &fixture->result);
 }
 
+static const char iperf3_text[] =
+    "{\"start\":{\"version\":\"iperf 3.12\",\"test_start\":{\"protocol\":\"TCP\","
+    "\"duration\":1}},\"intervals\":[{\"sum\":{\"seconds\":1,\"bytes\":1000}}],\"end\":{"
+    "\"sum_sent\":{\"seconds\":1,\"retransmits\":0},\"sum_received\":{\"bytes\":1000,"
+    "\"bits_per_second\":8e6}}}";
+
 static void iperf3_is_measured(void **state)
 {
-    static const char text[] =
-        "{\"start\":{\"version\":\"iperf 3.12\",\"test_start\":{\"protocol\":\"TCP\","
-        "\"duration\":1}},\"intervals\":[{\"sum\":{\"seconds\":1,\"bytes\":1000}}],\"end\":{"
-        "\"sum_sent\":{\"seconds\":1,\"retransmits\":0},\"sum_received\":{\"bytes\":1000,"
-        "\"bits_per_second\":8e6},\"cpu_utilization_percent\":{\"host_total\":1,"
-        "\"remote_total\":2}}}";
     struct fixture *fixture = *state;
 
-    measure(fixture, text, 0);
+    busy_ns[0] = 5000000;
+    busy_ns[1] = 8000000;
+    measure(fixture, MEASURE_YAML("iperf3"), iperf3_text, "", 0);
     assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
+    assert_int_equal(fixture->result.metrics.count, 4);
     assert_true(metrics_find(&fixture->result.metrics, "tcp.throughput")->values[0] == 8);
     assert_true(metrics_find(&fixture->result.metrics, "tcp.cpu_qemu.n")->values[0] == 20e3);
+    assert_true(metrics_find(&fixture->result.metrics, "tcp.cpu_guest.n")->values[0] == 3e3);
+    assert_string_equal(metrics_find(&fixture->result.metrics, "tcp.cpu_guest.n")->unit, "ns/B");
+}
+
+/* What is not known is not there; what cannot be is an error. */
+static void cpu_time_of_a_guest_is_known_or_not(void **state)
+{
+    struct fixture *fixture = *state;
+
+    busy_ns[0] = busy_ns[1] = 0;
+    measure(fixture, MEASURE_YAML("iperf3"), iperf3_text, "", 0);
+    assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
+    assert_null(metrics_find(&fixture->result.metrics, "tcp.cpu_guest.n"));
+
+    busy_ns[0] = busy_ns[1] = 7;
+    measure(fixture, MEASURE_YAML("iperf3"), iperf3_text, "", 0);
+    assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
+    assert_string_equal(fixture->result.reason,
+                        "step \"tcp\": the guest of n says that it has used no CPU time");
+    assert_non_null(metrics_find(&fixture->result.metrics, "tcp.throughput"));
+}
+
+/* A step that waits for the answer is none that has begun. */
+static void a_node_may_end_while_it_waits_for_cpu_time(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_use(fixture, MEASURE_YAML("iperf3"));
+    node_start(fixture->node);
+    fixture->vm = fixture->host.machines[0];
+    machine_starts(fixture->vm);
+    guest_is_ready(fixture->vm);
+    fixture_is_configured(fixture);
+    node_go(fixture->node);
+    node_freeze(fixture->node);
+    answer_cpu(fixture, 1, 1);
+    assert_null(next_request(fixture->vm));
+    node_stop(fixture->node, false);
+    assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
+    assert_null(next_request(fixture->vm));
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    node_result(fixture->node, &fixture->result);
+    assert_int_equal(fixture->result.metrics.count, 0);
 }
 
 static void a_measurement_that_failed_leaves_the_others(void **state)
 {
+    static const struct {
+        const char *yaml, *prints, *says;
+        int status;
+        const char *reason;
+    } bad[] = {
+        {MEASURE_YAML("iperf3"), "{\"start\":{\"version\":\"iperf 3.12\"},\"error\":\"no route\"}",
+         "", 1, "step \"tcp\": iperf3 says: no route"},
+        {MEASURE_YAML("iperf3"), "", "iperf3: what is this option?\n", 1,
+         "step \"tcp\": it printed nothing: it was run without -J, perhaps"},
+        {MEASURE_YAML("iperf3"), "", "sh: exec: line 0: iperf3: not found\n", 127,
+         "step \"tcp\": it ended with exit status 127, expected exit status 0: the guest has no "
+         "such program, perhaps; programs go into `files:`: sh: exec: line 0: iperf3: not found"},
+        {MEASURE_YAML("iperf3"), "{\"start\":{\"version\":\"iperf 3.12\"", "", 128 + 9,
+         "step \"tcp\": it was ended by signal 9 (Killed), expected exit status 0"},
+        {MEASURE_YAML("metrics"), "", "one\nonly 5 of 10\t\x1b[31m \n\n", 1,
+         "step \"tcp\": it ended with exit status 1, expected exit status 0: only 5 of "
+         "10??[31m"},
+        {MEASURE_YAML("metrics"), "nothing\n", "", 0, "step \"tcp\": it printed no metric"},
+        {MEASURE_YAML("metrics"), METRIC("nan") "\n", "none\n", 2,
+         "a metric token on the standard output of \"tcp\" cannot be used: the token has "
+         "\"nan,\"unit\" at byte 20: a number in JSON is finite; step \"tcp\": it ended with exit "
+         "status 2, expected exit status 0: "
+         "none"},
+        {MEASURE_YAML("metrics"), METRIC("1") "\n", "", 0,
+         "a metric token on the standard output of \"tcp\" cannot be used: it is named \"m\"; "
+         "expected \"tcp\" or \"tcp.NAME\", after the step that measures it"},
+    };
     struct fixture *fixture = *state;
 
-    measure(fixture, "{\"start\":{\"version\":\"iperf 3.12\"},\"error\":\"no route\"}", 1);
+    for (size_t i = 0; i < array_size(bad); i++) {
+        measure(fixture, bad[i].yaml, bad[i].prints, bad[i].says, bad[i].status);
+        assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
+        assert_string_equal(fixture->result.reason, bad[i].reason);
+        assert_int_equal(fixture->result.metrics.count, 0);
+    }
+}
+
+static void a_step_measures_by_tokens_of_its_name(void **state)
+{
+    static const char tokens[] =
+        "DUET_METRIC: {\"name\":\"tcp\",\"value\":1,\"unit\":\"s\",\"better\":\"lower\"}\n"
+        "DUET_METRIC: {\"name\":\"tcp.p50\",\"value\":2,\"unit\":\"s\",\"better\":\"lower\"}\n";
+    struct fixture *fixture = *state;
+
+    measure(fixture, MEASURE_YAML("metrics"), tokens, "", 0);
+    assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
+    assert_true(metrics_find(&fixture->result.metrics, "tcp")->values[0] == 1);
+    assert_true(metrics_find(&fixture->result.metrics, "tcp.p50")->values[0] == 2);
+
+    /* iperf3's results are good, and it says that something is not. */
+    busy_ns[0] = busy_ns[1] = 0;
+    measure(fixture, MEASURE_YAML("iperf3"), iperf3_text, "a warning\n", 1);
     assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
-    assert_string_equal(fixture->result.reason, "step \"tcp\": iperf3 says: no route");
-    measure(fixture, "", 127);
+    assert_string_equal(fixture->result.reason, "step \"tcp\": it ended with exit status 1, "
+                                                "expected exit status 0: a warning");
+
+    /* What it could measure counts, though it says that it could not measure all. */
+    measure(fixture, MEASURE_YAML("metrics"), tokens, "no p99\n", 1);
     assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
-    assert_non_null(strstr(fixture->result.reason, "it printed nothing: iperf3 is missing"));
-    assert_int_equal(fixture->result.metrics.count, 0);
+    assert_int_equal(fixture->result.metrics.count, 2);
 }
 
 int main(void)
@@ -170,7 +288,10 @@ int main(void)
         TEST(a_bad_one_fails_the_node_which_goes_on),
         TEST(what_a_step_prints_is_no_panic),
         TEST(iperf3_is_measured),
+        TEST(cpu_time_of_a_guest_is_known_or_not),
+        TEST(a_node_may_end_while_it_waits_for_cpu_time),
         TEST(a_measurement_that_failed_leaves_the_others),
+        TEST(a_step_measures_by_tokens_of_its_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,8 @@ static void files(void **state)
          "2:30: files: cannot read /nonexistent/duet"},
         {NODE("files: [{to: /x, content: x, optional: true}]"),
          "2:23: optional: \"content\" is always there"},
+        {NODE("steps: [{run: x, measure: iperf2}]"),
+         "2:41: measure: found \"iperf2\", expected iperf3 or metrics"},
         {NODE("files: [/bin/sh, {from: /bin/sh, to: /bin/sh}]"),
          "2:32: files: two files for /bin/sh"},
         {NODE("files: [{from: /bin, to: /x, mode: 0755}]"), "2:30: mode: /bin is a directory"},

@@ -10,7 +10,11 @@ ping -c 4 -W 30 "$1" | sed -n 's/.*time=\([0-9.]*\) ms.*/\1/p' | awk '
             print NR + 0 " of 4 echo requests were answered" > "/dev/stderr"
             exit 1
         }
-        value = first - sum / 3
-        printf "DUET_METRIC: {\"name\": \"handshake\", \"value\": %.6f, ", (value > 0 ? value : 0)
+        if (first <= sum / 3) {
+            print "the first packet took " first " ms, those after it " sum / 3 \
+                " ms: the handshake was before it" > "/dev/stderr"
+            exit 1
+        }
+        printf "DUET_METRIC: {\"name\": \"handshake\", \"value\": %.6f, ", first - sum / 3
         print "\"unit\": \"ms\", \"better\": \"lower\"}"
     }'

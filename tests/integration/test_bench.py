@@ -12,6 +12,7 @@ import unittest
 import duet
 
 IPERF3 = shutil.which("iperf3")
+TUNNELS = all(map(os.path.exists, ("/bin/ip", "/usr/bin/wg", "/usr/sbin/openvpn")))
 
 MEASURING = """
 name: m
@@ -249,14 +250,37 @@ nodes:
       - {name: tcp, run: iperf3 -J -c server -t 1, measure: iperf3}
       - {name: none, run: iperf3 -J -c server -p 9 -t 1, measure: iperf3}
       - {name: udp, run: iperf3 -J -c server -t 1 -u -b 1M, measure: iperf3}
+      - {name: ended, run: timeout 1 iperf3 -J -c server -t 99, measure: iperf3}
+      - {name: killed, run: timeout -s KILL 1 iperf3 -J -c server -t 99, measure: iperf3}
 links: [{nodes: [server, client], subnet: 10.0.0.0/24}]
 """ % IPERF3
         run, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", status=1)
         metrics = {m["name"]: m["median"] for m in results["metrics"]}
         self.assertGreater(metrics["m/tcp.throughput"], 0, run)
         self.assertTrue(math.isfinite(metrics["m/udp.loss"]))
-        self.assertEqual([name for name in metrics if "none" in name], [])
-        self.assertRegex(run.stdout, r'step "none": iperf3 says: unable to connect')
+        for node in ("server", "client"):
+            self.assertGreater(metrics[f"m/tcp.cpu_guest.{node}"], 0, run)
+            self.assertGreater(metrics[f"m/tcp.cpu_qemu.{node}"], 0, run)
+        self.assertLessEqual({name.split(".")[0] for name in metrics}, {"m/tcp", "m/udp"})
+        self.assertRegex(run.stdout, r'step "none": iperf3 says: unable to connect.*; '
+                                     r'step "ended": iperf3 says: interrupt.*; '
+                                     r'step "killed": it was ended by signal 9 ')
+
+    @unittest.skipUnless(TUNNELS, "the programs of the suite's tunnels are not there")
+    def test_without_its_programs_the_rest_of_the_suite_is_measured(self):
+        shutil.copytree(duet.ROOT / "scenarios", self.place.path, dirs_exist_ok=True)
+        path = self.place.path / "bench.yaml"
+        suite = path.read_text()
+        for program in ("iperf3", "sockperf", "ab"):
+            self.assertIn(f"{{from: /usr/bin/{program}, optional: true}}", suite)
+            suite = suite.replace(f"/usr/bin/{program},", f"/none/{program},")
+        path.write_text(suite.replace("pings: 100", "pings: 5"))
+        run = self.place.command("bench", path, "--quick", "--runs", "1")
+        self.assertEqual(run.status, 1, run)
+        results = json.loads((self.place.results / "bench/latest/results.json").read_text())
+        self.assertEqual([m["name"] for m in results["metrics"]], ["quick/latency"], run)
+        self.assertRegex(run.stdout, r'step "tcp_fwd": .* iperf3: not found; step "tcp_rev": .*; '
+                                     r'step "tcp_rr": .*: sockperf is missing')
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ LIBRARY := $(BUILD)/libduet.a
 
 # What has a main() of its own, and what measures duet itself.
 programs        := runner/main.c $(wildcard bench/bench_*.c) \
-                   $(addprefix bench/,bench.c fidelity.c guest.c pair.c probe.c run.c)
+                   $(addprefix bench/,bench.c fidelity.c guest.c pair.c probe.c run.c run_table.c)
 library_sources := $(filter-out $(programs),$(foreach module,$(MODULES),$(wildcard $(module)/*.c)))
 library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 
@@ -121,6 +121,7 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(fuzz_driver) $(LIBRARY) $(MOCK)
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(fuzz_driver),,-fsanitize=fuzzer) -o $@ $< $(fuzz_driver) \
 	    $(libraries) $(PKG_LIBS)
 
+$(BUILD)/bench/run: $(BUILD)/bench/run_table.o
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(addprefix $(BUILD)/bench/,bench.o fidelity.o guest.o \
                   pair.o) $(LIBRARY) $(MOCK)
 	$(call say,LINK,$@)
@@ -139,7 +140,7 @@ $(conformance): $(BUILD)/tests/conformance/guest_image.o $(LIBRARY)
 
 .PHONY: unit-tests fuzz-targets conformance
 # What an integration test runs comes along.
-unit-tests: $(unit_tests) $(BUILD)/tests/write_capture
+unit-tests: $(unit_tests) $(BUILD)/tests/write_capture $(BUILD)/bench/run
 fuzz-targets: $(fuzz_targets)
 conformance: $(conformance)
 

@@ -62,6 +62,10 @@ void bench_emit(const struct bench_measure *measure)
               compared ? number(measure->baseline_value) : cJSON_CreateNull());
     cjson_put(object, "ratio", compared ? number(measure->ratio) : cJSON_CreateNull());
     cjson_put(object, "better", cJSON_CreateString(measure->better));
+    if (measure->wanted) {
+        cjson_put(object, "wanted", cJSON_CreateString(measure->wanted));
+        cjson_put(object, "met", cJSON_CreateBool(measure->met));
+    }
     line = xchecked(cJSON_PrintUnformatted(object));
     puts(line);
     fflush(stdout);

@@ -24,6 +24,10 @@ struct bench_measure {
     double baseline_value;
     double ratio;       /* value / baseline_value, or the median of the samples' ratios */
     const char *better; /* "lower" or "higher" */
+    /* Where the program itself knows what is wanted (WANTED_BY_PROGRAM in bench/wanted.c), for
+     * people; else NULL. */
+    const char *wanted;
+    bool met; /* and whether it is so */
 };
 
 /* Measures and calls bench_emit once for each name of its entry. */

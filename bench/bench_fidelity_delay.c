@@ -217,18 +217,20 @@ static double error_at(int delay, enum fidelity_side side, double share, double 
 }
 
 /* Two samples of one distribution differ, too. */
-static int check_error(const char *name, int delay, double share, struct error *error)
+static int emit_judged(struct bench_measure *measure, int delay, double share, struct error *error)
 {
     double least = error_at(delay, FIDELITY_DUET, share, -DEVIATIONS);
     double most = error_at(delay, FIDELITY_NETEM, share, DEVIATIONS) + WORSE_MS +
                   2 * delays[delay].jitter_ms * KOLMOGOROV / sqrt(TIMES);
 
-    if (least > most)
-        return error_set(error, ERANGE,
-                         "%s: duet is off by %.3f ms at least, chance set aside, and netem by "
-                         "%.3f ms at most",
-                         name, least, most);
-    return 0;
+    measure->wanted = "no worse than netem";
+    measure->met = least <= most;
+    bench_emit(measure);
+    return measure->met ? 0
+                        : error_set(error, ERANGE,
+                                    "duet is off by %.3f ms at least, chance set aside, and netem "
+                                    "by %.3f ms at most",
+                                    least, most);
 }
 
 static int measure_error(int delay, const char *which, double share, struct error *error)
@@ -243,8 +245,7 @@ static int measure_error(int delay, const char *which, double share, struct erro
     measure.value = error_at(delay, FIDELITY_DUET, share, 0);
     measure.baseline_value = error_at(delay, FIDELITY_NETEM, share, 0);
     measure.ratio = measure.value / measure.baseline_value;
-    bench_emit(&measure);
-    return check_error(name, delay, share, error);
+    return emit_judged(&measure, delay, share, error);
 }
 
 /* -- The measures ------------------------------------------------------------------------------ */

@@ -166,12 +166,14 @@ static int add_measure(struct reading *reading, const cJSON *object)
     code = begin_metric(reading, object, xstrdup(name), &metric);
     if (code < 0)
         return code;
-    if (cjson_member(object, "values"))
-        return read_values(reading, cjson_member(object, "values"), name, metric);
-    metric->values = xcalloc(1, sizeof *metric->values);
-    metric->values[0] = value->valuedouble;
-    metric->count = 1;
-    return 0;
+    if (cjson_member(object, "values")) {
+        code = read_values(reading, cjson_member(object, "values"), name, metric);
+    } else {
+        metric->values = xcalloc(1, sizeof *metric->values);
+        metric->values[0] = value->valuedouble;
+        metric->count = 1;
+    }
+    return code < 0 ? code : read_disturbed(reading, object, metric);
 }
 
 /* -- The file ---------------------------------------------------------------------------------- */
@@ -251,6 +253,7 @@ static int read_measures(struct reading *reading, const cJSON *root)
     int code = 0;
 
     reading->record->kind = RECORD_MEASURES;
+    read_head(reading, root);
     cJSON_ArrayForEach(object, cjson_member(root, "measures")) if (code == 0) code =
         add_measure(reading, object);
     return code;
@@ -404,14 +407,6 @@ void record_free(struct record *record)
     free(record->revision);
     free(record->tag);
     free(record->started);
-    free(record->host.kernel);
-    free(record->host.cpu_model);
-    free(record->host.qemu);
-    free(record->host.accel);
-    free(record->host.guest_kernel.release);
-    free(record->host.guest_kernel.name);
-    free(record->host.guest_kernel.digest);
-    free(record->host.duet);
-    free(record->host.libvirt);
+    host_info_free(&record->host);
     *record = (struct record){0};
 }

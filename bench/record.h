@@ -54,7 +54,7 @@ struct record {
     enum record_kind kind;
     int schema;     /* 0 of RECORD_MEASURES, which has none */
     char *path;     /* as it was given */
-    char *suite;    /* NULL of RECORD_MEASURES; so are the next ones */
+    char *suite;    /* NULL of RECORD_MEASURES; so are the next two */
     char *revision; /* of the suite's directory: what git describes it as */
     char *tag;
     char *started;         /* ISO 8601 */

@@ -156,7 +156,7 @@ void case_result_free(struct case_result *result)
     *result = (struct case_result){0};
 }
 
-static void host_info_free(struct host_info *host)
+void host_info_free(struct host_info *host)
 {
     free(host->duet);
     free(host->kernel);

@@ -213,6 +213,8 @@ void node_result_add_token(struct node_result *node, struct result_token *token)
  * came into a run. */
 void run_result_free(struct run_result *run);
 void case_result_free(struct case_result *result);
+/* Frees what it holds, of a host that never came into a run. */
+void host_info_free(struct host_info *host);
 void node_result_free(struct node_result *node);
 
 /* The program's exit status: 3 where a case is `error` or `invalid` (duet did not do what it was

@@ -154,6 +154,138 @@ class Files(unittest.TestCase):
                 self.assertIn(said, self.duet("bench", "m.yaml", *arguments, status=2).stderr)
 
 
+class MakeBench(unittest.TestCase):
+    """bench/run, which `make bench` runs, with programs that only say what they measured."""
+
+    RUN = duet.PROGRAM.resolve().parent / "bench" / "run"
+
+    def setUp(self):
+        self.place = duet.Workplace()
+        self.addCleanup(self.place.close)
+        self.output = self.place.path / "out" / "results.json"
+
+    def program(self, name, measures, end="exit 0"):
+        """`measures`: name -> what its measure says besides; None: it is listed and not taken."""
+        lines = [json.dumps({"name": name, "unit": "s", "n": 5, "better": "lower"} | more)
+                 for name, more in measures.items() if more is not None]
+        path = self.place.write(f"bench_{name}", "\n".join([
+            "#!/bin/sh", "if [ $1 = --list ]; then", *(f"echo {name}" for name in measures),
+            "exit; fi", *(f"echo '{line}'" for line in lines), end, ""]))
+        path.chmod(0o755)
+        return path
+
+    def run_them(self, *programs, pattern=".", **environment):
+        return subprocess.run([self.RUN, self.output, pattern, *programs], capture_output=True,
+                              text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                              env=os.environ | environment)
+
+    def measures(self):
+        return {m["name"]: m for m in json.loads(self.output.read_text())["measures"]}
+
+    def test_a_bound_is_judged_and_is_no_failure(self):
+        good = self.program("start", {"start.cold_vs_hand": {
+            "value": 5, "baseline": "by hand", "baseline_value": 4, "ratio": 1.25}})
+        bad = self.program("fork", {"start.fork_s": {"value": 0.6}, "control.ping_us": {
+            "value": 3}})
+        run = self.run_them(good, bad)
+        self.assertEqual(run.returncode, 0, run)
+        self.assertRegex(run.stdout, r"(?m)^bench_start\n +start.cold_vs_hand +5 s +5 +4 s +1.25 +"
+                                     r"ratio <= 1.25, met +by hand\nbench_fork\n")
+        self.assertRegex(run.stdout, r"start.fork_s +0.6 s +5 +<= 0.5 s, NOT MET\s")
+        self.assertRegex(run.stdout, r"control.ping_us .* \(lower is better\)")
+        self.assertIn("1 of 2 bounds met; not: start.fork_s\n", run.stdout)
+        self.assertIn("bench_fork: 2 measures, from start.fork_s on\n", run.stderr)
+        found = self.measures()
+        self.assertEqual([found[name].get("met") for name in found], [True, False, None])
+        self.assertEqual(found["start.fork_s"]["wanted"], "<= 0.5 s")
+
+    def test_what_a_program_says_of_its_own_bound_counts(self):
+        said = {"value": 1, "wanted": "0.9 to 1.1 %", "met": False}
+        run = self.run_them(self.program("loss", {"fidelity.loss_1.duet": said}))
+        self.assertEqual(run.returncode, 0, run)
+        self.assertIn("0.9 to 1.1 %, NOT MET", run.stdout)
+
+    def test_the_others_are_kept_where_one_fails(self):
+        first = self.program("a", {"initrd.layer_ms": {"value": 1}})
+        failing = self.program("b", {"control.ping_us": {"value": 2}, "control.exec_ms": None},
+                               end="exit 7")
+        killed = self.program("c", {"core.64_ns": None}, end="kill -9 $$")
+        silent = self.program("d", {"core.1500_ns": None})
+        last = self.program("e", {"start.pool_s": {"value": 3}})
+        run = self.run_them(first, failing, killed, silent, self.place.path / "none", last)
+        self.assertEqual(run.returncode, 1, run)
+        self.assertEqual(list(self.measures()),
+                         ["initrd.layer_ms", "control.ping_us", "start.pool_s"])
+        self.assertEqual(run.stderr.splitlines()[-4:], [
+            "bench_b: exit status 7; not measured: control.exec_ms",
+            "bench_c: signal 9; not measured: core.64_ns",
+            "bench_d: it ended well; not measured: core.1500_ns",
+            "none: cannot run it: No such file or directory"], run)
+
+    def test_what_is_no_measure_is_said(self):
+        odd = self.program("odd", {"start.fork_s": {"value": None}, "core.new": {"value": 1}},
+                           end="echo junk")
+        run = self.run_them(odd)
+        self.assertEqual(run.returncode, 1, run)
+        self.assertIn("bench_odd: bench/wanted.c does not know core.new\n", run.stderr)
+        self.assertIn("bench_odd: not one of its measures: junk\n", run.stderr)
+        self.assertIn("not measured: start.fork_s\n", run.stderr)
+        self.assertEqual(list(self.measures()), ["core.new"])
+
+    def test_only_what_matches_runs(self):
+        start = self.program("start", {"start.fork_s": {"value": 0.1}})
+        other = self.program("other", {"core.64_ns": {"value": 1}}, end="exit 1")
+        self.assertEqual(self.run_them(start, other, pattern="^start").returncode, 0)
+        self.assertEqual(list(self.measures()), ["start.fork_s"])
+        self.output.unlink()
+        run = self.run_them(start, pattern="nothing")
+        self.assertEqual((run.returncode, run.stderr), (2, "no measure matches nothing\n"))
+        self.assertFalse(self.output.exists())
+
+    def test_colour_is_for_terminals(self):
+        program = self.program("fork", {"start.fork_s": {"value": 0.6}})
+        self.assertNotIn("\033", self.run_them(program).stdout)
+        for value, coloured in (("", True), ("1", False)):
+            with self.subTest(NO_COLOR=value):
+                run = subprocess.run(
+                    ["script", "-qec", f"{self.RUN} {self.output} . {program}", "/dev/null"],
+                    capture_output=True, text=True, timeout=60, check=True,
+                    stdin=subprocess.DEVNULL,
+                    env=os.environ | {"NO_COLOR": value, "TERM": "xterm"})
+                self.assertEqual("\033[" in run.stdout, coloured, run)
+
+    def test_two_sessions_are_compared(self):
+        def session(values):
+            program = self.program("fork", {"start.fork_s": {"value": 1, "values": values},
+                                            "fidelity.loss_1.duet": {"value": values[0]}})
+            self.assertEqual(self.run_them(program).returncode, 0)
+            return json.loads(self.output.read_text())
+
+        first, second = session([1, 1.01, 0.99, 1, 1]), session([2, 2.01, 1.99, 2, 2])
+        self.assertGreater(first["spin_ms"], 0)
+        self.assertGreater(first["host"]["cpus"], 0)
+        self.assertEqual(first["runs"][0]["program"], "bench_fork")
+        for number, results in enumerate((first, second)):
+            results["started"] = f"2026-01-01T00:00:0{number}Z"
+            results["spin_ms"] = first["spin_ms"]  # whatever else this machine did
+            results["runs"][0]["noise"] = None
+            self.place.write(f"{number}.json", json.dumps(results))
+        run = self.place.command("compare", "0.json", "1.json")
+        self.assertEqual(run.status, duet.FAILED, run)
+        self.assertRegex(run.stdout, r"start.fork_s .* 2\.000 .* slower")
+        self.assertRegex(run.stdout, r"fidelity.loss_1.duet .* too few runs to say")
+        second["runs"][0]["noise"] = "another guest of the hypervisor took processor time"
+        self.place.write("1.json", json.dumps(second))
+        run = self.place.command("compare", "0.json", "1.json")
+        self.assertEqual(run.status, duet.PASSED, run)
+        self.assertRegex(run.stdout, r"start.fork_s .* 2\.000 .* too noisy to say")
+        second["host"]["cpus"] += 1
+        self.place.write("1.json", json.dumps(second))
+        run = self.place.command("compare", "0.json", "1.json")
+        self.assertEqual(run.status, duet.BAD_USAGE, run)
+        self.assertIn("another machine: processors:", run.stderr)
+
+
 class Guests(unittest.TestCase):
     def setUp(self):
         self.place = duet.Workplace()

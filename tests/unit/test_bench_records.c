@@ -64,6 +64,25 @@ static void the_three_kinds_are_read(void **state)
     record_free(&measures);
 }
 
+static void make_bench_says_what_the_machine_was_and_did(void **state)
+{
+    struct record record =
+        parsed("{\"measures\":[{\"name\":\"m\",\"unit\":\"s\",\"better\":\"lower\",\"value\":2,"
+               "\"values\":[1,2,3],\"disturbed\":3},"
+               "{\"name\":\"n\",\"unit\":\"s\",\"better\":\"lower\",\"value\":2}]," HOST
+               ",\"spin_ms\":10,\"started\":\"2026\",\"runs\":[]}");
+    (void)state;
+
+    assert_int_equal(record.kind, RECORD_MEASURES);
+    assert_string_equal(record.host.cpu_model, "Z80");
+    assert_string_equal(record.started, "2026");
+    assert_null(record.suite);
+    assert_true(record.spin_ms == 10);
+    assert_int_equal(record.metrics[0].disturbed, 3);
+    assert_int_equal(record.metrics[1].disturbed, 0);
+    record_free(&record);
+}
+
 static void what_is_none_of_them_is_refused(void **state)
 {
     static const struct {
@@ -474,6 +493,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_three_kinds_are_read),
         cmocka_unit_test(a_metric_is_the_same_in_each_run),
+        cmocka_unit_test(make_bench_says_what_the_machine_was_and_did),
         cmocka_unit_test(what_is_none_of_them_is_refused),
         cmocka_unit_test(another_schema_is_read_where_that_is_wanted),
         cmocka_unit_test(that_it_was_interrupted_is_kept_and_said),

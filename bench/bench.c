@@ -79,7 +79,6 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
     cleanup_free double *values = xcalloc(measure->n, sizeof *values);
     cleanup_free double *baselines = xcalloc(measure->n, sizeof *baselines);
     cleanup_free double *ratios = xcalloc(measure->n, sizeof *ratios);
-    cleanup_free double *kept = xcalloc(measure->n, sizeof *kept);
 
     for (size_t i = 0; i < measure->n; i++) {
         int code = side->sample(side->context, &values[i], error);
@@ -90,11 +89,10 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
             return code;
         ratios[i] = values[i] / baselines[i];
     }
-    memcpy(kept, values, measure->n * sizeof *kept);
-    measure->values = kept;
-    measure->value = bench_median(values, measure->n);
-    measure->baseline_value = bench_median(baselines, measure->n);
-    measure->ratio = bench_median(ratios, measure->n);
+    measure->values = values;
+    measure->value = median_of(values, measure->n);
+    measure->baseline_value = median_of(baselines, measure->n);
+    measure->ratio = median_of(ratios, measure->n);
     bench_emit(measure);
     measure->values = NULL;
     return 0;

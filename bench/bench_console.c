@@ -133,9 +133,10 @@ static int measure_drain(const char *name, size_t chunk, struct error *error)
     }
     if (code == 0) {
         struct bench_measure measure = {.name = name,
-                                        .value = bench_median(rates, SAMPLES),
+                                        .value = median_of(rates, SAMPLES),
                                         .unit = "MB/s",
                                         .n = SAMPLES,
+                                        .values = rates,
                                         .baseline = "ring_write alone",
                                         .baseline_value = bench_median(bare, SAMPLES),
                                         .better = "higher"};

@@ -47,9 +47,10 @@ static int measure(const char *name, const char *unit, const char *better, size_
         code = sample(NULL, &values[i], error);
     if (code == 0)
         bench_emit(&(struct bench_measure){.name = name,
-                                           .value = bench_median(values, n),
+                                           .value = median_of(values, n),
                                            .unit = unit,
                                            .n = n,
+                                           .values = values,
                                            .better = better});
     return code;
 }

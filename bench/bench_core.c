@@ -290,9 +290,10 @@ static int measure_alone(const char *name, size_t size, struct error *error)
     core_close(&core);
     if (code == 0)
         bench_emit(&(struct bench_measure){.name = name,
-                                           .value = bench_median(ns, SAMPLES),
+                                           .value = median_of(ns, SAMPLES),
                                            .unit = "ns/packet",
                                            .n = SAMPLES,
+                                           .values = ns,
                                            .better = "lower"});
     return code;
 }

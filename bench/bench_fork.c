@@ -80,6 +80,7 @@ static int emit(const char *name, const double *values, const char *baseline,
 
     if (code < 0)
         return code;
+    measure.values = values;
     measure.value = median_of(values, SAMPLES);
     if (baseline) {
         measure.baseline_value = median_of(baselines, SAMPLES);

@@ -130,9 +130,10 @@ static int against_cpio(struct error *error)
     }
     if (code == 0)
         bench_emit(&(struct bench_measure){.name = "initrd.build_vs_cpio_gzip",
-                                           .value = bench_median(ours_ms, SAMPLES),
+                                           .value = median_of(ours_ms, SAMPLES),
                                            .unit = "ms",
                                            .n = SAMPLES,
+                                           .values = ours_ms,
                                            .baseline = "cpio | gzip -1",
                                            .baseline_value = bench_median(theirs_ms, SAMPLES),
                                            .ratio = bench_median(ratios, SAMPLES),
@@ -175,9 +176,10 @@ static int measure_layer(const char *name, const char *program, struct error *er
     }
     if (code == 0)
         bench_emit(&(struct bench_measure){.name = name,
-                                           .value = bench_median(took_ms, LAYER_SAMPLES),
+                                           .value = median_of(took_ms, LAYER_SAMPLES),
                                            .unit = "ms",
                                            .n = LAYER_SAMPLES,
+                                           .values = took_ms,
                                            .better = "lower"});
     return code;
 }

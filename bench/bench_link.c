@@ -132,7 +132,8 @@ static int compare(size_t link, struct error *error)
         carried[i] = rates.mbit_s[link][i + 1];
         ratios[i] = carried[i] / direct[i];
     }
-    measure.value = bench_median(carried, SAMPLES);
+    measure.values = carried;
+    measure.value = median_of(carried, SAMPLES);
     measure.baseline_value = bench_median(direct, SAMPLES);
     measure.ratio = bench_median(ratios, SAMPLES);
     bench_emit(&measure);

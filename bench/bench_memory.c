@@ -125,7 +125,8 @@ static int measure_private(struct error *error)
         code = sample_nodes(false, booted, error);
     if (code < 0)
         return code;
-    measure.value = bench_median(forked, NODES);
+    measure.values = forked;
+    measure.value = median_of(forked, NODES);
     measure.baseline_value = bench_median(booted, NODES);
     measure.ratio = measure.value / measure.baseline_value;
     bench_emit(&measure);
@@ -175,9 +176,10 @@ static int measure_pairs(struct error *error)
     if (code < 0)
         return code;
     bench_emit(&(struct bench_measure){.name = "fork.pairs_mb",
-                                       .value = bench_median(mb, PAIRS_SAMPLES),
+                                       .value = median_of(mb, PAIRS_SAMPLES),
                                        .unit = "MB",
                                        .n = PAIRS_SAMPLES,
+                                       .values = mb,
                                        .better = "lower"});
     return 0;
 }

@@ -473,16 +473,16 @@ static void a_metric_is_the_same_in_each_run(void **state)
     struct error error;
     (void)state;
 
-    assert_int_equal(record_add(&record, "c/m", &metric, &error), 0);
+    assert_int_equal(record_add(&record, "c/m", &metric, false, &error), 0);
     metric.unit = (char *)"ms";
-    assert_int_equal(record_add(&record, "c/m", &metric, &error), -EBADMSG);
+    assert_int_equal(record_add(&record, "c/m", &metric, false, &error), -EBADMSG);
     assert_string_equal(error.message, "\"c/m\" was in s, better when lower, and is now in ms, "
                                        "better when lower");
     metric.unit = (char *)"s";
     metric.better = METRIC_HIGHER;
-    assert_int_equal(record_add(&record, "c/m", &metric, &error), -EBADMSG);
+    assert_int_equal(record_add(&record, "c/m", &metric, false, &error), -EBADMSG);
     metric.better = METRIC_LOWER;
-    assert_int_equal(record_add(&record, "c/m", &metric, &error), 0);
+    assert_int_equal(record_add(&record, "c/m", &metric, false, &error), 0);
     assert_int_equal(record.metric_count, 1);
     assert_int_equal(record.metrics[0].count, 2);
     record_free(&record);

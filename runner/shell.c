@@ -73,29 +73,28 @@ void shell_describe(struct shell_command *command, const char *node, const char 
 
 /* -- Life -------------------------------------------------------------------------------------- */
 
-/* The shell's own variables come last, and win. Returns the array, for the caller to free. */
-static struct control_variable *add_env(struct control_exec *exec, const struct suite_pairs *env)
+/* The shell's own variables come last, and win. `all` has room for both. */
+static void add_env(struct control_exec *exec, const struct suite_pairs *env,
+                    struct control_variable *all)
 {
-    struct control_variable *all = xcalloc(env->count + exec->env_count, sizeof *all);
-
     for (size_t i = 0; i < env->count; i++)
         all[i] =
             (struct control_variable){.name = env->items[i].name, .value = env->items[i].value};
     memcpy(all + env->count, exec->env, exec->env_count * sizeof *all);
     exec->env = all;
     exec->env_count += env->count;
-    return all;
 }
 
 int shell_start(const struct shell_options *options, struct shell **out, struct error *error)
 {
-    cleanup_free struct control_variable *env = NULL;
+    cleanup_free struct control_variable *env =
+        xcalloc(options->env.count + SHELL_VARIABLES, sizeof *env);
     struct shell *shell = xcalloc(1, sizeof *shell);
     struct shell_command command;
     int code;
 
     shell_describe(&command, options->node, NULL);
-    env = add_env(&command.exec, &options->env);
+    add_env(&command.exec, &options->env, env);
     code = attach_start(&(struct attach_options){.loop = options->loop,
                                                  .control = options->control,
                                                  .exec = &command.exec,

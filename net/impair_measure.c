@@ -121,8 +121,8 @@ static void close_stretch(struct impair_measure *measure, const struct measure_s
         chain_for(&chain, stretch, what);
         bounds_add(&measure->bounds[what], &chain, stretch->trials[what]);
         measure->hits[what] += stretch->hits[what];
+        measure->unknown[what] += stretch->unknown[what];
     }
-    measure->unknown[MEASURE_LOSS] += stretch->unknown;
 }
 
 static void drop_oldest(struct impair_measure *measure)
@@ -211,6 +211,12 @@ static void count(struct measure_stretch *stretch, enum measure what, bool hit)
     stretch->hits[what] += hit;
 }
 
+static void count_unknown(struct measure_stretch *stretch, enum measure what)
+{
+    stretch->trials[what]++;
+    stretch->unknown[what]++;
+}
+
 /* Lost before the loss model had its say: a model with a memory has moved on even so. */
 static bool never_came_to_loss(const struct impair_verdict *verdict)
 {
@@ -230,8 +236,7 @@ static void count_loss(struct measure_stretch *stretch, const struct impair_verd
     if (!skipped) {
         count(stretch, MEASURE_LOSS, was(verdict, IMPAIR_LOSS));
     } else if (has_memory(&stretch->settings.loss)) {
-        stretch->trials[MEASURE_LOSS]++;
-        stretch->unknown++;
+        count_unknown(stretch, MEASURE_LOSS);
     }
 }
 
@@ -241,15 +246,20 @@ static bool corrupts_all(const struct impair_corrupt *corrupt)
     return corrupt->first_bit == 0 && corrupt->bit_count == 0;
 }
 
+/* Those that were to come last are still on their way when the link ends: the others alone would be
+ * too quick. */
 static void count_delay(struct measure_stretch *stretch, const struct impair_verdict *verdict)
 {
     uint64_t delay_ns = verdict->due_ns - verdict->in_ns;
+    bool flushed = was(verdict, IMPAIR_FLUSHED);
 
-    if (!delays_plainly(&stretch->settings) || !impair_delivered(verdict) ||
-        was(verdict, IMPAIR_REORDERED))
+    if (!delays_plainly(&stretch->settings) || was(verdict, IMPAIR_REORDERED) ||
+        !(flushed || impair_delivered(verdict)))
         return;
     for (unsigned i = 0; i < MEASURE_DELAYS; i++)
-        if (stretch->share[i] > 0)
+        if (stretch->share[i] > 0 && flushed)
+            count_unknown(stretch, MEASURE_DELAY_QUARTER + i);
+        else if (stretch->share[i] > 0)
             count(stretch, MEASURE_DELAY_QUARTER + i,
                   delay_ns <= stretch->at_most_ns[i] &&
                       (stretch->settings.delay.jitter_ns ||

@@ -39,7 +39,9 @@ struct measure_stretch {
     double share[MEASURE_DELAYS]; /* of packets, that is at most so late; 0: not looked at */
     uint64_t late_ns;             /* what is handed on more than that after it is due is late */
     uint64_t trials[MEASURES], hits[MEASURES];
-    uint64_t unknown; /* packets of which nothing but the model knows whether it would lose them */
+    /* Trials of which nothing but the model knows what came of them: packets that it might have
+     * lost, and delays of those that were on their way as the link ended. */
+    uint64_t unknown[MEASURES];
 };
 
 struct measure_rate {

@@ -48,9 +48,10 @@ static void feed(struct impair_measure *measure, const struct fixture *fixture, 
         impair_measure_add(measure, &fixture->verdicts[i]);
 }
 
-/* `packets` through `made`, while `asked` was to be made. */
-static struct impair_measure *run(uint64_t seed, const struct impair_settings *made,
-                                  const struct impair_settings *asked, size_t packets)
+/* `packets` through `made`, while `asked` was to be made; the link ends so long after the last. */
+static struct impair_measure *run_for(uint64_t seed, const struct impair_settings *made,
+                                      const struct impair_settings *asked, size_t packets,
+                                      uint64_t rest_ns)
 {
     struct impair_measure *measure = xmalloc(sizeof *measure);
     struct fixture fixture;
@@ -58,7 +59,8 @@ static struct impair_measure *run(uint64_t seed, const struct impair_settings *m
     fixture_init(&fixture, seed);
     fixture_set(&fixture, made);
     fixture_stream(&fixture, packets, BYTES, GAP_US * 1000);
-    fixture_finish(&fixture);
+    fixture_run(&fixture, fixture.now_ns + rest_ns);
+    impair_flush(fixture.impair, fixture.now_ns);
     impair_measure_init(measure, LATE_MS * FIXTURE_MS);
     impair_measure_set(measure, 0, asked);
     feed(measure, &fixture, 0);
@@ -66,6 +68,12 @@ static struct impair_measure *run(uint64_t seed, const struct impair_settings *m
     assert_int_equal(measure->packets, packets);
     fixture_free(&fixture);
     return measure;
+}
+
+static struct impair_measure *run(uint64_t seed, const struct impair_settings *made,
+                                  const struct impair_settings *asked, size_t packets)
+{
+    return run_for(seed, made, asked, packets, 3600 * FIXTURE_S);
 }
 
 static bool believes(const struct impair_measure *measure, enum measure what)
@@ -117,6 +125,55 @@ static void a_network_that_does_as_asked_is_believed(void **state)
                 fail_msg("kind %zu, %s: %g, expected %g", kind, measure_name(what), hits[what],
                          expected[what]);
     }
+}
+
+/* What cannot be otherwise is believed, and a single packet that was is not. */
+static void the_edges_are_exact(void **state)
+{
+    static const struct {
+        struct impair_settings settings;
+        enum measure what;
+    } edges[] = {
+        {{.loss.random.ppb = RANDOM_PPB}, MEASURE_LOSS},
+        {{.duplicate.ppb = RANDOM_PPB}, MEASURE_DUPLICATE},
+        {{.corrupt.chance.ppb = RANDOM_PPB}, MEASURE_CORRUPT},
+        {{.delay.mean_ns = FIXTURE_MS}, MEASURE_DELAY_HALF},
+    };
+    static const size_t counts[] = {0, 1, 2, 300};
+
+    (void)state;
+    for (size_t i = 0; i < array_size(edges); i++)
+        for (size_t n = 0; n < array_size(counts); n++) {
+            const struct impair_settings *of_that = &edges[i].settings;
+            struct impair_measure *as_asked = run(1, of_that, of_that, counts[n]);
+            struct impair_measure *not_done = run(1, &none, of_that, counts[n]);
+            struct impair_measure *not_asked = run(1, of_that, &none, counts[n]);
+
+            assert_all_believed(as_asked);
+            assert_int_equal(believes(not_done, edges[i].what), counts[n] == 0);
+            assert_int_equal(believes(not_asked, edges[i].what), counts[n] == 0);
+            free(as_asked);
+            free(not_done);
+            free(not_asked);
+        }
+}
+
+/* The quick ones alone have come through, and none, and one. */
+static void a_link_that_ends_early_is_believed(void **state)
+{
+    static const struct impair_settings slow = {
+        .delay = {.mean_ns = 500 * FIXTURE_MS, .jitter_ns = 400 * FIXTURE_MS}};
+    static const size_t counts[] = {1, 50, 500};
+
+    (void)state;
+    for (size_t n = 0; n < array_size(counts); n++)
+        for (uint64_t rest_ms = 0; rest_ms < 1000; rest_ms += 50) {
+            struct impair_measure *measure =
+                run_for(rest_ms, &slow, &slow, counts[n], rest_ms * FIXTURE_MS);
+
+            assert_all_believed(measure);
+            free(measure);
+        }
 }
 
 static void assert_found(const struct impair_settings *made, const struct impair_settings *asked,
@@ -361,6 +418,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_network_that_does_as_asked_is_believed),
+        cmocka_unit_test(the_edges_are_exact),
+        cmocka_unit_test(a_link_that_ends_early_is_believed),
         cmocka_unit_test(another_loss_is_found),
         cmocka_unit_test(others_are_found),
         cmocka_unit_test(another_delay_is_found),

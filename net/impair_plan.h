@@ -1,10 +1,11 @@
 /* Changes of a link's settings while it runs, in a fixed order: each on a certain packet, or so
  * long after the one before it.
  *
- * A change on a packet is exact: that packet is the first that meets the new settings, whatever
- * vectors packets come in. So what a plan of such changes does depends on the packets alone, and
- * two runs of it are the same. Packets count as verdicts do: data by itself (net/impair_verdict.h).
- */
+ * A change on a packet is exact in the packet's direction: it is the first that meets the new
+ * settings, whatever vectors packets come in. So what a plan of changes on packets of one direction
+ * does to that direction depends on its packets alone, and two runs of it are the same. The other
+ * direction meets them with what is taken next there: a matter of timing, as after a time. Packets
+ * count as verdicts do: data by itself (net/impair_verdict.h). */
 #ifndef DUET_NET_IMPAIR_PLAN_H
 #define DUET_NET_IMPAIR_PLAN_H
 

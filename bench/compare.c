@@ -39,7 +39,8 @@ static void measure(struct comparison *comparison, struct welch *welch)
     comparison->p = comparison->scatter = NAN;
     if (!has_enough(comparison))
         return;
-    *welch = sample_welch(&comparison->a, &comparison->b, logarithms);
+    *welch = sample_welch(&comparison->a, &comparison->b, logarithms,
+                          comparison->one_session ? 0 : COMPARE_BETWEEN);
     comparison->p = welch->p;
     comparison->scatter =
         scatter_of(comparison, student_quantile(0.05, welch->freedom) * welch->error, logarithms);

@@ -3,11 +3,11 @@
  * A difference is told where all of these hold:
  * - Welch's t-test on the logarithms of the values says so, with Holm's correction over all metrics
  *   that are compared, at COMPARE_FAMILY_ERROR: the chance of even one false alarm in a comparison.
- *   (On the values themselves where one of them is 0 or below.) A test by ranks cannot say anything
- *   here: five runs against five have p >= 0.0079 whatever they are, and twelve metrics make 0.095
- *   of that.
- * - The medians differ by more than the threshold and the drift, on the same side. The test knows
- *   how the runs of one session scatter, not how sessions on the same machine do; these cover that.
+ *   (On the values themselves where one of them is 0 or below.) Of two sessions, what all runs of
+ *   one have in common varies, too: by COMPARE_BETWEEN, which the runs of two sessions cannot tell.
+ *   A test by ranks cannot say anything here: five runs against five have p >= 0.0079 whatever they
+ *   are, and twelve metrics make 0.095 of that.
+ * - The medians differ by more than the threshold and the drift, on the same side.
  *
  * What cannot be told is "too noisy" where it was disturbed, and where twice the threshold could
  * hide in scatter and drift. */
@@ -19,7 +19,10 @@
 
 #define COMPARE_FAMILY_ERROR 0.01
 #define COMPARE_THRESHOLD    0.05 /* unless the user gives another */
-enum { COMPARE_RUNS_MIN = 3 };    /* of each side */
+/* The variance of what sessions of one build differ by, as a multiple of that among the runs of
+ * one: measured, see docs/bench.md. */
+#define COMPARE_BETWEEN 2.0
+enum { COMPARE_RUNS_MIN = 3 }; /* of each side */
 
 enum compare_verdict {
     COMPARE_TOO_FEW, /* runs to say */
@@ -35,6 +38,7 @@ struct comparison {
     double threshold; /* a share: 0.05 */
     bool disturbed;   /* whatever differs may be the doing of what else the machine did */
     double drift;     /* likewise: by how much the machine itself changed between a and b */
+    bool one_session; /* the runs of a and of b took turns */
 
     /* What compare_all fills in. */
     enum compare_verdict verdict;

@@ -155,7 +155,8 @@ void match_make(const struct record *a, const struct record *b, double threshold
                                 .better = metric->better,
                                 .threshold = match->threshold,
                                 .drift = match->drift,
-                                .disturbed = is_disturbed(a, b, other, metric)};
+                                .disturbed = is_disturbed(a, b, other, metric),
+                                .one_session = is_one_session(a, b)};
         match->rows[match->count++] = (struct match_row){.a = other, .b = metric};
     }
     compare_all(comparisons, match->count);

@@ -212,14 +212,15 @@ static double *transformed(const struct sample *sample, bool logarithms)
     return values;
 }
 
-struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms)
+struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms,
+                          double between)
 {
     cleanup_free double *of_a = transformed(a, logarithms);
     cleanup_free double *of_b = transformed(b, logarithms);
     double mean_a = mean_of(of_a, a->count);
     double mean_b = mean_of(of_b, b->count);
-    double share_a = variance_of(of_a, a->count, mean_a) / (double)a->count;
-    double share_b = variance_of(of_b, b->count, mean_b) / (double)b->count;
+    double share_a = variance_of(of_a, a->count, mean_a) * (1 / (double)a->count + between);
+    double share_b = variance_of(of_b, b->count, mean_b) * (1 / (double)b->count + between);
     struct welch welch = {
         .difference = mean_b - mean_a,
         .error = sqrt(share_a + share_b),

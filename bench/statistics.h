@@ -57,8 +57,11 @@ struct welch {
     double p;          /* two-sided; 1 or 0 where neither sample varies */
 };
 
-/* Of at least two values each; `logarithms`: of their logarithms, all values being above 0. */
-struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms);
+/* Of at least two values each; `logarithms`: of their logarithms, all values being above 0.
+ * `between`: what all values of a sample have in common, and another sample has otherwise, varies
+ * too, by that share of the variance among them; 0 is the test itself. */
+struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms,
+                          double between);
 
 /* The chance that |t| is exceeded under Student's distribution. */
 double student_two_sided(double t, double freedom);

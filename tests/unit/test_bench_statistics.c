@@ -132,7 +132,7 @@ static void welchs_test_is_as_computed_by_hand(void **state)
 {
     const struct sample a = SAMPLE(1, 2, 3, 4, 5);
     const struct sample b = SAMPLE(2, 4, 6, 8, 10);
-    struct welch welch = sample_welch(&a, &b, false);
+    struct welch welch = sample_welch(&a, &b, false, 0);
     (void)state;
 
     assert_near(welch.difference, 3, 1e-12);
@@ -140,6 +140,10 @@ static void welchs_test_is_as_computed_by_hand(void **state)
     assert_near(welch.freedom, 6.25 / 1.0625, 1e-9);
     assert_near(welch.p, student_two_sided(3 / sqrt(2.5), 6.25 / 1.0625), 1e-12);
     assert_true(welch.p > 0.1 && welch.p < 0.11);
+    /* What sessions differ by adds its share of the variances, 0.5 * (2.5 + 10). */
+    welch = sample_welch(&a, &b, false, 0.5);
+    assert_near(welch.error, sqrt(2.5 + 6.25), 1e-12);
+    assert_near(welch.freedom, 6.25 / 1.0625, 1e-9);
 }
 
 static void samples_that_do_not_vary_differ_or_not(void **state)
@@ -148,8 +152,8 @@ static void samples_that_do_not_vary_differ_or_not(void **state)
     const struct sample b = SAMPLE(8, 8, 8);
     (void)state;
 
-    assert_near(sample_welch(&a, &a, true).p, 1, 0);
-    assert_near(sample_welch(&a, &b, true).p, 0, 0);
+    assert_near(sample_welch(&a, &a, true, 0).p, 1, 0);
+    assert_near(sample_welch(&a, &b, true, 0).p, 0, 0);
 }
 
 /* Holm's own scheme: 0.01 * 4, 0.02 * 3, max(that, 0.025 * 2), 0.04 * 1 after the one before. */
@@ -174,7 +178,7 @@ static void holms_correction_is_as_computed_by_hand(void **state)
 static struct comparison compare(struct sample a, struct sample b, enum metric_better better)
 {
     struct comparison comparison = {
-        .a = a, .b = b, .better = better, .threshold = COMPARE_THRESHOLD};
+        .a = a, .b = b, .better = better, .threshold = COMPARE_THRESHOLD, .one_session = true};
 
     compare_all(&comparison, 1);
     return comparison;
@@ -215,6 +219,25 @@ static void what_is_below_the_threshold_is_no_difference(void **state)
 
     assert_true(compare(a, b, METRIC_HIGHER).p < 1e-6);
     assert_int_equal(compare(a, b, METRIC_HIGHER).verdict, COMPARE_SAME);
+}
+
+/* The same runs say less of two sessions than of two builds that took turns. */
+static void sessions_have_to_differ_by_more(void **state)
+{
+    struct comparison turns = {.a = SAMPLE(100, 110, 90, 105, 95),
+                               .b = SAMPLE(70, 77, 63, 73.5, 66.5),
+                               .better = METRIC_HIGHER,
+                               .threshold = COMPARE_THRESHOLD,
+                               .one_session = true};
+    struct comparison sessions = turns;
+    (void)state;
+
+    sessions.one_session = false;
+    compare_all(&turns, 1);
+    compare_all(&sessions, 1);
+    assert_int_equal(turns.verdict, COMPARE_SLOWER);
+    assert_true(sessions.verdict < COMPARE_FASTER);
+    assert_true(sessions.p > turns.p && sessions.scatter > turns.scatter);
 }
 
 static void two_runs_are_too_few_to_say(void **state)
@@ -299,9 +322,16 @@ struct outcome {
     size_t found;  /* suites in which the last metric, which is `shift` times as large, is told */
 };
 
+/* What all runs of a session have in common: its variance, as a share of that of 3 % among its
+ * runs; 0 where both builds are of one session. */
+static double in_common(uint64_t suite, size_t side, double between)
+{
+    return exp(0.03 * sqrt(between) * normal(random_mix(suite) + 3, side));
+}
+
 /* Suites of METRICS metrics, `runs` (at most MORE_RUNS) of each, of which the last one is `shift`
  * times as large in b. */
-static struct outcome simulate(noise_fn noise, double shift, size_t runs)
+static struct outcome simulate(noise_fn noise, double shift, size_t runs, double between)
 {
     struct outcome outcome = {0};
 
@@ -313,11 +343,13 @@ static struct outcome simulate(noise_fn noise, double shift, size_t runs)
         for (size_t i = 0; i < array_size(values); i++)
             for (size_t run = 0; run < runs; run++)
                 values[i][run] = 400 * noise(random_mix(suite), i * runs + run) *
+                                 in_common(suite, i, between) *
                                  (i == array_size(values) - 1 ? shift : 1);
         for (size_t i = 0; i < METRICS; i++)
             comparisons[i] = (struct comparison){.a = {values[2 * i], runs},
                                                  .b = {values[2 * i + 1], runs},
-                                                 .threshold = COMPARE_THRESHOLD};
+                                                 .threshold = COMPARE_THRESHOLD,
+                                                 .one_session = between == 0};
         compare_all(comparisons, METRICS);
         for (size_t i = 0; i < METRICS - (shift != 1); i++)
             alarm = alarm || comparisons[i].verdict >= COMPARE_FASTER;
@@ -339,9 +371,19 @@ static void the_same_build_gives_hardly_ever_an_alarm(void **state)
 {
     (void)state;
 
-    assert_few_alarms("3 %", simulate(three_percent, 1, RUNS), COMPARE_FAMILY_ERROR);
-    assert_few_alarms("10 %", simulate(ten_percent, 1, RUNS), COMPARE_FAMILY_ERROR);
-    assert_few_alarms("disturbed", simulate(disturbed, 1, RUNS), COMPARE_FAMILY_ERROR);
+    assert_few_alarms("3 %", simulate(three_percent, 1, RUNS, 0), COMPARE_FAMILY_ERROR);
+    assert_few_alarms("10 %", simulate(ten_percent, 1, RUNS, 0), COMPARE_FAMILY_ERROR);
+    assert_few_alarms("disturbed", simulate(disturbed, 1, RUNS, 0), COMPARE_FAMILY_ERROR);
+}
+
+static void another_session_gives_hardly_ever_an_alarm(void **state)
+{
+    (void)state;
+
+    assert_few_alarms("sessions", simulate(three_percent, 1, RUNS, COMPARE_BETWEEN),
+                      COMPARE_FAMILY_ERROR);
+    assert_few_alarms("sessions, 10 runs", simulate(three_percent, 1, MORE_RUNS, COMPARE_BETWEEN),
+                      COMPARE_FAMILY_ERROR);
 }
 
 /* That all runs of a side go one way happens to 2 metrics in 1024, and nothing in them tells it
@@ -350,8 +392,9 @@ static void two_ways_to_run_need_more_runs(void **state)
 {
     (void)state;
 
-    assert_few_alarms("two ways", simulate(either_or, 1, RUNS), METRICS * 2.0 / 1024);
-    assert_few_alarms("two ways, 10 runs", simulate(either_or, 1, MORE_RUNS), COMPARE_FAMILY_ERROR);
+    assert_few_alarms("two ways", simulate(either_or, 1, RUNS, 0), METRICS * 2.0 / 1024);
+    assert_few_alarms("two ways, 10 runs", simulate(either_or, 1, MORE_RUNS, 0),
+                      COMPARE_FAMILY_ERROR);
 }
 
 static void assert_seen(const char *what, size_t found, double share)
@@ -364,8 +407,10 @@ static void half_the_rate_is_always_seen(void **state)
 {
     (void)state;
 
-    assert_seen("half, 3 %", simulate(three_percent, 0.5, RUNS).found, 0.999);
-    assert_seen("half, 10 %", simulate(ten_percent, 0.5, RUNS).found, 0.95);
+    assert_seen("half, 3 %", simulate(three_percent, 0.5, RUNS, 0).found, 0.999);
+    assert_seen("half, 10 %", simulate(ten_percent, 0.5, RUNS, 0).found, 0.95);
+    assert_seen("half, 3 %, sessions", simulate(three_percent, 0.5, RUNS, COMPARE_BETWEEN).found,
+                0.95);
 }
 
 /* Five runs at 3 % see it half the time; that is what they can do for so few false alarms. */
@@ -373,8 +418,8 @@ static void a_tenth_is_seen_with_ten_runs(void **state)
 {
     (void)state;
 
-    assert_seen("a tenth, 3 %", simulate(three_percent, 0.9, RUNS).found, 0.45);
-    assert_seen("a tenth, 3 %, 10 runs", simulate(three_percent, 0.9, MORE_RUNS).found, 0.98);
+    assert_seen("a tenth, 3 %", simulate(three_percent, 0.9, RUNS, 0).found, 0.45);
+    assert_seen("a tenth, 3 %, 10 runs", simulate(three_percent, 0.9, MORE_RUNS, 0).found, 0.98);
 }
 
 int main(void)
@@ -392,10 +437,12 @@ int main(void)
         cmocka_unit_test(a_run_against_itself_shows_no_difference),
         cmocka_unit_test(half_the_rate_is_slower),
         cmocka_unit_test(what_is_below_the_threshold_is_no_difference),
+        cmocka_unit_test(sessions_have_to_differ_by_more),
         cmocka_unit_test(two_runs_are_too_few_to_say),
         cmocka_unit_test(runs_that_scatter_are_too_noisy_to_say),
         cmocka_unit_test(values_of_zero_are_compared_as_they_are),
         cmocka_unit_test(the_same_build_gives_hardly_ever_an_alarm),
+        cmocka_unit_test(another_session_gives_hardly_ever_an_alarm),
         cmocka_unit_test(half_the_rate_is_always_seen),
         cmocka_unit_test(two_ways_to_run_need_more_runs),
         cmocka_unit_test(a_tenth_is_seen_with_ten_runs),

@@ -81,10 +81,13 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
     cleanup_free double *ratios = xcalloc(measure->n, sizeof *ratios);
 
     for (size_t i = 0; i < measure->n; i++) {
-        int code = side->sample(side->context, &values[i], error);
+        const struct bench_side *first = i % 2 == 0 ? side : baseline;
+        int code = first->sample(first->context, first == side ? &values[i] : &baselines[i], error);
 
-        if (code == 0)
+        if (code == 0 && first == side)
             code = baseline->sample(baseline->context, &baselines[i], error);
+        else if (code == 0)
+            code = side->sample(side->context, &values[i], error);
         if (code < 0)
             return code;
         ratios[i] = values[i] / baselines[i];
@@ -180,10 +183,11 @@ static int read_outputs(struct pollfd *polled, struct buffer *seen, size_t count
 }
 
 int bench_wait_for(const struct bench_process *processes, size_t count, const char *text,
-                   struct error *error)
+                   struct buffer *wanted, struct error *error)
 {
     cleanup_free struct pollfd *polled = xcalloc(count, sizeof *polled);
-    cleanup_free struct buffer *seen = xcalloc(count, sizeof *seen);
+    cleanup_free struct buffer *own = xcalloc(count, sizeof *own);
+    struct buffer *seen = wanted ? wanted : own;
     size_t left;
     int code = 0;
 
@@ -199,7 +203,7 @@ int bench_wait_for(const struct bench_process *processes, size_t count, const ch
             left += polled[i].fd >= 0;
     } while (code == 0 && left > 0);
     for (size_t i = 0; i < count; i++)
-        buffer_free(&seen[i]);
+        buffer_free(&own[i]);
     return code;
 }
 

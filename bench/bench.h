@@ -6,6 +6,7 @@
 #ifndef DUET_BENCH_H
 #define DUET_BENCH_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -54,8 +55,9 @@ struct bench_side {
     void *context;
 };
 
-/* Takes measure->n samples of each side in turns, so that what else the machine does meets both
- * alike, fills in the values and the ratio, and emits the measure. */
+/* Takes measure->n samples of each side in turns, each side first in every other one, so that what
+ * else the machine does meets both alike, fills in the values and the ratio, and emits the
+ * measure. */
 int bench_compare(struct bench_measure *measure, const struct bench_side *side,
                   const struct bench_side *baseline, struct error *error);
 
@@ -79,10 +81,11 @@ struct bench_process {
  * On success the caller ends it with bench_end. */
 int bench_start(const char *const argv[], int fd, struct bench_process *process,
                 struct error *error);
-/* Waits until each has printed `text`. EPIPE where one ended before, ETIMEDOUT where none said
- * anything for three minutes. */
+/* Waits until each has printed `text`. `seen`, of `count` that are empty, gets what each has
+ * printed by then, or is NULL. EPIPE where one ended before, ETIMEDOUT where none said anything for
+ * three minutes. */
 int bench_wait_for(const struct bench_process *processes, size_t count, const char *text,
-                   struct error *error);
+                   struct buffer *seen, struct error *error);
 /* Sends the signal (0: none), reads on until it ends, and reaps it. */
 void bench_end(struct bench_process *process, int signal_number);
 

@@ -84,7 +84,7 @@ static int sample(void *context, double *seconds, struct error *error)
     code = bench_start(argv, STDOUT_FILENO, &process, error);
     if (code < 0)
         return code;
-    code = bench_wait_for(&process, 1, pid_1, error);
+    code = bench_wait_for(&process, 1, pid_1, NULL, error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
     bench_end(&process, SIGKILL);
     return code < 0 ? error_context(error, "kernel %s", guest->kernel.name) : 0;

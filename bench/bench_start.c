@@ -44,7 +44,7 @@ static int sample_duet(void *context, double *seconds, struct error *error)
 
     if (code < 0)
         return code;
-    code = bench_wait_for(&process, 1, "step \"both-are-ready\"", error);
+    code = bench_wait_for(&process, 1, "step \"both-are-ready\"", NULL, error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
     bench_end(&process, 0);
     return code;
@@ -169,7 +169,7 @@ static int sample_hand(void *context, double *seconds, struct error *error)
             wait_for_link(pair);
     }
     if (code == 0)
-        code = bench_wait_for(processes, NODES, "DUET_READY: ", error);
+        code = bench_wait_for(processes, NODES, "DUET_READY: ", NULL, error);
     *seconds = (double)(clock_ns() - started_ns) / NS_PER_S;
     for (int i = 0; i < started; i++)
         bench_end(&processes[i], SIGKILL);

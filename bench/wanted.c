@@ -118,6 +118,8 @@ static const struct wanted measures[] = {
     DELAY_NETEM("100_jitter"),
     DELAY_ERROR("100_jitter"),
     DELAY_ERROR_P99("100_jitter"),
+    {"bench.duet_vs_hand", "Mbit/s", WANTED_RATIO_LEAST, 0.98, NULL,
+     "TCP between a pair that duet has up, against the same two QEMUs by hand"},
 };
 
 const struct wanted *wanted_all(size_t *count)

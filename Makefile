@@ -55,8 +55,9 @@ init_sources := $(wildcard initrd/init/*.c net/*.c) \
 init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 # What of init needs no guest is built for the host, too, where tests reach it, and the mock agent.
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
-    address busy cmdline datapath_alarm datapath_cut datapath_input datapath_log datapath_way field framing \
-    hex ids link_state matcher moddep pod pod_carrier pod_impair pod_netem reply request request_exec \
+    address busy cmdline datapath_alarm datapath_cut datapath_input datapath_log datapath_ring datapath_way \
+    field framing hex ids link_state matcher moddep pod pod_carrier pod_impair pod_netem reply request \
+    request_exec \
     sockets)
 MOCK         := $(BUILD)/libmock.a
 mock_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/mock/*.c))

@@ -342,6 +342,7 @@ static void make_way(struct carried *link, const struct pod_interface *interface
                                       .from = from_tap ? WAY_TAP : WAY_NIC,
                                       .from_fd = from_tap ? device->tap : device->nic,
                                       .to_fd = from_tap ? device->nic : device->tap,
+                                      .ring = from_tap ? device->ring : NULL,
                                       .run = &link->run,
                                       .log = link->logs[direction],
                                       .sender_lost = from_tap ? sender_lost : NULL,
@@ -409,7 +410,7 @@ static int begin(struct datapath *datapath, struct error *error)
     int code;
 
     for (size_t i = 0; i < pod->interface_count; i++)
-        devices[i] = (struct datapath_device){-1, -1, -1, -1};
+        devices[i] = (struct datapath_device){.tap = -1, .drops = -1, .nic = -1, .router = -1};
     code = datapath_devices_take(pod, devices, error);
     if (code == 0)
         code = alarm_init(&datapath->alarm, error);

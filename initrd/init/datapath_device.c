@@ -32,8 +32,9 @@ enum {
     SEND_BYTES = 1 << 19,
     SKB_BYTES_LEAST = 512, /* that a packet of any length counts as, and some more */
     /* That wait for the NIC: what comes to that is lost, though its verdict says otherwise. So all
-     * that the socket takes has room, were it all of the shortest. */
-    QUEUE_PACKETS = 2 * SEND_BYTES / SKB_BYTES_LEAST,
+     * that the socket takes has room, were it all of the shortest, and so has what is in the ring's
+     * slots, the last of which may be in pieces. */
+    QUEUE_PACKETS = 2 * SEND_BYTES / SKB_BYTES_LEAST + DATAPATH_RING_SLOTS + SEGMENTS_MAX,
     SOCKET_BYTES = 1 << 20, /* that wait between a router and a way of its link */
     TAP_BYTES = 16 << 20,   /* that wait for the datapath in the TAP's ring, about … */
     TAP_LEAST = 1000,       /* … but so many packets at least, as a kernel would have … */
@@ -241,7 +242,11 @@ static int take_device(const struct move *move, const struct pod_interface *inte
         code = network_raise_nic(move->own, interface, index, error);
     if (code == 0)
         code = set_queue(move->own, index, interface->name, error);
-    return code < 0 ? code : open_nic(interface, index, &device->nic, error);
+    if (code == 0)
+        code = open_nic(interface, index, &device->nic, error);
+    if (code == 0 && device->tap >= 0 && device->router < 0)
+        device->ring = datapath_ring_open(index);
+    return code;
 }
 
 static int take_all(const struct move *move, const struct pod *pod,

@@ -6,6 +6,7 @@
 #define DUET_INIT_DATAPATH_DEVICE_H
 
 #include "base/error.h"
+#include "initrd/init/datapath_ring.h"
 #include "initrd/init/pod.h"
 
 /* TAP, NIC and router do not block and have virtio's header before each frame. The caller closes
@@ -15,6 +16,7 @@ struct datapath_device {
     int drops;  /* for datapath_device_drops; of a router -1 */
     int nic;    /* a packet socket */
     int router; /* the other end of that socket; else -1 */
+    struct datapath_ring *ring; /* to the NIC, too; or NULL */
 };
 
 /* Whether the pod's interface is taken from the kernel. */

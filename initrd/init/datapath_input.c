@@ -30,6 +30,8 @@ struct input_frame {
 
 static uint8_t *large_of(const struct input *input, size_t index)
 {
+    if (input->large)
+        return input->large;
     return input->memory + index * LARGE + POOL_HEADROOM;
 }
 
@@ -56,8 +58,6 @@ static void prepare(struct input *input, size_t index)
 
     frame->parts[0] = (struct iovec){frame->header, sizeof frame->header};
     frame->parts[1] = (struct iovec){frame->small->bytes, input->room};
-    frame->parts[2] = (struct iovec){large_of(input, index) + input->room,
-                                     (size_t)PACKET_BYTES_MAX - input->room};
     input->messages[index].msg_hdr =
         (struct msghdr){.msg_iov = frame->parts,
                         .msg_iovlen = array_size(frame->parts),
@@ -77,6 +77,8 @@ static size_t fill(struct input *input, struct pool *pool)
                 break;
             prepare(input, count);
         }
+        frame->parts[2] = (struct iovec){large_of(input, count) + input->room,
+                                         (size_t)PACKET_BYTES_MAX - input->room};
         input->messages[count].msg_hdr.msg_controllen =
             input->is_nic ? sizeof frame->control.bytes : 0;
     }
@@ -191,12 +193,15 @@ static void lose(struct input *input, size_t index)
     input->lost_bytes += length > OFFLOAD_BYTES ? length - OFFLOAD_BYTES : 0;
 }
 
-void input_read(struct input *input, struct pool *pool)
+void input_read(struct input *input, struct pool *pool, uint8_t *large)
 {
-    size_t most = fill(input, pool);
-    size_t count = input->is_nic ? read_nic(input, most) : read_tap(input, most);
-    uint64_t now_ns = clock_ns();
+    size_t most, count;
+    uint64_t now_ns;
 
+    input->large = input->is_nic ? NULL : large; /* a TAP has one at most */
+    most = fill(input, pool);
+    count = input->is_nic ? read_nic(input, most) : read_tap(input, most);
+    now_ns = clock_ns();
     input->count = 0;
     for (size_t i = 0; i < count; i++) {
         struct packet *packet = read_frame(input, i);

@@ -107,16 +107,32 @@ static int write_frame(int fd, const struct packet *packet)
     return n < 0 ? -errno : 1;
 }
 
+/* From the ring's slot; where the ring has no room now, as any other. */
+static int send_slot(const struct way *way)
+{
+    const struct packet *packet = packet_at(way, 0);
+    int code = datapath_ring_send(way->options.ring, packet->length);
+
+    return code == -EAGAIN ? write_frame(way->options.to_fd, packet) : code < 0 ? code : 1;
+}
+
+static bool is_in_slot(const struct way *way, size_t index)
+{
+    return datapath_ring_holds(way->options.ring, packet_at(way, index)->bytes);
+}
+
 static int send_to_nic(const struct way *way)
 {
     struct mmsghdr messages[VECTOR];
     struct iovec frames[VECTOR];
-    size_t count = way->count < VECTOR ? way->count : VECTOR;
+    size_t count = 0;
     int n;
 
-    for (size_t i = 0; i < count; i++) {
-        frames[i] = frame_of(packet_at(way, i));
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &frames[i], .msg_iovlen = 1};
+    if (is_in_slot(way, 0))
+        return send_slot(way);
+    for (; count < way->count && count < VECTOR && !is_in_slot(way, count); count++) {
+        frames[count] = frame_of(packet_at(way, count));
+        messages[count].msg_hdr = (struct msghdr){.msg_iov = &frames[count], .msg_iovlen = 1};
     }
     do
         n = sendmmsg(way->options.to_fd, messages, (unsigned)count, MSG_DONTWAIT);
@@ -337,7 +353,7 @@ void way_read(struct way *way)
     if (way->count == 0 && way->next == way->input.count) {
         if (way->other && has_steps(way))
             way_take_rest(way->other);
-        input_read(&way->input, &way->pool);
+        input_read(&way->input, &way->pool, datapath_ring_slot(way->options.ring));
         way->next = 0;
     }
     way_go_on(way);

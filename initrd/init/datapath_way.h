@@ -8,6 +8,7 @@
 #define DUET_INIT_DATAPATH_WAY_H
 
 #include "initrd/init/datapath_log.h"
+#include "initrd/init/datapath_ring.h"
 #include "initrd/init/link_state.h"
 #include "net/impair_plan.h"
 
@@ -23,6 +24,8 @@ struct way_options {
     unsigned mtu;         /* of the network's packet: longer ones do not get through */
     enum way_device from; /* the receiver is the other one */
     int from_fd, to_fd;   /* both with virtio's header before each frame; they stay the caller's */
+    /* For what stands for many packets, to the same NIC; or NULL. Stays the caller's. */
+    struct datapath_ring *ring;
     struct datapath_log *log; /* or NULL; stays the caller's */
     /* How many packets the sender has lost by now, for want of room, before they could be read. It
      * may go on saying what it said. NULL: a packet socket, which knows. */

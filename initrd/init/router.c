@@ -150,7 +150,7 @@ static void on_port(void *context, uint32_t events)
     struct port *port = context;
 
     if (events & (EPOLLIN | EPOLLERR)) {
-        input_read(&port->input, &port->router->pool);
+        input_read(&port->input, &port->router->pool, NULL);
         take_read(port, clock_ns());
     }
     send_all(port->router, clock_ns());

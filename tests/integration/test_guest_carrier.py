@@ -172,6 +172,55 @@ class Small(duet.SuiteTest):
         self.assertEqual({cause["name"] for cause in way["causes"]} - {"upkeep"}, set())
 
 
+class Bulk(duet.SuiteTest):
+    """Large packets that go on whole, both ways at once and to who does not read for a while; the
+    links end while there are some on their way."""
+
+    BYTES = 20000000
+    SUITE = PAIR + f"""
+    nodes:
+      b:
+        background:
+          - {{name: echo, run: "exec socat -t 60 TCP4-LISTEN:5000,fork EXEC:cat", ready: {{tcp: 5000}}}}
+          - name: late
+            run: "exec socat -t 60 TCP4-LISTEN:5001,fork SYSTEM:'sleep 2; sha256sum'"
+            ready: {{tcp: 5001}}
+          - name: sink
+            run: exec socat -u TCP4-LISTEN:5002,fork OPEN:/dev/null
+            ready: {{tcp: 5002}}
+      a:
+        after: [b]
+        steps:
+          - {{name: make, run: "head -c {BYTES} /dev/urandom >/data; sha256sum </data"}}
+          - {{name: echo, run: socat -t 60 - TCP4:10.0.0.2:5000 </data | sha256sum}}
+          - {{name: small, run: socat -t 60 - TCP4:10.0.1.2:5000 </data | sha256sum}}
+          - {{name: late, run: socat -t 60 - TCP4:10.0.0.2:5001 </data}}
+          - name: leave
+            run: |
+              for link in 0 1; do
+                socat -u OPEN:/dev/zero TCP4:10.0.$link.2:5002 >/dev/null 2>&1 &
+              done
+              sleep 1
+    links:
+      - {{nodes: [a, b], subnet: 10.0.0.0/24, carrier: guest}}
+      - {{nodes: [a, b], subnet: 10.0.1.0/24, carrier: guest, mtu: 500}}
+    """
+
+    def test_all_arrives_as_it_was(self):
+        self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
+        sums = {step: self.result.step_output("suite", step, "a")
+                for step in ("make", "echo", "small", "late")}
+        self.assertEqual(len(set(sums.values())), 1, sums)
+
+    def test_all_is_counted(self):
+        for link in self.result.cases["suite"]["links"]:
+            self.assertFalse(link["incomplete"])
+            for way in link["directions"]:
+                lost = sum(cause["packets"] for cause in way["causes"] if cause["name"] != "upkeep")
+                self.assertEqual(way["packets_in"], way["packets_out"] + lost)
+                self.assertGreater(way["bytes_in"], self.BYTES)
+
+
 class Up(kept.Kept):
     SUITE = PAIR + """
     nodes: {a: {run: "true"}, b: }

@@ -16,7 +16,7 @@
 
 enum {
     LOG_WAIT_MS = 50, /* that a verdict waits for more of them */
-    NICE = -10,       /* of the thread; setpriority(2) */
+    NICE = -5,        /* of the thread; setpriority(2) */
 };
 
 /* One end of a link: its device, the way that is read from it and the one that writes to it. */
@@ -214,8 +214,10 @@ static bool link_may_delay(const struct carried *link)
 }
 
 /* What is due goes at once, whatever else runs in the node. Where nothing can be due, a thread that
- * interrupted each sender for each packet would cost more than it brings: it then has nine tenths
- * of the CPU where it needs them, and no less. */
+ * interrupted each sender for each packet would cost more than it brings: each turn of the two is a
+ * change of address spaces. It then has three quarters of the CPU where it needs them, and no less:
+ * it still interrupts others for what comes now and then, and while much comes, a sender has sent
+ * more than one large packet when its turn ends. */
 static void set_priority(struct datapath *datapath)
 {
     struct sched_param param = {0};

@@ -1,6 +1,10 @@
 /* What TCP gets through a link that somebody carries, without an impairment, beside what it gets
  * through one whose machines are joined directly: links of the same two nodes, by turns. All are
- * measured in one run, of which each measure then takes its own. */
+ * measured in one run, of which each measure then takes its own.
+ *
+ * `netem` is the kernel's way to do what `guest` does: its qdisc is on the NICs of both nodes and
+ * looks at each packet, with no setting but its limit of packets, that of a link with `carrier:
+ * netem`. */
 #include "base/base.h"
 #include "bench/bench.h"
 
@@ -18,6 +22,7 @@ static const struct {
     {"direct", NULL},
     {"guest", "link.guest_vs_direct"},
     {"host", "link.host_vs_direct"},
+    {"netem", "link.netem_vs_direct"},
 };
 
 enum { LINKS = sizeof links / sizeof *links };
@@ -150,10 +155,16 @@ static int host_vs_direct(struct error *error)
     return compare(2, error);
 }
 
+static int netem_vs_direct(struct error *error)
+{
+    return compare(3, error);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bench_entry entries[] = {{"link.guest_vs_direct", guest_vs_direct},
-                                                 {"link.host_vs_direct", host_vs_direct}};
+                                                 {"link.host_vs_direct", host_vs_direct},
+                                                 {"link.netem_vs_direct", netem_vs_direct}};
 
     return bench_main(argc, argv, entries, array_size(entries));
 }

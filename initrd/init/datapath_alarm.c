@@ -9,10 +9,15 @@
 
 enum {
     LEAD_MOST_NS = 1000000,
-    FIRST_NS = 1000, /* what a lead of nothing grows by */
-    UP = 8,          /* by such a share of itself the lead grows … */
-    DOWN = 32,       /* … and shrinks: in balance where one alarm of five is later than it */
+    NEAR_NS = 200000,
+    UP = 8,    /* by such a share of itself the lead grows … */
+    DOWN = 32, /* … and shrinks: in balance where one alarm of five is later than it */
 };
+
+static bool is_near(uint64_t now_ns, uint64_t due_ns)
+{
+    return due_ns < now_ns + NEAR_NS;
+}
 
 /* -- The lead ---------------------------------------------------------------------------------- */
 
@@ -30,8 +35,12 @@ void alarm_lead_learn(struct alarm_lead *lead, uint64_t late_ns)
 
 uint64_t alarm_lead_wake_ns(const struct alarm_lead *lead, uint64_t now_ns, uint64_t due_ns)
 {
-    return due_ns < now_ns || due_ns - now_ns < lead->ns + lead->ns / 4 ? due_ns
-                                                                        : due_ns - lead->ns;
+    uint64_t half_ns;
+
+    if (is_near(now_ns, due_ns))
+        return due_ns;
+    half_ns = (due_ns - now_ns) / 2;
+    return due_ns - (lead->ns < half_ns ? lead->ns : half_ns);
 }
 
 /* -- The alarm --------------------------------------------------------------------------------- */
@@ -65,7 +74,7 @@ void alarm_set(struct alarm *alarm, uint64_t due_ns)
     now_ns = clock_ns();
     alarm->due_ns = due_ns;
     alarm->wake_ns = due_ns == NEVER ? NEVER : alarm_lead_wake_ns(&alarm->lead, now_ns, due_ns);
-    alarm->sleeps = alarm->wake_ns > now_ns && (alarm->lead.ns == 0 || alarm->wake_ns < due_ns);
+    alarm->sleeps = !is_near(now_ns, due_ns);
     set_timer(alarm, alarm->wake_ns);
 }
 

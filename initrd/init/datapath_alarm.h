@@ -20,8 +20,8 @@ struct alarm_lead {
 /* What an alarm teaches that came `late_ns` after its time: the lead is more than four of five
  * alarms are late by. */
 void alarm_lead_learn(struct alarm_lead *lead, uint64_t late_ns);
-/* When to wake up for what is due at due_ns: that itself where it is near, since the CPU will
- * hardly have gone to sleep. */
+/* When to wake up for what is due at due_ns: sooner by the lead, or by half of the time until then;
+ * not sooner where it is near, since the CPU will hardly have gone to sleep. */
 uint64_t alarm_lead_wake_ns(const struct alarm_lead *lead, uint64_t now_ns, uint64_t due_ns);
 
 struct alarm {

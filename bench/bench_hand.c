@@ -7,8 +7,9 @@
  * same initrd, that does what iperf3 needs and nothing else. Both boot.
  *
  * A boot can be luckier than another by a tenth, and so can a second than the next. So both pairs
- * stand side by side, one of them idle, while iperf3 runs in them by turns, and there are several
- * of them. */
+ * stand side by side, one of them idle, while iperf3 runs in them by turns, and both boot anew
+ * again and again. What duet itself does would meet both alike: it is stopped while it is not its
+ * turn. */
 #include "base/base.h"
 #include "bench/bench.h"
 
@@ -23,8 +24,8 @@
 #include <unistd.h>
 
 enum {
-    BOOTS = 3,
-    TURNS = 10, /* of each boot, by either pair */
+    BOOTS = 10,
+    TURNS = 3, /* of each boot, by either pair */
     LOG_MAX = 1 << 20,
     BOOT_MS = 180000,
 };
@@ -122,10 +123,11 @@ static int run_duet(const struct hand *hand, struct error *error)
     return process_run(argv, NULL, &output, error);
 }
 
-/* It ends with this program, whatever ends that. */
+/* It ends with this program, whatever ends that, and stopped, too; its guardian then ends the rest.
+ */
 static int start_duet(struct hand *hand, struct error *error)
 {
-    const char *const argv[] = {"setpriv", "--pdeathsig", "TERM",      hand->duet, "up",
+    const char *const argv[] = {"setpriv", "--pdeathsig", "KILL",      hand->duet, "up",
                                 "--cold",  accel(),       hand->suite, NULL};
     int code = bench_start(argv, STDOUT_FILENO, &hand->up, error);
 
@@ -295,7 +297,9 @@ static int turn_by_hand(const struct hand *hand, double *mbit_s, struct error *e
 
     if (write(console->output, "\n", 1) != 1)
         return error_errno(error, "cannot write to a console");
+    kill(hand->up.pid, SIGSTOP);
     code = bench_wait_for(console, 1, "kbit/s", &seen, error);
+    kill(hand->up.pid, SIGCONT);
     return code < 0 ? code : parse_rate(&seen, mbit_s, error);
 }
 

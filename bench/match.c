@@ -48,11 +48,14 @@ static bool is_one_session(const struct record *a, const struct record *b)
                       a->spin_ms == b->spin_ms);
 }
 
-/* Whether what differs may be the doing of what else the machine did. */
+/* Whether what differs may be the doing of what else the machine did: builds that took turns met
+ * the same, unless the disturbed runs of one of them alone are in its figures. */
 static bool is_disturbed(const struct record *a, const struct record *b,
                          const struct record_metric *of_a, const struct record_metric *of_b)
 {
-    return !is_one_session(a, b) && (of_a->disturbed > 0 || of_b->disturbed > 0);
+    if (is_one_session(a, b))
+        return (of_a->disturbed > 0) != (of_b->disturbed > 0);
+    return of_a->disturbed > 0 || of_b->disturbed > 0;
 }
 
 static bool is_comparable(const struct record_metric *a, const struct record_metric *b)
@@ -71,10 +74,11 @@ static void tell_disturbed(const struct record *a, const struct record *b, struc
     }
     if (count > 0)
         buffer_printf(lines,
-                      "%zu metric%s marked \"disturbed\": of one side or both, too few runs were "
-                      "without what else the machine did, and no difference is told from them "
-                      "(bench --interleave can)\n",
-                      count, count == 1 ? " is" : "s are");
+                      "%zu metric%s marked \"disturbed\": of %s, too few runs were without what "
+                      "else the machine did, and no difference is told from them (bench %s)\n",
+                      count, count == 1 ? " is" : "s are",
+                      is_one_session(a, b) ? "one side" : "one side or both",
+                      is_one_session(a, b) ? "with more --repeats may" : "--interleave can");
 }
 
 static void tell_metrics(const struct record *a, const struct record *b, struct buffer *lines)

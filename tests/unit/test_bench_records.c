@@ -326,9 +326,6 @@ static void what_was_disturbed_tells_no_difference(void **state)
     struct match match;
     (void)state;
 
-    match_make(&a, &b, 0.05, &match);
-    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_SLOWER); /* one session */
-    match_free(&match);
     b.started[0] = '3';
     match_make(&a, &b, 0.05, &match);
     assert_int_equal(match.rows[0].comparison.verdict, COMPARE_TOO_NOISY);
@@ -340,6 +337,36 @@ static void what_was_disturbed_tells_no_difference(void **state)
     match_write(&a, &b, &match, &lines, &lines, &json);
     assert_non_null(strstr(json.data, "\"disturbed\":\ttrue"));
     assert_non_null(strstr(json.data, "\"disturbed\":\tfalse"));
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
+/* Builds that took turns met the same, but not where calm runs of one stand against disturbed ones
+ * of the other. */
+static void builds_that_took_turns_are_disturbed_alike_or_not(void **state)
+{
+    struct record a =
+        parsed(BENCH(",\"spin_ms\":10", DISTURBED("x", "10,10.1,9.9,10,10", "3") "," DISTURBED(
+                                            "y", "10,10.1,9.9,10,10", "1")));
+    struct record b =
+        parsed(BENCH(",\"spin_ms\":10", DISTURBED("x", "20,20.1,19.9,20,20", "0") "," DISTURBED(
+                                            "y", "20,20.1,19.9,20,20", "2")));
+    cleanup_buffer struct buffer lines = {0};
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_TOO_NOISY);
+    assert_true(match.rows[0].comparison.disturbed);
+    assert_int_equal(match.rows[1].comparison.verdict, COMPARE_SLOWER);
+    assert_false(match.rows[1].comparison.disturbed);
+    match_free(&match);
+    match_remarks(&a, &b, &lines);
+    assert_non_null(strstr(lines.data, "1 metric is marked \"disturbed\": of one side, too few"));
+    assert_non_null(strstr(lines.data, "(bench with more --repeats may)"));
+    match_make(&a, &a, 0.05, &match);
+    assert_int_equal(match.rows[0].comparison.verdict, COMPARE_SAME);
     match_free(&match);
     record_free(&a);
     record_free(&b);
@@ -504,6 +531,7 @@ int main(void)
         cmocka_unit_test(disturbed_runs_are_left_out_where_others_are_enough),
         cmocka_unit_test(a_metric_is_never_without_values),
         cmocka_unit_test(what_was_disturbed_tells_no_difference),
+        cmocka_unit_test(builds_that_took_turns_are_disturbed_alike_or_not),
         cmocka_unit_test(limits_are_regressions_of_their_own),
         cmocka_unit_test(a_comparison_is_written_without_nan),
         cmocka_unit_test(a_metric_is_found_over_tags),

@@ -212,6 +212,12 @@ static double *transformed(const struct sample *sample, bool logarithms)
     return values;
 }
 
+/* Values that are all the same do not tell what their session has in common. */
+static double or_else(double variance, double other)
+{
+    return variance > 0 ? variance : other;
+}
+
 struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms,
                           double between)
 {
@@ -219,8 +225,10 @@ struct welch sample_welch(const struct sample *a, const struct sample *b, bool l
     cleanup_free double *of_b = transformed(b, logarithms);
     double mean_a = mean_of(of_a, a->count);
     double mean_b = mean_of(of_b, b->count);
-    double share_a = variance_of(of_a, a->count, mean_a) * (1 / (double)a->count + between);
-    double share_b = variance_of(of_b, b->count, mean_b) * (1 / (double)b->count + between);
+    double variance_a = variance_of(of_a, a->count, mean_a);
+    double variance_b = variance_of(of_b, b->count, mean_b);
+    double share_a = variance_a / (double)a->count + between * or_else(variance_a, variance_b);
+    double share_b = variance_b / (double)b->count + between * or_else(variance_b, variance_a);
     struct welch welch = {
         .difference = mean_b - mean_a,
         .error = sqrt(share_a + share_b),
@@ -228,7 +236,8 @@ struct welch sample_welch(const struct sample *a, const struct sample *b, bool l
     };
 
     if (welch.error == 0) {
-        welch.p = welch.difference == 0 ? 1 : 0;
+        welch.error = between > 0 && welch.difference != 0 ? INFINITY : 0;
+        welch.p = welch.error > 0 || welch.difference == 0 ? 1 : 0;
         return welch;
     }
     welch.freedom =

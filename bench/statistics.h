@@ -52,14 +52,15 @@ size_t sample_outliers(const struct sample *sample, bool *marks);
 /* Welch's t-test: whether two means differ, the samples being of unequal variance. */
 struct welch {
     double difference; /* mean of b - mean of a */
-    double error;      /* its standard error */
+    double error;      /* its standard error; INFINITY where nothing tells it */
     double freedom;    /* degrees, by Welch and Satterthwaite */
     double p;          /* two-sided; 1 or 0 where neither sample varies */
 };
 
 /* Of at least two values each; `logarithms`: of their logarithms, all values being above 0.
  * `between`: what all values of a sample have in common, and another sample has otherwise, varies
- * too, by that share of the variance among them; 0 is the test itself. */
+ * too, by that share of the variance among them; 0 is the test itself. Of a sample that does not
+ * vary, that is taken of the other's variance; where neither varies, a difference tells nothing. */
 struct welch sample_welch(const struct sample *a, const struct sample *b, bool logarithms,
                           double between);
 

@@ -107,7 +107,7 @@ class Files(unittest.TestCase):
     def test_history_is_by_tag(self):
         for day, tag in ((1, "v1"), (2, None), (3, "v2")):
             self.place.write(f"duet-results/bench/2026010{day}T000000Z-s/results.json",
-                       bench([day * 10, day * 10, day * 10], tag=tag))
+                       bench([day * 10, day * 10.1, day * 9.9], tag=tag))
         found = self.duet("history", "m")
         self.assertRegex(found.stdout, r"v1 .* 10 s .*\n +v2 .* 30 s .* 3\.000 ")
         self.assertNotIn("20 s", found.stdout)

@@ -156,6 +156,22 @@ static void samples_that_do_not_vary_differ_or_not(void **state)
     assert_near(sample_welch(&a, &b, true, 0).p, 0, 0);
 }
 
+/* By hand: the variance of b, 2.5, and its share for a, too: 2.5 / 5 + 2 * 2.5 + 2 * 2.5. */
+static void what_does_not_vary_does_not_tell_what_sessions_differ_by(void **state)
+{
+    const struct sample a = SAMPLE(7, 7, 7, 7, 7);
+    const struct sample b = SAMPLE(1, 2, 3, 4, 5);
+    const struct sample c = SAMPLE(8, 8, 8);
+    (void)state;
+
+    assert_near(sample_welch(&a, &b, false, 2).error, sqrt(10.5), 1e-12);
+    assert_near(sample_welch(&b, &a, false, 2).error, sqrt(10.5), 1e-12);
+    assert_near(sample_welch(&a, &c, true, 2).p, 1, 0);
+    assert_true(isinf(sample_welch(&a, &c, true, 2).error));
+    assert_near(sample_welch(&a, &a, true, 2).p, 1, 0);
+    assert_near(sample_welch(&a, &a, true, 2).error, 0, 0);
+}
+
 /* Holm's own scheme: 0.01 * 4, 0.02 * 3, max(that, 0.025 * 2), 0.04 * 1 after the one before. */
 static void holms_correction_is_as_computed_by_hand(void **state)
 {
@@ -238,6 +254,30 @@ static void sessions_have_to_differ_by_more(void **state)
     assert_int_equal(turns.verdict, COMPARE_SLOWER);
     assert_true(sessions.verdict < COMPARE_FASTER);
     assert_true(sessions.p > turns.p && sessions.scatter > turns.scatter);
+}
+
+/* Three losses of 0 and three of 1 may be two sessions of one build. */
+static void sessions_without_scatter_tell_no_difference(void **state)
+{
+    struct comparison turns = {.a = SAMPLE(0, 0, 0),
+                               .b = SAMPLE(1, 1, 1),
+                               .better = METRIC_LOWER,
+                               .threshold = COMPARE_THRESHOLD,
+                               .one_session = true};
+    struct comparison sessions = turns;
+    struct comparison same = turns;
+    (void)state;
+
+    sessions.one_session = same.one_session = false;
+    same.b = same.a;
+    compare_all(&turns, 1);
+    compare_all(&sessions, 1);
+    compare_all(&same, 1);
+    assert_int_equal(turns.verdict, COMPARE_SLOWER);
+    assert_int_equal(sessions.verdict, COMPARE_TOO_NOISY);
+    assert_near(sessions.p, 1, 0);
+    assert_true(isinf(sessions.scatter));
+    assert_int_equal(same.verdict, COMPARE_SAME);
 }
 
 static void two_runs_are_too_few_to_say(void **state)
@@ -433,11 +473,13 @@ int main(void)
         cmocka_unit_test(students_distribution_is_that_of_the_tables),
         cmocka_unit_test(welchs_test_is_as_computed_by_hand),
         cmocka_unit_test(samples_that_do_not_vary_differ_or_not),
+        cmocka_unit_test(what_does_not_vary_does_not_tell_what_sessions_differ_by),
         cmocka_unit_test(holms_correction_is_as_computed_by_hand),
         cmocka_unit_test(a_run_against_itself_shows_no_difference),
         cmocka_unit_test(half_the_rate_is_slower),
         cmocka_unit_test(what_is_below_the_threshold_is_no_difference),
         cmocka_unit_test(sessions_have_to_differ_by_more),
+        cmocka_unit_test(sessions_without_scatter_tell_no_difference),
         cmocka_unit_test(two_runs_are_too_few_to_say),
         cmocka_unit_test(runs_that_scatter_are_too_noisy_to_say),
         cmocka_unit_test(values_of_zero_are_compared_as_they_are),

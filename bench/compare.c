@@ -44,6 +44,12 @@ static void measure(struct comparison *comparison, struct welch *welch)
     comparison->p = welch->p;
     comparison->scatter =
         scatter_of(comparison, student_quantile(0.05, welch->freedom) * welch->error, logarithms);
+    if (isfinite(comparison->p))
+        return;
+    /* Of values that are too large to be reckoned with; in the family's order of p it would have
+     * no place. */
+    comparison->p = 1;
+    comparison->scatter = INFINITY;
 }
 
 /* 1: b is beyond threshold and drift above a, -1: below it, 0: neither. */

@@ -280,6 +280,30 @@ static void sessions_without_scatter_tell_no_difference(void **state)
     assert_int_equal(same.verdict, COMPARE_SAME);
 }
 
+/* A guest may print any number, and must not decide what is said of the others. */
+static void what_is_too_large_to_reckon_with_leaves_the_others_alone(void **state)
+{
+    struct comparison family[] = {
+        {.a = SAMPLE(0, 1e308, 1e308, 1e308), .b = SAMPLE(1e308, 1e308, 1e308, 0)},
+        {.a = SAMPLE(100, 102, 98, 101, 99), .b = SAMPLE(50, 51, 49, 50.5, 49.5)},
+        {.a = SAMPLE(100, 102, 98, 101, 99), .b = SAMPLE(100, 102, 98, 101, 99)},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < array_size(family); i++) {
+        family[i].better = METRIC_HIGHER;
+        family[i].threshold = COMPARE_THRESHOLD;
+        family[i].one_session = true;
+    }
+    compare_all(family, array_size(family));
+    assert_int_equal(family[0].verdict, COMPARE_TOO_NOISY);
+    assert_near(family[0].p, 1, 0);
+    assert_true(isinf(family[0].scatter));
+    assert_int_equal(family[1].verdict, COMPARE_SLOWER);
+    assert_true(family[1].p < 1e-6);
+    assert_int_equal(family[2].verdict, COMPARE_SAME);
+}
+
 static void two_runs_are_too_few_to_say(void **state)
 {
     const struct sample a = SAMPLE(100, 101);
@@ -480,6 +504,7 @@ int main(void)
         cmocka_unit_test(what_is_below_the_threshold_is_no_difference),
         cmocka_unit_test(sessions_have_to_differ_by_more),
         cmocka_unit_test(sessions_without_scatter_tell_no_difference),
+        cmocka_unit_test(what_is_too_large_to_reckon_with_leaves_the_others_alone),
         cmocka_unit_test(two_runs_are_too_few_to_say),
         cmocka_unit_test(runs_that_scatter_are_too_noisy_to_say),
         cmocka_unit_test(values_of_zero_are_compared_as_they_are),

@@ -100,6 +100,7 @@ int bench_builds_load(struct bench_arguments *arguments, struct bench_builds *bu
 {
     char *names[] = {(char *)arguments->suite};
     struct found_suites found = {0};
+    bool measures = true;
     int code = check_sets(arguments, error);
 
     *builds = (struct bench_builds){0};
@@ -109,10 +110,19 @@ int bench_builds_load(struct bench_arguments *arguments, struct bench_builds *bu
     for (size_t i = 0; i < arguments->bench.build_count && code == 0; i++) {
         code = load_build(arguments, found.paths[0], i, builds, error);
         if (code == 0 && arguments->bench.metric)
-            bench_keep_metrics(builds->suites[i], arguments->bench.metric);
+            measures = bench_keep_metrics(builds->suites[i], arguments->bench.only,
+                                          arguments->bench.metric) &&
+                       measures;
     }
     found_suites_free(&found);
-    return code < 0 ? code : check_cases(arguments, builds, error);
+    if (code == 0)
+        code = check_cases(arguments, builds, error);
+    if (code == 0 && !measures)
+        code = error_set(error, ENOENT,
+                         "-m: no step of %s can have a metric that matches \"%s\" (docs/bench.md "
+                         "says what a metric's name in its case is)",
+                         builds->suites[0]->path, arguments->bench.metric);
+    return code;
 }
 
 void bench_builds_free(struct bench_builds *builds)

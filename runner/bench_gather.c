@@ -106,8 +106,9 @@ static void describe(const struct bench_taken *taken, const struct bench_build *
     record->schema = RECORD_SCHEMA;
     record->suite = xstrdup(build->suite->name);
     record->revision = revision_of(build->suite);
-    /* A tag is for what it was asked for: all of it. */
-    record->tag = taken->options->tag && !record->interrupted ? xstrdup(taken->options->tag) : NULL;
+    /* A tag is for what it was asked for: all of it, and not nothing. */
+    if (taken->options->tag && !record->interrupted && record->metric_count > 0)
+        record->tag = xstrdup(taken->options->tag);
     record->set = build->set ? xstrdup(build->set) : NULL;
     record->started = xstrdup(taken->started);
     record->duration_s = taken->duration_s;

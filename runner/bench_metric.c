@@ -1,6 +1,8 @@
 #include "runner/bench_metric.h"
 
 #include "base/memory.h"
+#include "results/scanner.h"
+#include "runner/run.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -58,15 +60,18 @@ static bool is_wanted(const struct suite_step *step, const struct suite_case *su
     return true;
 }
 
-static void keep_steps(const struct suite_case *suite_case, struct suite_node *node,
-                       const char *pattern)
+/* Returns how many it left out. */
+static size_t keep_steps(const struct suite_case *suite_case, struct suite_node *node,
+                         const char *pattern)
 {
+    size_t before = node->step_count;
     size_t kept = 0;
 
     for (size_t i = 0; i < node->step_count; i++)
         if (is_wanted(&node->steps[i], suite_case, pattern))
             node->steps[kept++] = node->steps[i];
     node->step_count = kept;
+    return before - kept;
 }
 
 /* A limit of something that nobody measures is missed. */
@@ -80,13 +85,38 @@ static void keep_limits(struct suite_case *suite_case, const char *pattern)
     suite_case->metric_count = kept;
 }
 
-void bench_keep_metrics(struct suite *suite, const char *pattern)
+/* What else prints on a console, or says that it prints a metric. */
+static bool has_other_source(const struct suite_node *node)
 {
-    for (size_t i = 0; i < suite->case_count; i++) {
-        struct suite_case *suite_case = &suite->cases[i];
+    bool has = node->step_count > 0 || node->init.directory;
 
-        for (size_t n = 0; n < suite_case->node_count; n++)
-            keep_steps(suite_case, &suite_case->nodes[n], pattern);
-        keep_limits(suite_case, pattern);
+    for (size_t i = 0; i < node->background_count && !has; i++)
+        has = strstr(node->background[i].run, SCANNER_METRIC_PREFIX) != NULL;
+    return has;
+}
+
+/* Whether it may have a metric that matches. */
+static bool keep_case(struct suite_case *suite_case, const char *pattern)
+{
+    size_t left_out = 0;
+    bool may = false;
+
+    for (size_t n = 0; n < suite_case->node_count; n++) {
+        left_out += keep_steps(suite_case, &suite_case->nodes[n], pattern);
+        may = may || has_other_source(&suite_case->nodes[n]);
     }
+    keep_limits(suite_case, pattern);
+    return may || left_out == 0;
+}
+
+bool bench_keep_metrics(struct suite *suite, const char *only, const char *pattern)
+{
+    bool may = false;
+
+    for (size_t i = 0; i < suite->case_count; i++) {
+        bool may_this = keep_case(&suite->cases[i], pattern);
+
+        may = may || (may_this && run_selects(&suite->cases[i], only));
+    }
+    return may;
 }

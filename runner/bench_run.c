@@ -185,8 +185,8 @@ static int repeat_turns(struct bench *bench, struct error *error)
 
 /* -- All of it --------------------------------------------------------------------------------- */
 
-/* Of two builds, the first one is the baseline. What is not whole is not the latest, which others
- * are compared with. */
+/* Of two builds, the first one is the baseline. What is not whole, or nothing, is not the latest,
+ * which others are compared with. */
 static int write_records(const struct bench *bench, const char *parent, struct error *error)
 {
     int code = 0;
@@ -199,7 +199,8 @@ static int write_records(const struct bench *bench, const char *parent, struct e
         bench->outcome->records[i].path = xasprintf("%s/%s", bench->outcome->directory, name);
         code = record_write(&bench->outcome->records[i], path, error);
     }
-    if (code == 0 && bench->outcome->interrupted == 0)
+    if (code == 0 && bench->outcome->interrupted == 0 &&
+        bench_outcome_has_metrics(bench->outcome, bench->options->build_count))
         code = rundata_point_latest(parent, bench->directory, error);
     return code;
 }
@@ -267,6 +268,14 @@ int bench_run(struct session *session, const struct bench_options *options,
         rmdir(bench.directory); /* where nothing came of the run; evidence stays */
     free_bench(&bench);
     return code;
+}
+
+bool bench_outcome_has_metrics(const struct bench_outcome *outcome, size_t build_count)
+{
+    for (size_t i = 0; i < build_count; i++)
+        if (outcome->records[i].metric_count == 0)
+            return false;
+    return true;
 }
 
 void bench_outcome_free(struct bench_outcome *outcome)

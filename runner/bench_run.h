@@ -40,6 +40,9 @@ struct bench_outcome {
  * whatever is returned. Errors are duet's own: exit status 3. */
 int bench_run(struct session *session, const struct bench_options *options,
               struct bench_outcome *outcome, struct error *error);
+/* Whether each of the builds has a metric. Where one has none, neither has what there is the name
+ * `latest`, nor that one the tag. */
+bool bench_outcome_has_metrics(const struct bench_outcome *outcome, size_t build_count);
 void bench_outcome_free(struct bench_outcome *outcome);
 
 #endif

@@ -41,6 +41,20 @@ static bool is_refused_early(const struct bench_arguments *arguments, const stru
     return refused;
 }
 
+/* No figure is no success. Returns the exit status. */
+static int check_metrics(const struct bench_arguments *arguments,
+                         const struct bench_outcome *outcome, int status)
+{
+    const char *pattern = arguments->bench.metric;
+
+    if (bench_outcome_has_metrics(outcome, arguments->bench.build_count))
+        return status;
+    fprintf(stderr, "duet: no run printed a metric%s%s%s: what there is is in %s, without a tag\n",
+            pattern ? " that matches \"" : "", pattern ? pattern : "", pattern ? "\"" : "",
+            outcome->directory);
+    return status == EXIT_PASSED ? EXIT_USAGE : status;
+}
+
 static int run(const struct bench_arguments *arguments, struct session *session,
                const struct record *baseline)
 {
@@ -61,6 +75,7 @@ static int run(const struct bench_arguments *arguments, struct session *session,
                               arguments->bench.build_count,
                               arguments->baseline && !refused ? baseline : NULL);
         status = refused && status == EXIT_PASSED ? EXIT_USAGE : status;
+        status = check_metrics(arguments, &outcome, status);
     } else {
         terminal_say(session->options.terminal,
                      "interrupted: what was measured is in %s, without a tag", outcome.directory);

@@ -135,6 +135,10 @@ class Files(unittest.TestCase):
         self.place.write("m.yaml", MEASURING)
         self.place.write("c.json", bench([1], schema=7))
         self.place.write("make.json", json.dumps({"measures": []}))
+        self.place.write("says.yaml", MEASURING.replace("name: step", "name: step\n        "
+                                                        "measure: metrics"))
+        self.assertIn('says.yaml can have a metric that matches "typo"',
+                      self.duet("bench", "says.yaml", "-m", "typo", status=2).stderr)
         for said, arguments in {
                 "it is set 2 times (--interleave compares two)":
                     ("--set", "value=1", "--set", "value=2"),
@@ -364,6 +368,19 @@ cases: {bad: , good: {nodes: {n: {run: "echo 'DUET_METRIC: {\\"name\\": \\"g\\",
         self.assertEqual((results["tag"], results["interrupted"]), (None, True))
         self.assertEqual(results["metrics"][0]["values"][0], 100)
         self.place.assert_nothing_left()
+
+    def test_no_metric_is_no_success(self):
+        _, _, latest = self.run_bench(MEASURING, "--runs", "1", "--warmup", "0")
+        first = latest.resolve()
+        run = self.place.command("bench", "m.yaml", "-m", "typo", "--runs", "1", "--warmup", "0",
+                                 "--repeats", "0", "--tag", "v1")
+        self.assertEqual(run.status, duet.BAD_USAGE, run)
+        self.assertIn('duet: no run printed a metric that matches "typo": what there is is in '
+                      "duet-results/bench/", run.stderr)
+        self.assertEqual(latest.resolve(), first)
+        empty, = (path for path in latest.parent.iterdir() if path not in (latest, first))
+        results = json.loads((empty / "results.json").read_text())
+        self.assertEqual((results["tag"], results["metrics"]), (None, []))
 
     def test_only_what_is_wanted_is_limited(self):
         suite = MEASURING + "metrics: {m: {fail_above: 200}, none: {fail_above: 1}}\n"

@@ -23,7 +23,7 @@ static struct suite *kept(const char *pattern)
 
     if (suite_load_text("s.yaml", "/", yaml, strlen(yaml), &suite, &error) < 0)
         fail_msg("%s", error.message);
-    bench_keep_metrics(suite, pattern);
+    bench_keep_metrics(suite, NULL, pattern);
     return suite;
 }
 
@@ -70,11 +70,46 @@ static void a_step_with_tokens_is_measured_where_they_may_match(void **state)
         assert_keeps(dropped[i], "prints ;");
 }
 
+static bool may_have(const char *case_yaml, const char *only, const char *pattern)
+{
+    cleanup_free char *text = xasprintf("name: s\ncases: {a: , b: {tags: [t]}}\n%s", case_yaml);
+    struct suite *suite = NULL;
+    struct error error;
+    bool may;
+
+    if (suite_load_text("s.yaml", "/", text, strlen(text), &suite, &error) < 0)
+        fail_msg("%s", error.message);
+    may = bench_keep_metrics(suite, only, pattern);
+    suite_free(suite);
+    return may;
+}
+
+/* So that a name with a mistake in it is no success after minutes. */
+static void what_no_step_can_have_is_told_beforehand(void **state)
+{
+    static const char measured[] = "nodes: {n: {background: [{name: b, run: serve}], steps: ["
+                                   "{name: tcp, run: x, measure: iperf3}]}}\n";
+    static const char printed[] = "nodes: {n: {background: [{name: b, run: 'echo DUET_METRIC: x'}]"
+                                  ", steps: [{name: tcp, run: x, measure: iperf3}]}}\n";
+    static const char undeclared[] = "nodes: {n: {steps: [{name: tcp, run: x, measure: iperf3}, "
+                                     "{name: y, run: y}]}}\n";
+    (void)state;
+
+    assert_true(may_have(measured, NULL, "tcp.*"));
+    assert_false(may_have(measured, NULL, "typo"));
+    assert_false(may_have(measured, "t", "typo"));
+    assert_false(may_have(measured, "none", "tcp.*"));
+    assert_true(may_have(printed, NULL, "own"));
+    assert_true(may_have(undeclared, NULL, "own"));
+    assert_true(may_have("nodes: {n: {background: [{name: b, run: serve}]}}\n", NULL, "own"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_wanted_has_no_step_and_no_limit),
         cmocka_unit_test(a_step_with_tokens_is_measured_where_they_may_match),
+        cmocka_unit_test(what_no_step_can_have_is_told_beforehand),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,7 +118,8 @@ static void add_point(struct gathering *gathering, const struct record *record,
                                   .unit = xstrdup(metric->unit),
                                   .better = metric->better,
                                   .tagged = record->tag != NULL,
-                                  .count = metric->count};
+                                  .count = metric->count,
+                                  .disturbed = metric->disturbed};
 
     point.label = xstrdup(record->tag ? record->tag : point.started);
     point.values = xreallocarray(NULL, metric->count, sizeof *point.values);
@@ -219,10 +220,12 @@ static void append_data(const struct history *history, struct buffer *out)
         const struct history_point *point = &history->points[i];
         struct sample sample = {point->values, point->count};
         struct interval interval = sample_median_interval(&sample, 1);
+        cleanup_free char *label =
+            xasprintf("%s%s", point->label, point->disturbed > 0 ? " (disturbed)" : "");
 
         buffer_printf(out, "%zu %.17g %.17g %.17g ", i, sample_median(&sample), interval.low,
                       interval.high);
-        append_quoted(out, point->label);
+        append_quoted(out, label);
         buffer_append_text(out, "\n");
     }
     buffer_append_text(out, "END_OF_DATA\n");

@@ -23,6 +23,7 @@ struct history_point {
     enum metric_better better;
     double *values;
     size_t count;
+    size_t disturbed; /* of them, as struct record_metric has it */
 };
 
 struct history {

@@ -17,6 +17,7 @@ static void put_point(cJSON *object, const struct history_point *point)
     cjson_put_text(object, "started", point->started);
     cjson_put_text(object, "suite", point->suite);
     cjson_put(object, "values", cJSON_CreateDoubleArray(point->values, (int)point->count));
+    cjson_put_number(object, "disturbed", (double)point->disturbed);
     cjson_put_number(object, "median", summary.median);
     cjson_put_number(object, "low", summary.of95.low);
     cjson_put_number(object, "high", summary.of95.high);

@@ -112,6 +112,8 @@ static void print_point(const struct history_point *point, int width, double bef
         printf("%9s  ", "");
     if (most > 0 && summary.median > 0)
         print_bar(summary.median / most);
+    if (point->disturbed > 0)
+        printf("  %zu disturbed", point->disturbed);
     putchar('\n');
 }
 

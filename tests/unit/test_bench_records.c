@@ -426,12 +426,13 @@ static void a_metric_is_found_over_tags(void **state)
     char *results = directory_make();
     struct history_options options = {.results = results, .metric = "m"};
     struct history history = {0};
-    cleanup_buffer struct buffer plot = {0};
+    cleanup_buffer struct buffer plot = {0}, json = {0};
     struct error error;
     (void)state;
 
     assert_int_equal(history_read(&options, &history, &error), -ENOENT);
-    put_run(results, "20260103T000000Z-s", BENCH(",\"tag\":\"v3\"", METRIC("c/m", "3,3,3")));
+    put_run(results, "20260103T000000Z-s",
+            BENCH(",\"tag\":\"v3\"", DISTURBED("c/m", "3,3,3", "2")));
     put_run(results, "20260101T000000Z-s", BENCH(",\"tag\":\"v\\\"1\"", METRIC("c/m", "1,1,1")));
     put_run(results, "20260102T000000Z-s",
             BENCH("", METRIC("c/m", "2,2,2") "," METRIC("c/n", "1")));
@@ -443,7 +444,10 @@ static void a_metric_is_found_over_tags(void **state)
     assert_string_equal(history.points[0].label, "v\"1");
     assert_string_equal(history.points[1].label, "v3");
     history_plot(&history, "m", "out.svg", &plot);
-    assert_non_null(strstr(plot.data, "0 1 1 1 \"v\\\"1\"\n1 3 3 3 \"v3\"\n"));
+    assert_non_null(strstr(plot.data, "0 1 1 1 \"v\\\"1\"\n1 3 3 3 \"v3 (disturbed)\"\n"));
+    history_write(&history, &json);
+    assert_non_null(strstr(json.data, "\"disturbed\":\t0"));
+    assert_non_null(strstr(json.data, "\"disturbed\":\t2"));
     assert_non_null(strstr(plot.data, "set output \"out.svg\"\n"));
     history_free(&history);
     options.untagged = true;

@@ -36,6 +36,7 @@ struct guest_links {
     struct guest_link *items;
     size_t count;
     struct timer *retry; /* runs while there is no room for something */
+    bool ended;          /* what comes then counts for nothing: the logs may be another thread's */
     void (*closed)(void *context);
     void *context;
 };
@@ -126,6 +127,8 @@ static void on_output(void *context, enum control_output direction, const char *
 {
     struct guest_link *link = context;
 
+    if (link->links->ended)
+        return;
     buffer_append(&link->waiting[direction], bytes, limit(link, direction, count));
     write_waiting(link, direction);
     if (count > 0)
@@ -146,14 +149,19 @@ static void on_state(void *context, const struct control_answer *answer)
 {
     struct guest_link *link = context;
 
+    if (link->links->ended)
+        return;
     take_ways(link, answer);
     write_both(link);
 }
 
+/* One that does not come is told when its time is over, which may be after the end. */
 static void on_closed(void *context, const struct control_answer *answer)
 {
     struct guest_link *link = context;
 
+    if (link->links->ended)
+        return;
     take_ways(link, answer);
     link->answered = true;
     link->has_last = answer->code == 0;
@@ -248,8 +256,10 @@ int guest_links_new(const struct guest_links_options *options, struct guest_link
 
 void guest_links_end(struct guest_links *links)
 {
-    if (links)
-        timer_stop(links->retry);
+    if (!links)
+        return;
+    links->ended = true;
+    timer_stop(links->retry);
 }
 
 int guest_links_finish(struct guest_links *links, struct error *error)

@@ -32,7 +32,8 @@ void guest_links_ask(struct guest_links *links);
 /* Ends the links: `closed` is called once they have said all, or nothing more can come of them; it
  * may be called before this returns. */
 void guest_links_close(struct guest_links *links, void (*closed)(void *context), void *context);
-/* The machine is gone: what has not come will not. Any number of times. */
+/* The machine is gone: what has not come counts for nothing, and `closed` is not called any more.
+ * Any number of times. */
 void guest_links_end(struct guest_links *links);
 /* Writes the files to their end, which may wait for a disk: after guest_links_end another thread
  * than the loop's may do it. The first error of a file. */

@@ -1,13 +1,17 @@
 /* What a guest says of the packets that it carries, on its way into files. */
 #include "runner/guest_links.h"
 
+#include "base/memory.h"
 #include "directory.h"
 #include "virtual_time.h"
 #include "vm/control.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -252,6 +256,60 @@ static void a_slow_disk_delays_the_end_only(void **state)
     close(fd);
 }
 
+/* -- After the end ----------------------------------------------------------------------------- */
+
+static sem_t *joining; /* is told that a writer's thread is waited for; NULL: nobody asks */
+
+int pthread_join(pthread_t thread, void **result)
+{
+    int (*real)(pthread_t, void **) = dlsym(RTLD_NEXT, "pthread_join");
+
+    if (joining)
+        sem_post(steal_pointer(&joining));
+    return real(thread, result);
+}
+
+static void *finish(void *context)
+{
+    const struct fixture *fixture = context;
+
+    assert_int_equal(guest_links_finish(fixture->links, NULL), 0);
+    return NULL;
+}
+
+/* Its time is over while another thread has the logs, and waits for a disk. */
+static void a_close_that_is_not_answered_writes_nothing_after_the_end(void **state)
+{
+    enum { SENT = 4 << 20 };
+    struct fixture *fixture = *state;
+    size_t sent = 0;
+    pthread_t thread;
+    sem_t waits;
+    int fd;
+
+    assert_int_equal(mkfifo(fixture->logs[0][0], 0600), 0);
+    fd = open(fixture->logs[0][0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(fd >= 0);
+    open_links(fixture, SENT);
+    while (fixture->room[0] > 0)
+        sent += guest_sends(fixture, 0, SENT - sent);
+    guest_links_close(fixture->links, on_closed, fixture);
+    guest_links_end(fixture->links);
+    sem_init(&waits, 0, 0);
+    joining = &waits;
+    assert_int_equal(pthread_create(&thread, NULL, finish, fixture), 0);
+    while (sem_wait(&waits) < 0)
+        continue;
+    virtual_time_pass(fixture->loop, 3 * NS_PER_S);
+    assert_int_equal(fixture->closed, 0);
+    assert_int_equal(fixture->room[0], 0);
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+    assert_int_equal(drain(fd), sent);
+    pthread_join(thread, NULL);
+    sem_destroy(&waits);
+    close(fd);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -259,6 +317,7 @@ int main(void)
         TEST(what_is_too_much_is_dropped),
         TEST(what_just_fits_is_whole),
         TEST(a_slow_disk_delays_the_end_only),
+        TEST(a_close_that_is_not_answered_writes_nothing_after_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

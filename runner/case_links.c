@@ -63,8 +63,9 @@ static void on_note(void *context, unsigned end, const struct impair_verdict *ve
                                             .bytes = packet->bytes,
                                             .length = packet->length,
                                             .comment = link->comment.data});
-    if (!links->flushing)
-        timer_start(links->flush, CAPTURE_FLUSH_MS * NS_PER_MS);
+    if (links->flushing || links->ended)
+        return;
+    timer_start(links->flush, CAPTURE_FLUSH_MS * NS_PER_MS);
     links->flushing = true;
 }
 
@@ -228,15 +229,16 @@ static void end_link(struct case_link *link)
     link->measured = link->measures[0] != NULL;
 }
 
+/* What is on its way then is still told to the captures. */
 void case_links_end(struct case_links *links)
 {
     links->ended = true;
-    timer_stop(links->flush);
     for (size_t i = 0; i < links->count; i++)
         if (links->items[i].carrier)
             end_link(&links->items[i]);
     for (size_t i = 0; i < links->options.suite_case->node_count; i++)
         guest_links_end(links->nodes[i]);
+    timer_stop(links->flush);
 }
 
 /* Whether a guest carried it and told of it to its end: of one that died there is another verdict.

@@ -261,6 +261,38 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return real(thread, attributes, call, context);
 }
 
+/* How often the loop woke a thread that writes. */
+static size_t wakes;
+
+int sem_post(sem_t *semaphore)
+{
+    int (*real)(sem_t *) = dlsym(RTLD_NEXT, "sem_post");
+
+    wakes += pthread_equal(pthread_self(), threads.of_loop) != 0;
+    return real(semaphore);
+}
+
+/* Up to where its files are another thread's, which waits for `gate`. */
+static void run_to_gate(struct fixture *fixture, sem_t *gate)
+{
+    sem_init(gate, 0, 0);
+    threads.stops = fixture->loop;
+    threads.gate = gate;
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    threads.stops = NULL;
+    threads.gate = NULL;
+    assert_int_equal(fixture->ended, 0);
+}
+
+static void pass_gate(struct fixture *fixture, sem_t *gate)
+{
+    sem_post(gate);
+    loop_run(fixture->loop);
+    sem_destroy(gate);
+    assert_int_equal(fixture->ended, 1);
+}
+
 static void a_slow_disk_at_the_end_is_no_stall(void **state)
 {
     struct fixture *fixture = *state;
@@ -284,6 +316,38 @@ static void files_are_closed_by_another_thread(void **state)
     threads.joined_by_loop = 0;
     run(fixture, VERDICT_PASSED, NULL);
     assert_int_equal(threads.joined_by_loop, 1); /* the one that waited for those that write */
+}
+
+/* What was on its way comes to the capture with the end, when another thread may close it. */
+static void a_capture_is_not_flushed_after_the_end(void **state)
+{
+    static const char frame[] = "\0\0\0\x12 a frame, 18 bytes";
+    struct fixture *fixture = *state;
+    cleanup_fd int peer = -1;
+    size_t real_waits;
+    sem_t gate;
+
+    fixture->captures = true;
+    make(fixture, "name: s\n"
+                  "timeout: 90s\n"
+                  "nodes:\n"
+                  "  a: {steps: [{name: work, run: work}]}\n"
+                  "  b: {steps: [{name: work, run: work}]}\n"
+                  "links: [{nodes: [a, b], carrier: host, impair: {delay: 60s}}]\n");
+    assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
+    assert_int_equal(write(peer, frame, 4 + 18), 4 + 18);
+    threads.of_loop = pthread_self();
+    run_to_gate(fixture, &gate);
+    wakes = 0;
+    real_waits = virtual_time.real_waits;
+    virtual_time.real_waits = 0; /* the thread does nothing meanwhile */
+    virtual_time_pass(fixture->loop, 10 * NS_PER_S);
+    virtual_time.real_waits = real_waits;
+    assert_int_equal(wakes, 0);
+    pass_gate(fixture, &gate);
+    case_run_result(fixture->run, &fixture->result);
+    assert_int_equal(fixture->result.links[0].ways[1].packets_in, 1);
+    assert_int_equal(fixture->result.links[0].ways[1].packets_out, 0);
 }
 
 #define GUEST                                                                                      \
@@ -375,19 +439,9 @@ static void ctrl_c_ends_what_is_measured(void **state)
     sem_t gate;
 
     make_guest_link(fixture);
-    sem_init(&gate, 0, 0);
-    threads.stops = fixture->loop;
-    threads.gate = &gate;
-    case_run_start(fixture->run);
-    loop_run(fixture->loop);
-    threads.stops = NULL;
-    threads.gate = NULL;
-    assert_int_equal(fixture->ended, 0);
+    run_to_gate(fixture, &gate);
     case_run_cancel(fixture->run);
-    sem_post(&gate);
-    loop_run(fixture->loop);
-    sem_destroy(&gate);
-    assert_int_equal(fixture->ended, 1);
+    pass_gate(fixture, &gate);
     case_run_result(fixture->run, &fixture->result);
     assert_string_equal(verdict_name(fixture->result.verdict), "error");
     assert_string_equal(fixture->result.reason, "interrupted");
@@ -431,6 +485,7 @@ int main(void)
         TEST(a_log_that_cannot_be_written_is_duet_s_fault),
         TEST(a_slow_disk_at_the_end_is_no_stall),
         TEST(files_are_closed_by_another_thread),
+        TEST(a_capture_is_not_flushed_after_the_end),
         TEST(what_a_guest_carried_is_measured_by_another_thread),
         TEST(a_run_may_be_freed_while_it_is_measured),
         TEST(ctrl_c_ends_what_is_measured),

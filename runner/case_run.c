@@ -401,8 +401,10 @@ void case_run_cancel(struct case_run *run)
 {
     if (run->done && !run->settling)
         return;
-    run->cancelled = run->cancelled || !run->held; /* what is held has its verdict */
-    case_links_cancel(run->links);
+    if (!run->held) { /* what is held has its verdict, which stands on what was measured */
+        run->cancelled = true;
+        case_links_cancel(run->links);
+    }
     if (!run->done)
         case_run_release(run, true);
 }

@@ -50,7 +50,8 @@ void case_run_prepare(struct case_run *run);
 bool case_run_is_prepared(const struct case_run *run);
 /* The case's time begins; prepared or not, `ended` follows. */
 void case_run_start(struct case_run *run);
-/* Ends it soon, `ended` included, begun or not. Any number of times. */
+/* Ends it soon, `ended` included, begun or not. Any number of times. One that was held keeps its
+ * verdict, and so is measured to the end. */
 void case_run_cancel(struct case_run *run);
 /* Nobody wants its machines any more: they are ended, where `now` without asking their guests. */
 void case_run_release(struct case_run *run, bool now);

@@ -80,12 +80,11 @@ int sem_post(sem_t *semaphore)
 }
 
 /* Up to where its files are another thread's, which waits for `gate`. */
-static void run_to_gate(struct fixture *fixture, sem_t *gate)
+static void go_to_gate(struct fixture *fixture, sem_t *gate)
 {
     sem_init(gate, 0, 0);
     threads.stops = fixture->loop;
     threads.gate = gate;
-    case_run_start(fixture->run);
     loop_run(fixture->loop);
     threads.stops = NULL;
     threads.gate = NULL;
@@ -144,7 +143,8 @@ static void a_capture_is_not_flushed_after_the_end(void **state)
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
     assert_int_equal(write(peer, frame, 4 + 18), 4 + 18);
     threads.of_loop = pthread_self();
-    run_to_gate(fixture, &gate);
+    case_run_start(fixture->run);
+    go_to_gate(fixture, &gate);
     wakes = 0;
     real_waits = virtual_time.real_waits;
     virtual_time.real_waits = 0; /* the thread does nothing meanwhile */
@@ -246,13 +246,36 @@ static void ctrl_c_ends_what_is_measured(void **state)
     sem_t gate;
 
     make_guest_link(fixture);
-    run_to_gate(fixture, &gate);
+    case_run_start(fixture->run);
+    go_to_gate(fixture, &gate);
     case_run_cancel(fixture->run);
     pass_gate(fixture, &gate);
     case_run_result(fixture->run, &fixture->result);
     assert_string_equal(verdict_name(fixture->result.verdict), "error");
     assert_string_equal(fixture->result.reason, "interrupted");
     assert_false(fixture->result.links[0].ways[0].measured.known);
+}
+
+/* It keeps its verdict, so that has to be of a network that was judged. */
+static void ctrl_c_does_not_end_what_is_measured_of_a_held_case(void **state)
+{
+    struct fixture *fixture = *state;
+    sem_t gate;
+
+    fixture->scripts[0].status = 1;
+    fixture->host.on_request = on_link_request;
+    make_held(fixture, GUEST, CASE_HOLD_FAILED);
+    case_run_start(fixture->run);
+    loop_run(fixture->loop);
+    assert_int_equal(fixture->held, 1);
+    case_run_release(fixture->run, false);
+    go_to_gate(fixture, &gate);
+    case_run_cancel(fixture->run);
+    pass_gate(fixture, &gate);
+    case_run_result(fixture->run, &fixture->result);
+    assert_string_equal(verdict_name(fixture->result.verdict), "failed");
+    for (unsigned way = 0; way < 2; way++)
+        assert_true(fixture->result.links[0].ways[way].measured.known);
 }
 
 int main(void)
@@ -265,6 +288,7 @@ int main(void)
         TEST(what_a_guest_carried_is_measured_by_another_thread),
         TEST(a_run_may_be_freed_while_it_is_measured),
         TEST(ctrl_c_ends_what_is_measured),
+        TEST(ctrl_c_does_not_end_what_is_measured_of_a_held_case),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,9 +37,12 @@ static void tell_runs(const struct terminal *terminal, const struct record *reco
             continue;
         counted++;
         disturbed += run->noise != NULL;
-        if (verdict_is_bad(run->verdict))
-            fprintf(terminal->out, "  %s run %zu: %s: %s\n", run->name, run->number,
-                    verdict_name(run->verdict), run->reason ? run->reason : "");
+        if (!verdict_is_bad(run->verdict))
+            continue;
+        fprintf(terminal->out, "  %s run %zu: %s: ", run->name, run->number,
+                verdict_name(run->verdict));
+        terminal_words(terminal, run->reason ? run->reason : "");
+        fputc('\n', terminal->out);
     }
     tell_disturbed(terminal, record, disturbed, counted);
 }

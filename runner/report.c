@@ -1,7 +1,6 @@
 #include "runner/report.h"
 
 #include "base/memory.h"
-#include "results/text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -13,16 +12,6 @@ enum {
     LINES_SHOWN = 40,    /* … and lines */
 };
 
-/* A guest's own words, as one line without control characters. */
-static void print_one_line(struct terminal *terminal, const char *words)
-{
-    cleanup_buffer struct buffer text = {0};
-
-    text_printable(&text, words, strlen(words));
-    for (size_t i = 0; i < text.length; i++)
-        fputc(text.data[i] == '\n' ? ' ' : text.data[i], terminal->out);
-}
-
 void report_case(struct terminal *terminal, const struct case_result *result, int name_width)
 {
     terminal_clear(terminal);
@@ -30,7 +19,7 @@ void report_case(struct terminal *terminal, const struct case_result *result, in
             verdict_name(result->verdict), terminal_reset(terminal), name_width, result->name);
     if (result->verdict == VERDICT_SKIPPED) {
         fputs("          ", terminal->out);
-        print_one_line(terminal, result->reason ? result->reason : "");
+        terminal_words(terminal, result->reason ? result->reason : "");
     } else {
         fprintf(terminal->out, " %6.1f s", result->duration_s);
     }

@@ -177,6 +177,15 @@ const char *terminal_reset(const struct terminal *terminal)
 }
 
 /* A guest may write lines of many megabytes. `line` is whole UTF-8, and so is what stays of it. */
+void terminal_words(const struct terminal *terminal, const char *words)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    text_printable(&text, words, strlen(words));
+    for (size_t i = 0; i < text.length; i++)
+        fputc(text.data[i] == '\n' ? ' ' : text.data[i], terminal->out);
+}
+
 static void print_line(const struct terminal *terminal, const char *indent, const char *line)
 {
     size_t length = strlen(line);

@@ -49,6 +49,9 @@ const char *terminal_dim(const struct terminal *terminal);
 const char *terminal_bold(const struct terminal *terminal);
 const char *terminal_reset(const struct terminal *terminal);
 
+/* A guest's words on `out`, as one line without its end, and without control characters. */
+void terminal_words(const struct terminal *terminal, const char *words);
+
 enum { TERMINAL_LINE_MAX = 1000 };
 
 /* Bytes of a guest, line by line behind `indent`, fit for a terminal: of a line with more than

@@ -32,13 +32,15 @@ sockperf ping-pong $tcp --ip "$address" --time $((seconds + 2)) --full-rtt --no-
     /\[Valid Duration\] RunTime=/ { valid = $0; sub(/.*RunTime=/, "", valid) }
     /Total [0-9]+ observations/ { sub(/.*Total /, ""); count = $1 + 0 }
     /---> percentile/ { at[$4 + 0] = $6 / 1000 }
-    /# dropped messages = / {
+    /# dropped messages = [0-9]+; # duplicated messages = [0-9]+; # out-of-order messages = [0-9]+/ {
         sub(/.*# dropped messages = /, "")
-        split($0, lost, /[^0-9]+/)
+        counted = split($0, lost, /[^0-9]+/)
     }
     END {
         if (!whole || count == 0)
             fail("sockperf measured nothing: " last)
+        if (!counted)
+            fail("sockperf did not print how many answers were lost: it is another version than this reads")
         if (lost[1] + lost[2] + lost[3] > 0)
             fail(lost[1] " answers were lost, " lost[2] " came twice, " lost[3] " out of order")
         # An answer that never came is no dropped one to sockperf: it has waited for it.

@@ -56,7 +56,8 @@ static const struct wanted measures[] = {
     {"console.drain", "MB/s", WANTED_VALUE_LEAST, 500, NULL,
      "console drain with tokens recognised, 4 KiB at a time, against the ring alone"},
     {"console.drain_64k", "MB/s", WANTED_NOTHING, 0, NULL, "the same, 64 KiB at a time"},
-    {"console.memory_kb", "KiB", WANTED_NOTHING, 0, NULL,
+    /* The scanner's one token is beside the ring, and Linux's VmHWM is off by some pages. */
+    {"console.memory_kb", "KiB", WANTED_RATIO_MOST, 1.25, NULL,
      "memory that a flood takes, against the ring's capacity"},
     {"initrd.build_vs_cpio_gzip", "ms", WANTED_RATIO_MOST, 1, NULL,
      "an initrd of 48 MiB, against `cpio \\| gzip -1` on the same tree"},

@@ -63,6 +63,7 @@ static void what_is_wanted_is_said(void **state)
 
     assert_text("link.guest_vs_direct", "ratio >= 0.6");
     assert_text("kernel.small_vs_debian", "ratio <= 0.45");
+    assert_text("console.memory_kb", "ratio <= 1.25");
     assert_text("control.messages_s", ">= 200000 1/s");
     assert_text("soak.not_passed", "<= 0 pairs");
     assert_text("fidelity.loss_1.duet", "within the 99.9 % bounds");

@@ -27,6 +27,7 @@ static void take_metric(const struct bench_taken *taken, struct record *record, 
     const char *pattern = taken->options->metric;
     struct case_result *result = &taken->results[index];
     cleanup_free char *name = xasprintf("%s/%s", result->name, metric->name);
+    cleanup_free char *earlier = NULL;
     double value = metric_median(metric);
     struct metric one = *metric;
     struct error error;
@@ -37,9 +38,9 @@ static void take_metric(const struct bench_taken *taken, struct record *record, 
         return;
     if (record_add(record, name, &one, noise_of(taken, index) != NULL, &error) == 0)
         return;
-    free(result->reason);
+    earlier = result->reason;
     result->verdict = VERDICT_FAILED;
-    result->reason = xstrdup(error.message);
+    result->reason = earlier ? xasprintf("%s; %s", earlier, error.message) : xstrdup(error.message);
 }
 
 static void add_run(const struct bench_taken *taken, struct record *record, size_t index)

@@ -152,12 +152,34 @@ static void a_unit_that_changes_fails_a_run_that_passed(void **state)
     assert_int_equal(fixture->outcome.status, 1);
 }
 
+/* The first time there was another case's. */
+static void a_run_without_a_kernel_is_made_again_and_the_others_stay(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct record *record;
+
+    script.first_is_loud = true;
+    script.kernels_are_there = false;
+    record = taken(fixture);
+    assert_int_equal(record->run_count, 2);
+    assert_non_null(record->runs[0].noise);
+    assert_true(record->runs[1].repeat);
+    assert_int_equal(record->runs[1].verdict, VERDICT_ERROR);
+    assert_string_equal(record->runs[1].reason, "no such kernel");
+    assert_int_equal(record->metric_count, 1);
+    assert_int_equal(record->metrics[0].count, 1);
+    assert_true(directory_has(fixture->outcome.directory, "results.json"));
+    assert_int_equal(fixture->outcome.status, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_unit_that_changes_is_one_reason_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_unit_that_changes_fails_a_run_that_passed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_run_without_a_kernel_is_made_again_and_the_others_stay,
+                                        set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,21 @@ static double number_of(const cJSON *measure, const char *key)
     return cJSON_IsNumber(value) ? value->valuedouble : NAN;
 }
 
+/* What is wanted of it is a number of that unit. */
+static bool has_unit(const struct program *program, const cJSON *measure,
+                     const struct wanted *wanted)
+{
+    const char *unit = cjson_text(measure, "unit", "");
+    cleanup_free char *text = NULL;
+
+    if (strcmp(unit, wanted->unit) == 0)
+        return true;
+    text = xasprintf("%s is in \"%s\"; bench/wanted.c expects %s", wanted->name, unit,
+                     wanted->unit);
+    trouble(program, text);
+    return false;
+}
+
 /* Unless the program itself has said what is wanted. */
 static void judge(const struct program *program, cJSON *measure)
 {
@@ -158,7 +173,7 @@ static void judge(const struct program *program, cJSON *measure)
         return;
     }
     text = wanted_text(wanted);
-    if (!text || cjson_member(measure, "wanted"))
+    if (!has_unit(program, measure, wanted) || !text || cjson_member(measure, "wanted"))
         return;
     cjson_put_text(measure, "wanted", text);
     cjson_put(measure, "met",

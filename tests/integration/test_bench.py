@@ -173,6 +173,9 @@ class MakeBench(unittest.TestCase):
     """bench/run, which `make bench` runs, with programs that only say what they measured."""
 
     RUN = duet.PROGRAM.resolve().parent / "bench" / "run"
+    # Of bench/wanted.c, where it is another than s.
+    UNITS = {"control.ping_us": "us", "initrd.layer_ms": "ms", "core.64_ns": "ns/packet",
+             "fidelity.loss_1.duet": "%"}
 
     def setUp(self):
         self.place = duet.Workplace()
@@ -181,7 +184,8 @@ class MakeBench(unittest.TestCase):
 
     def program(self, name, measures, end="exit 0"):
         """`measures`: name -> what its measure says besides; None: it is listed and not taken."""
-        lines = [json.dumps({"name": name, "unit": "s", "n": 5, "better": "lower"} | more)
+        lines = [json.dumps({"name": name, "unit": self.UNITS.get(name, "s"), "n": 5,
+                             "better": "lower"} | more)
                  for name, more in measures.items() if more is not None]
         path = self.place.write(f"bench_{name}", "\n".join([
             "#!/bin/sh", "if [ $1 = --list ]; then", *(f"echo {name}" for name in measures),
@@ -246,6 +250,19 @@ class MakeBench(unittest.TestCase):
         self.assertIn("bench_odd: not one of its measures: junk\n", run.stderr)
         self.assertIn("not measured: start.fork_s\n", run.stderr)
         self.assertEqual(list(self.measures()), ["core.new"])
+
+    def test_a_measure_in_another_unit_is_not_judged_and_is_said(self):
+        run = self.run_them(self.program("fork", {
+            "start.fork_s": {"value": 0.1, "unit": "ms"},
+            "start.pool_s": {"value": 0.1},
+            "fidelity.loss_1.duet": {"value": 1, "unit": "s", "wanted": "0.9 to 1.1 %",
+                                     "met": True}}))
+        self.assertEqual(run.returncode, 1, run)
+        self.assertEqual(run.stderr.splitlines()[-2:], [
+            'bench_fork: start.fork_s is in "ms"; bench/wanted.c expects s',
+            'bench_fork: fidelity.loss_1.duet is in "s"; bench/wanted.c expects %'], run)
+        self.assertEqual([measure.get("met") for measure in self.measures().values()],
+                         [None, True, True])
 
     def test_only_what_matches_runs(self):
         start = self.program("start", {"start.fork_s": {"value": 0.1}})

@@ -264,6 +264,17 @@ class MakeBench(unittest.TestCase):
         self.assertEqual([measure.get("met") for measure in self.measures().values()],
                          [None, True, True])
 
+    def test_the_qemu_that_is_measured_is_said(self):
+        program = self.program("fork", {"start.fork_s": {"value": 0.1}})
+        qemu = self.place.write("bin/qemu-system-x86_64", "#!/bin/sh\n"
+                                "echo 'QEMU emulator version 9.9.7 (Debian 1:9.9.7+dfsg-1)'\n")
+        for mode, version in ((0o755, "9.9.7"), (0o644, None)):
+            with self.subTest(version):
+                qemu.chmod(mode)
+                run = self.run_them(program, PATH=f"{qemu.parent}")
+                self.assertEqual(run.returncode, 0, run)
+                self.assertEqual(json.loads(self.output.read_text())["host"]["qemu"], version)
+
     def test_only_what_matches_runs(self):
         start = self.program("start", {"start.fork_s": {"value": 0.1}})
         other = self.program("other", {"core.64_ns": {"value": 1}}, end="exit 1")

@@ -51,6 +51,7 @@ struct program {
     char **names; /* of its measures that match and were not taken */
     size_t count;
     size_t taken;
+    struct buffer troubles; /* "WHAT; WHAT" */
 };
 
 /* -- Programs ---------------------------------------------------------------------------------- */
@@ -109,9 +110,10 @@ static int each_line(const char *program, const char *argument, line_fn call, vo
     return 0;
 }
 
-static void trouble(const struct program *program, const char *text)
+static void trouble(struct program *program, const char *text)
 {
     buffer_printf(&program->run->troubles, "%s: %s\n", basename(program->path), text);
+    buffer_printf(&program->troubles, "%s%s", program->troubles.length > 0 ? "; " : "", text);
 }
 
 /* -- Measures ---------------------------------------------------------------------------------- */
@@ -145,7 +147,7 @@ static double number_of(const cJSON *measure, const char *key)
 }
 
 /* What is wanted of it is a number of that unit. */
-static bool has_unit(const struct program *program, const cJSON *measure,
+static bool has_unit(struct program *program, const cJSON *measure,
                      const struct wanted *wanted)
 {
     const char *unit = cjson_text(measure, "unit", "");
@@ -160,7 +162,7 @@ static bool has_unit(const struct program *program, const cJSON *measure,
 }
 
 /* Unless the program itself has said what is wanted. */
-static void judge(const struct program *program, cJSON *measure)
+static void judge(struct program *program, cJSON *measure)
 {
     const char *name = cjson_text(measure, "name", "");
     const struct wanted *wanted = wanted_find(name);
@@ -221,6 +223,7 @@ static void put_program(struct run *run, const struct program *program, uint64_t
     cjson_put_number(object, "stolen", noise->stolen);
     cjson_put_number(object, "slowdown", noise->slowdown);
     cjson_put_text(object, "noise", noise_reason(noise));
+    cjson_put_text(object, "trouble", program->troubles.data);
 }
 
 /* Of all values alike: nobody knows at which of them it was. */
@@ -289,7 +292,7 @@ static int write_output(const struct run *run, struct error *error)
 /* -- The run ----------------------------------------------------------------------------------- */
 
 /* What it leaves out is said, whatever its exit status. */
-static void say_missing(const struct program *program, int code, const struct error *error)
+static void say_missing(struct program *program, int code, const struct error *error)
 {
     cleanup_buffer struct buffer text = {0};
 
@@ -322,10 +325,10 @@ static void run_program(struct program *program, const char *pattern, struct err
     noise_note(&run->calm, &before);
     noise_note(&run->calm, &after);
     noise = noise_between(&before, &after, &run->calm);
-    put_program(run, program, started_ns, &noise);
     if (noise_reason(&noise))
         mark_disturbed(run, program);
     say_missing(program, code, error);
+    put_program(run, program, started_ns, &noise);
     if (write_output(run, error) < 0)
         trouble(program, error->message);
 }
@@ -344,6 +347,7 @@ static void take_program(struct run *run, const char *path, const char *pattern)
     for (size_t i = 0; i < program.count; i++)
         free(program.names[i]);
     free(program.names);
+    buffer_free(&program.troubles);
 }
 
 static void run_free(struct run *run)

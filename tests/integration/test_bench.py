@@ -240,6 +240,10 @@ class MakeBench(unittest.TestCase):
             "bench_c: signal 9; not measured: core.64_ns",
             "bench_d: it ended well; not measured: core.1500_ns",
             "none: cannot run it: No such file or directory"], run)
+        self.assertEqual([r["trouble"] for r in json.loads(self.output.read_text())["runs"]], [
+            None, "exit status 7; not measured: control.exec_ms",
+            "signal 9; not measured: core.64_ns", "it ended well; not measured: core.1500_ns",
+            None])
 
     def test_what_is_no_measure_is_said(self):
         odd = self.program("odd", {"start.fork_s": {"value": None}, "core.new": {"value": 1}},
@@ -249,6 +253,9 @@ class MakeBench(unittest.TestCase):
         self.assertIn("bench_odd: bench/wanted.c does not know core.new\n", run.stderr)
         self.assertIn("bench_odd: not one of its measures: junk\n", run.stderr)
         self.assertIn("not measured: start.fork_s\n", run.stderr)
+        made, = json.loads(self.output.read_text())["runs"]
+        self.assertRegex(made["trouble"], "not one of its measures: .*; bench/wanted.c does not "
+                                          "know core.new; .*junk; it ended well; not measured")
         self.assertEqual(list(self.measures()), ["core.new"])
 
     def test_a_measure_in_another_unit_is_not_judged_and_is_said(self):

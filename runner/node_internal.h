@@ -139,8 +139,8 @@ int node_read_measures(struct node *node, size_t index);
  * that can answer have: at once, perhaps. One question at a time. */
 void node_ask_cpu(struct node *node, void (*known)(struct node *node));
 /* Adds what each has used between the last two questions as STEP.cpu_guest.NODE and
- * STEP.cpu_qemu.NODE, ns for each of the `bytes`, as far as that is known. EBADMSG for a name that
- * is too long, and for a guest that cannot be believed. */
+ * STEP.cpu_qemu.NODE, ns for each of the `bytes`, as far as that is known: of a guest from 30 ms
+ * for each of its CPUs. EBADMSG for a name that is too long. */
 int node_add_cpu(struct node *node, const char *step, double bytes, struct error *error);
 
 /* node_end.c */

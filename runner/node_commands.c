@@ -210,10 +210,12 @@ static void on_complete(void *context, const struct control_end *end)
 
     if (end->code < 0 || node->state != NODE_STEPS || node->lost || index + 1 != node->current)
         return;
-    if (measures_cpu(step_at(node, index)))
-        node_ask_cpu(node, on_cpu_after);
-    else
+    if (!measures_cpu(step_at(node, index))) {
         end_step(node);
+        return;
+    }
+    timer_stop(node->deadline); /* the step's; the others have their pings */
+    node_ask_cpu(node, on_cpu_after);
 }
 
 /* -- How they start ---------------------------------------------------------------------------- */

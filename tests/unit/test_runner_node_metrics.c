@@ -111,14 +111,36 @@ static void what_a_step_prints_is_no_panic(void **state)
     "      - {name: later, run: x}\n"
 
 /* The node asks how much CPU time has been used. */
-static void answer_cpu(const struct fixture *fixture, uint64_t guest_ns, uint64_t qemu_ms)
+static uint64_t asked_cpu(const struct fixture *fixture)
 {
     const struct fake_request *request = &fixture->vm->requests[fixture->vm->request_count - 1];
 
     assert_int_equal(request->code, WIRE_PING);
+    return request_id(request);
+}
+
+static void answer_cpu_as(const struct fixture *fixture, uint64_t id, uint64_t guest_ns,
+                          uint64_t qemu_ms)
+{
     fixture->vm->cpu_ms = qemu_ms;
     guest_says(fixture->vm, WIRE_ACK, "{\"code\":12,\"id\":%llu,\"clock_ns\":1,\"busy_ns\":%llu}",
-               (unsigned long long)request_id(request), (unsigned long long)guest_ns);
+               (unsigned long long)id, (unsigned long long)guest_ns);
+}
+
+static void answer_cpu(const struct fixture *fixture, uint64_t guest_ns, uint64_t qemu_ms)
+{
+    answer_cpu_as(fixture, asked_cpu(fixture), guest_ns, qemu_ms);
+}
+
+static void begin(struct fixture *fixture, const char *yaml)
+{
+    fixture_use(fixture, yaml);
+    node_start(fixture->node);
+    fixture->vm = fixture->host.machines[0];
+    machine_starts(fixture->vm);
+    guest_is_ready(fixture->vm);
+    fixture_is_configured(fixture);
+    node_go(fixture->node);
 }
 
 /* Of the guest, before and after the measuring step. */
@@ -131,13 +153,7 @@ static void measure(struct fixture *fixture, const char *yaml, const char *print
 {
     bool asks = strstr(yaml, "measure: iperf3") != NULL;
 
-    fixture_use(fixture, yaml);
-    node_start(fixture->node);
-    fixture->vm = fixture->host.machines[0];
-    machine_starts(fixture->vm);
-    guest_is_ready(fixture->vm);
-    fixture_is_configured(fixture);
-    node_go(fixture->node);
+    begin(fixture, yaml);
     if (asks)
         answer_cpu(fixture, busy_ns[0], 100);
     fixture_executes(fixture, 1);
@@ -211,13 +227,7 @@ static void a_node_may_end_while_it_waits_for_cpu_time(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_use(fixture, MEASURE_YAML("iperf3"));
-    node_start(fixture->node);
-    fixture->vm = fixture->host.machines[0];
-    machine_starts(fixture->vm);
-    guest_is_ready(fixture->vm);
-    fixture_is_configured(fixture);
-    node_go(fixture->node);
+    begin(fixture, MEASURE_YAML("iperf3"));
     node_freeze(fixture->node);
     answer_cpu(fixture, 1, 1);
     assert_null(next_request(fixture->vm));
@@ -227,6 +237,35 @@ static void a_node_may_end_while_it_waits_for_cpu_time(void **state)
     machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
     node_result(fixture->node, &fixture->result);
     assert_int_equal(fixture->result.metrics.count, 0);
+}
+
+/* Its step has ended by then, whoever is late with the answer. */
+static void a_step_is_not_late_for_cpu_time(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t asked;
+
+    begin(fixture, MEASURE_YAML("iperf3, timeout: 1s"));
+    answer_cpu(fixture, 1, 1);
+    fixture_executes(fixture, 1);
+    guest_writes(fixture->vm, 2, iperf3_text);
+    guest_writes(fixture->vm, 3, "");
+    guest_finished(fixture->vm, 1, 0, 0, strlen(iperf3_text));
+    asked = asked_cpu(fixture);
+    virtual_time_pass(fixture->loop, NS_PER_S);
+    for (size_t i = 0; i < 30; i++) {
+        virtual_time_pass(fixture->loop, 2 * NS_PER_S);
+        guest_answers_ping(fixture->vm);
+    }
+    assert_false(node_is_lost(fixture->node));
+    answer_cpu_as(fixture, asked, 500000000, 2);
+    fixture_executes(fixture, 2);
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    node_result(fixture->node, &fixture->result);
+    assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
 }
 
 static void a_measurement_that_failed_leaves_the_others(void **state)
@@ -303,6 +342,7 @@ int main(void)
         TEST(iperf3_is_measured),
         TEST(cpu_time_of_a_guest_is_known_or_not),
         TEST(a_node_may_end_while_it_waits_for_cpu_time),
+        TEST(a_step_is_not_late_for_cpu_time),
         TEST(a_measurement_that_failed_leaves_the_others),
         TEST(a_step_measures_by_tokens_of_its_name),
     };

@@ -69,7 +69,7 @@ static int load_build(struct bench_arguments *arguments, const char *path, size_
         builds->labels[build] = buffer_steal(&label);
     arguments->bench.builds[build] =
         (struct bench_build){.suite = builds->suites[build], .set = builds->labels[build]};
-    return code < 0 ? code : suite_check_runs(builds->suites[build], error);
+    return code;
 }
 
 static int check_cases(const struct bench_arguments *arguments, const struct bench_builds *builds,
@@ -92,6 +92,9 @@ static int check_cases(const struct bench_arguments *arguments, const struct ben
         return error_set(error, EINVAL, "%s has %zu cases with %s and %zu with %s", first->path,
                          first->case_count, builds->labels[0], second->case_count,
                          builds->labels[1]);
+    for (size_t i = 0; i < arguments->bench.build_count; i++)
+        if (run_check_selected(builds->suites[i], arguments->bench.only, error) < 0)
+            return -EINVAL;
     return 0;
 }
 

@@ -79,12 +79,12 @@ static bool is_wanted(const struct replay_arguments *arguments, const struct pas
     return arguments->glob_count == 0;
 }
 
-static bool has_case(const struct suite *suite, const char *name)
+static const struct suite_case *find_case(const struct suite *suite, const char *name)
 {
     for (size_t i = 0; i < suite->case_count; i++)
         if (strcmp(suite->cases[i].name, name) == 0)
-            return true;
-    return false;
+            return &suite->cases[i];
+    return NULL;
 }
 
 /* What was skipped then says nothing that could come out again. */
@@ -94,14 +94,17 @@ static int choose_cases(const struct replay_arguments *arguments, const struct p
     names->items = xcalloc(before->case_count, sizeof(char *));
     for (size_t i = 0; i < before->case_count; i++) {
         const struct past_case *past = &before->cases[i];
+        const struct suite_case *suite_case = find_case(suite, past->name);
 
         if (!is_wanted(arguments, past) || strcmp(past->verdict, "skipped") == 0)
             continue;
-        if (!has_case(suite, past->name))
+        if (!suite_case)
             return error_set(error, ENOENT,
                              "%s has no case \"%s\" any more: give the file that it was in with "
                              "--suite, or other cases with --case",
                              suite->path, past->name);
+        if (suite_check_runs(suite_case, error) < 0)
+            return -EINVAL;
         names->items[names->count++] = past->name;
     }
     if (names->count > 0)
@@ -123,7 +126,7 @@ static int load_suite(const struct replay_arguments *arguments, const struct pas
     code = suite_load(path, before->kernels, suite, error);
     if (code == -ENOENT && !arguments->suite)
         return error_context(error, "the suite is not where it was (--suite names another place)");
-    return code < 0 ? code : suite_check_runs(*suite, error);
+    return code;
 }
 
 /* -- What comes out ---------------------------------------------------------------------------- */

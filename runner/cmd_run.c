@@ -172,7 +172,7 @@ static int load_suite(struct run_arguments *arguments, const char *path, struct 
         return 0;
     }
     arguments->suites[arguments->suite_count++] = suite;
-    return suite_check_runs(suite, error);
+    return 0;
 }
 
 static int load_suites(struct run_arguments *arguments, struct error *error)
@@ -212,6 +212,9 @@ static int select_suites(struct run_arguments *arguments, struct error *error)
             suite_free(arguments->suites[i]);
     }
     arguments->suite_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        if (run_check_selected(arguments->suites[i], arguments->run.only, error) < 0)
+            return -EINVAL;
     if (kept > 0)
         return 0;
     if (!arguments->run.only)

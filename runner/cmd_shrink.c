@@ -363,7 +363,7 @@ int cmd_shrink(int argc, char **argv)
         fprintf(stderr, "duet: %s\n", error.message);
         return EXIT_USAGE;
     }
-    if (suite_check_runs(chosen.suite, &error) < 0) {
+    if (suite_check_runs(chosen.suite_case, &error) < 0) {
         fprintf(stderr, "duet: %s\n", error.message);
         suite_free(chosen.suite);
         return EXIT_USAGE;

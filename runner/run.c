@@ -45,6 +45,16 @@ bool run_selects(const struct suite_case *suite_case, const char *only)
     return false;
 }
 
+int run_check_selected(const struct suite *suite, const char *only, struct error *error)
+{
+    int code = 0;
+
+    for (size_t i = 0; i < suite->case_count && code == 0; i++)
+        if (run_selects(&suite->cases[i], only))
+            code = suite_check_runs(&suite->cases[i], error);
+    return code;
+}
+
 static void add_item(struct suite_run *run, const struct suite_case *suite_case)
 {
     struct case_result *result = run_result_add_case(&run->result);

@@ -35,5 +35,7 @@ int run_suite(struct session *session, const struct suite *suite, const struct r
 /* Whether `only` matches the case's whole name, one of its parts between commas, or a tag. NULL
  * selects every case but explicit ones. */
 bool run_selects(const struct suite_case *suite_case, const char *only);
+/* suite_check_runs of those that are. */
+int run_check_selected(const struct suite *suite, const char *only, struct error *error);
 
 #endif

@@ -270,9 +270,9 @@ int suite_load_set(const char *path, const char *kernels, const struct suite_pai
 int suite_load_unnamed(const char *path, const char *kernels, struct suite **suite,
                        struct error *error);
 
-/* Whether each case can fail, as those must that are run for a verdict, and not kept up for a
- * person alone. EINVAL, as suite_load. */
-int suite_check_runs(const struct suite *suite, struct error *error);
+/* Whether the case can fail, as those must that are run for a verdict, and not kept up for a person
+ * alone. EINVAL, as suite_load. */
+int suite_check_runs(const struct suite_case *suite_case, struct error *error);
 
 /* As suite_load, from memory and with the file's own kernels. `path` is the name for messages;
  * relative paths of the host start in `directory`. */

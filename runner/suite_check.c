@@ -98,17 +98,15 @@ static void note_purpose(struct reader *reader, struct suite_case *built)
     noting.error = &idle;
     reader_fail(&noting, reader->nodes,
                 "no node of the case \"%s\" does anything that could fail: expected \"run\", "
-                "\"steps\" or \"init\" in one of them (`duet up` brings it up as it is)",
+                "\"steps\" or \"init\" in one of them (`duet up` brings it up as it is; a "
+                "suite for that alone has `explicit: true`)",
                 built->name);
     built->idle = arena_text(reader->memory, idle.message);
 }
 
-int suite_check_runs(const struct suite *suite, struct error *error)
+int suite_check_runs(const struct suite_case *suite_case, struct error *error)
 {
-    for (size_t i = 0; i < suite->case_count; i++)
-        if (suite->cases[i].idle)
-            return error_set(error, EINVAL, "%s", suite->cases[i].idle);
-    return 0;
+    return suite_case->idle ? error_set(error, EINVAL, "%s", suite_case->idle) : 0;
 }
 
 int suite_check_case(struct reader *reader, struct suite_case *built)

@@ -77,5 +77,57 @@ class Explicit(unittest.TestCase):
                          {"fig": "skipped"})
 
 
+class Labs(unittest.TestCase):
+    """What has no steps, and so could never fail, is in the way of nothing else."""
+
+    def setUp(self):
+        self.work = duet.Workplace()
+        self.addCleanup(self.work.close)
+        self.work.write("scenarios/mixed.yaml", """
+            name: mixed
+            nodes: {box: }
+            cases:
+              lab:
+              try: {skip: "not today", nodes: {box: {run: "true"}}}
+            """)
+
+    def check(self, *arguments, status):
+        result = self.work.command(*arguments)
+        self.assertEqual(result.status, status, result)
+        return result
+
+    def refuses(self, *arguments):
+        result = self.check(*arguments, status=duet.BAD_USAGE)
+        self.assertRegex(result.stderr, 'case "lab" does anything that could fail: .*`explicit: true`')
+
+    def test_it_is_not_run(self):
+        self.refuses("run")
+        self.refuses("run", "mixed", "--only", "lab")
+        self.refuses("shrink", "mixed", "--case", "lab")
+        self.refuses("bench", "mixed", "--transport", "lab")
+
+    def test_another_case_is_run(self):
+        result = self.check("run", "--only", "try", status=duet.ALL_SKIPPED)
+        self.assertEqual(result.verdicts, {"try": "skipped"}, result)
+
+    def test_another_case_is_shrunk(self):
+        result = self.check("shrink", "mixed", "--case", "try", status=duet.FAILED)
+        self.assertIn("the case does not fail as it is", result.stderr)
+
+    def test_another_case_is_measured(self):
+        self.check("bench", "mixed", "--transport", "try", "--runs", "1", "--warmup", "0",
+                   status=duet.PASSED)
+
+    def test_another_case_is_replayed(self):
+        self.check("run", "mixed", "--only", "try", status=duet.ALL_SKIPPED)
+        path = self.work.results / "latest/results.json"
+        before = path.read_text()
+        path.write_text(before.replace('"skipped"', '"failed"'))
+        result = self.check("replay", status=duet.FAILED)
+        self.assertIn("try: failed, and skipped this time", result.stdout)
+        path.write_text(before.replace('"skipped"', '"failed"').replace('"try"', '"lab"'))
+        self.refuses("replay")
+
+
 if __name__ == "__main__":
     unittest.main()

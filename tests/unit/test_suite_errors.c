@@ -208,11 +208,11 @@ static void what_could_never_fail_is_not_run(void **state)
 
     (void)state;
     assert_int_equal(suite_load_text("s.yaml", "/", text, sizeof text - 1, &suite, &error), 0);
-    assert_int_equal(suite_check_runs(suite, &error), -EINVAL);
+    assert_int_equal(suite_check_runs(&suite->cases[0], &error), -EINVAL);
     assert_string_equal(error.message,
                         "s.yaml:2:8: no node of the case \"s\" does anything that could fail: "
                         "expected \"run\", \"steps\" or \"init\" in one of them (`duet up` brings "
-                        "it up as it is)");
+                        "it up as it is; a suite for that alone has `explicit: true`)");
     suite_free(suite);
 }
 

@@ -2,7 +2,7 @@
 # A server that measurements need, and whether it is up. Without its program there is none to wait
 # for: the case goes on, and each measurement says itself that the program is missing.
 # usage: server.sh run PROGRAM ARGUMENT…
-#        server.sh ready PROGRAM tcp|udp PORT
+#        server.sh ready PROGRAM tcp|udp PORT…
 set -eu
 action=$1 program=$2
 command -v "$program" >/dev/null || exit 0
@@ -12,7 +12,12 @@ run)
     exec "$@"
     ;;
 ready)
-    # A socket of that port without a peer; the local address and the peer's are hexadecimal.
-    grep -qs ":$(printf %04X "$4") [0-9A-F]*:0000 " "/proc/net/$3" "/proc/net/${3}6"
+    # A socket of each port without a peer; the local address and the peer's are hexadecimal.
+    protocol=$3
+    shift 3
+    for port; do
+        grep -qs ":$(printf %04X "$port") [0-9A-F]*:0000 " \
+            "/proc/net/$protocol" "/proc/net/${protocol}6"
+    done
     ;;
 esac

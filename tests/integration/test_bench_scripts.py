@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -174,6 +175,13 @@ class Scripts(unittest.TestCase):
         self.prints("sockperf", "")
         self.script("server.sh", "run", "sockperf", "server", "--tcp")
         self.assertEqual(self.arguments("sockperf"), ["server", "--tcp"])
+        self.assertEqual(self.script("iperf3.sh", "5201", "5202"), {})
+
+    def test_each_measurement_has_an_iperf3_of_its_own(self):
+        suite = (duet.ROOT / "scenarios" / "bench.yaml").read_text()
+        ports, = re.findall(r"^  iperf3_ports: ([0-9 ]+?) #", suite, re.M)
+        self.assertEqual(re.findall(r"iperf3 -J .* -p (\d+)", suite), ports.split())
+        self.assertEqual(len(set(ports.split())), suite.count("measure: iperf3"))
 
 
 if __name__ == "__main__":

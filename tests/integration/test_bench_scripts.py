@@ -60,7 +60,7 @@ class Scripts(unittest.TestCase):
         self.addCleanup(self.place.close)
         self.programs = self.place.path / "programs"
         self.programs.mkdir()
-        for tool in ("awk", "sed", "cat", "grep"):
+        for tool in ("awk", "sed", "cat", "cut", "grep", "sh"):
             (self.programs / tool).symlink_to(shutil.which("busybox"))
         self.prints("ping", PING)
 
@@ -182,6 +182,23 @@ class Scripts(unittest.TestCase):
         ports, = re.findall(r"^  iperf3_ports: ([0-9 ]+?) #", suite, re.M)
         self.assertEqual(re.findall(r"iperf3 -J .* -p (\d+)", suite), ports.split())
         self.assertEqual(len(set(ports.split())), suite.count("measure: iperf3"))
+
+    def test_an_openvpn_that_ends_is_a_failure(self):
+        smoke = self.place.path / "smoke"
+        smoke.mkdir()
+        # Up in the next step of the kernel's uptime; then it dies.
+        (smoke / "tunnel.sh").write_text(
+            "read begun rest </proc/uptime\nnow=$begun\n"
+            "while [ $now = $begun ]; do read now rest </proc/uptime; done\n"
+            "echo 'Initialization Sequence Completed'\nexit 3\n")
+        script = self.place.write("openvpn.sh", (SCRIPTS / "openvpn.sh").read_text().replace(
+            "/smoke/", f"{smoke}/"))
+        run = subprocess.run(["/bin/sh", script], capture_output=True, text=True, check=False,
+                             env=os.environ | {"PATH": str(self.programs)})
+        self.assertEqual((run.returncode, run.stderr), (1, "openvpn ended with exit status 3\n"))
+        # Who waits until it is ready has the metric by then.
+        self.assertRegex(run.stdout, r'\ADUET_METRIC: {"name": "handshake", .*}\n'
+                                     r"Initialization Sequence Completed\n\Z")
 
 
 if __name__ == "__main__":

@@ -147,16 +147,15 @@ static double number_of(const cJSON *measure, const char *key)
 }
 
 /* What is wanted of it is a number of that unit. */
-static bool has_unit(struct program *program, const cJSON *measure,
-                     const struct wanted *wanted)
+static bool has_unit(struct program *program, const cJSON *measure, const struct wanted *wanted)
 {
     const char *unit = cjson_text(measure, "unit", "");
     cleanup_free char *text = NULL;
 
     if (strcmp(unit, wanted->unit) == 0)
         return true;
-    text = xasprintf("%s is in \"%s\"; bench/wanted.c expects %s", wanted->name, unit,
-                     wanted->unit);
+    text =
+        xasprintf("%s is in \"%s\"; bench/wanted.c expects %s", wanted->name, unit, wanted->unit);
     trouble(program, text);
     return false;
 }

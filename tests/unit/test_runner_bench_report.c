@@ -14,10 +14,8 @@
 /* Of one run that failed for `reason`. The caller frees it. */
 static char *reported(const char *reason)
 {
-    struct record_run run = {.name = (char *)"c",
-                             .number = 2,
-                             .verdict = VERDICT_FAILED,
-                             .reason = (char *)reason};
+    struct record_run run = {
+        .name = (char *)"c", .number = 2, .verdict = VERDICT_FAILED, .reason = (char *)reason};
     struct bench_outcome outcome = {
         .records = {{.path = (char *)"r/results.json", .runs = &run, .run_count = 1}}, .status = 1};
     char *text = NULL;

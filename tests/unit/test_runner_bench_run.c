@@ -47,7 +47,7 @@ size_t cases_run(const struct cases_options *options)
 
         options->begins(options->context, item);
         snprintf(token.unit, sizeof token.unit, "%s", script.units[script.runs++ % 2]);
-        item->result->verdict = item->trouble    ? VERDICT_ERROR
+        item->result->verdict = item->trouble   ? VERDICT_ERROR
                                 : script.reason ? VERDICT_FAILED
                                                 : VERDICT_PASSED;
         if (item->trouble || script.reason)
@@ -74,8 +74,8 @@ int cases_get_kernels(struct session *session, struct cases_item *items, size_t 
 void noise_mark_host(void *context, struct noise_mark *mark)
 {
     (void)context;
-    *mark = (struct noise_mark){
-        .spin_ms = script.marks++ == 1 && script.first_is_loud ? LOUD_MS : QUIET_MS};
+    *mark = (struct noise_mark){.spin_ms = script.marks++ == 1 && script.first_is_loud ? LOUD_MS
+                                                                                       : QUIET_MS};
 }
 
 static int set_up(void **state)

@@ -50,7 +50,8 @@ struct comparison {
 
 /* Fills in all of them, as one family. Each sample has a value at least. */
 void compare_all(struct comparison *comparisons, size_t count);
-/* The 95 % interval of `ratio`; of NaN where a value is not above 0, and of too few runs. */
+/* The 95 % interval of `ratio`, from these runs alone: what two sessions differ by is not in it, as
+ * it is in `scatter`. Of NaN where a value is not above 0, and of too few runs. */
 struct interval compare_interval(const struct comparison *comparison, uint64_t seed);
 /* "slower", for people and for files. */
 const char *compare_verdict_name(enum compare_verdict verdict);

@@ -146,7 +146,8 @@ void match_make(const struct record *a, const struct record *b, double threshold
 
     *match = (struct match){.rows = xcalloc(b->metric_count, sizeof *match->rows),
                             .threshold = threshold,
-                            .drift = fabs(log(match_machine_ratio(a, b)))};
+                            .drift = fabs(log(match_machine_ratio(a, b))),
+                            .one_session = is_one_session(a, b)};
     for (size_t i = 0; i < b->metric_count; i++) {
         const struct record_metric *metric = &b->metrics[i];
         const struct record_metric *other = record_find(a, metric->name);
@@ -160,7 +161,7 @@ void match_make(const struct record *a, const struct record *b, double threshold
                                 .threshold = match->threshold,
                                 .drift = match->drift,
                                 .disturbed = is_disturbed(a, b, other, metric),
-                                .one_session = is_one_session(a, b)};
+                                .one_session = match->one_session};
         match->rows[match->count++] = (struct match_row){.a = other, .b = metric};
     }
     compare_all(comparisons, match->count);

@@ -18,6 +18,7 @@ struct match {
     size_t count;
     double threshold; /* a share */
     double drift;     /* what the machine's speed changed by, from match_machine_ratio */
+    bool one_session; /* the runs of a and of b took turns */
 };
 
 /* Appends a line for everything that makes their comparison mean little: another kind of file,

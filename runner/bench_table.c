@@ -174,8 +174,8 @@ void bench_table_match(const struct terminal *terminal, const struct match *matc
         metrics[i] = match->rows[i].b;
     width = width_of_names(metrics, match->count);
     fprintf(terminal->out, "  %s%-*s %10s %18s %7s %14s %-11s  verdict%s\n",
-            terminal_bold(terminal), width, "metric", "A", "B", "B/A", "95 % interval", "",
-            terminal_reset(terminal));
+            terminal_bold(terminal), width, "metric", "A", "B", "B/A",
+            match->one_session ? "95 % interval" : "of these runs", "", terminal_reset(terminal));
     for (size_t i = 0; i < match->count; i++)
         print_row(terminal, &match->rows[i], width);
 }

@@ -9,7 +9,8 @@
 /* A row for each metric: runs, median, its interval, how much the runs vary, each of them as a bar.
  */
 void bench_table_record(const struct terminal *terminal, const struct record *record);
-/* A row for each metric that both have: medians, ratio, verdict; then what they mean. */
+/* A row for each metric that both have: medians, ratio, its interval, which of two sessions is said
+ * to be of these runs alone, and verdict. */
 void bench_table_match(const struct terminal *terminal, const struct match *match);
 /* The lines, each behind `indent`. */
 void bench_table_lines(const struct terminal *terminal, const char *indent,

@@ -56,6 +56,15 @@ class Files(unittest.TestCase):
         found = self.duet("compare", "a.json", "a.json")
         self.assertRegex(found.stdout, r"c/m .* 1\.000 .* no difference that can be shown")
 
+    def test_the_interval_of_two_sessions_is_of_these_runs(self):
+        for name, started in (("one.json", 1), ("other.json", 1), ("later.json", 2)):
+            self.place.write(name, bench([10, 10.1, 9.9], spin_ms=10,
+                                         started=f"2026-01-0{started}T00:00:00Z"))
+        self.assertRegex(self.duet("compare", "one.json", "other.json").stdout,
+                         r"metric +A +B +B/A +95 % interval  ")
+        self.assertRegex(self.duet("compare", "one.json", "later.json").stdout,
+                         r"metric +A +B +B/A +of these runs  ")
+
     def test_the_comparison_as_json(self):
         found = json.loads(self.duet("compare", "--json", "a.json", "b.json", status=1).stdout)
         self.assertTrue(found["regression"])
@@ -388,6 +397,7 @@ class Guests(unittest.TestCase):
         self.assertEqual(results["metrics"][0]["values"], [150] * 3)
         self.assertEqual((first["set"], results["set"]), ("value=100", "value=150"))
         self.assertRegex(run.stdout, r"m/m +100 +150 s +1\.500 .* slower")
+        self.assertRegex(run.stdout, r"metric +A +B +B/A  95 % interval ")
 
     def test_a_run_that_fails_is_said_and_the_others_count(self):
         suite = MEASURING.replace("echo", "[ -e /none ] || exit 3; echo") + """

@@ -125,9 +125,11 @@ void sample_summary(const struct sample *sample, uint64_t seed, struct summary *
         .max = ordered[sample->count - 1],
         .mean = mean,
         .variation = NAN,
-        .of95 = sample_median_interval(sample, seed),
+        .of95 = {NAN, NAN},
         .outliers = sample_outliers(sample, marks),
     };
+    if (sample->count >= STATISTICS_INTERVAL_MIN)
+        summary->of95 = sample_median_interval(sample, seed);
     if (sample->count > 1 && mean != 0)
         summary->variation = sqrt(variance_of(ordered, sample->count, mean)) / fabs(mean);
 }

@@ -12,6 +12,7 @@
 enum {
     STATISTICS_RESAMPLES = 4000,   /* of a bootstrap */
     STATISTICS_VALUES_MAX = 10000, /* of one sample */
+    STATISTICS_INTERVAL_MIN = 3,   /* values, of which a summary has an interval */
 };
 
 /* Finite values, one a run, in the order in which they were taken. */
@@ -28,7 +29,8 @@ struct summary {
     size_t count;
     double min, median, max, mean;
     double variation; /* standard deviation / |mean|; NaN of one value, and where the mean is 0 */
-    struct interval of95; /* of the median, as sample_median_interval has it */
+    struct interval of95; /* of the median, as sample_median_interval has it; of NaN where there
+                             are less than STATISTICS_INTERVAL_MIN values */
     size_t outliers;      /* how many sample_is_outlier marks */
 };
 
@@ -36,7 +38,8 @@ struct summary {
 void sample_summary(const struct sample *sample, uint64_t seed, struct summary *summary);
 double sample_median(const struct sample *sample);
 /* The percentile bootstrap's 95 % interval of the median. Of five runs it is from the least to the
- * greatest, which holds the true median in 93.75 % of all cases, and no method knows better. */
+ * greatest, which holds the true median in 93.75 % of all cases, and no method knows better; so it
+ * is of three, in 75 %. */
 struct interval sample_median_interval(const struct sample *sample, uint64_t seed);
 /* Likewise of the median of `b` divided by that of `a`. All values are above 0. */
 struct interval sample_ratio_interval(const struct sample *a, const struct sample *b,

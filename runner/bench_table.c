@@ -22,7 +22,7 @@ void bench_table_value(double value, const char *unit, struct buffer *out)
 
 void bench_table_interval(const struct summary *summary, struct buffer *out)
 {
-    if (summary->count < COMPARE_RUNS_MIN) {
+    if (isnan(summary->of95.low)) {
         buffer_append_text(out, "-");
         return;
     }

@@ -130,16 +130,19 @@ class Files(unittest.TestCase):
         self.assertIn('did you mean "c/m"?', self.duet("history", "c/n", status=2).stderr)
         self.duet("compare", "v1", "v2", status=1)
 
-    def test_history_marks_what_was_disturbed(self):
+    def test_history_marks_what_says_little(self):
         metric = {"name": "c/m", "unit": "s", "better": "lower", "values": [10, 10, 10]}
         self.place.write("duet-results/bench/1-s/results.json", bench([], tag="v1", metrics=[metric]))
         self.place.write("duet-results/bench/2-s/results.json",
                          bench([], tag="v2", metrics=[metric | {"disturbed": 2}]))
+        self.place.write("few/bench/1-s/results.json", bench([1, 2], tag="v1"))
         found = self.duet("history", "m").stdout
         self.assertRegex(found, r"(?m)^ +v1 .* 10 s .*#$")
         self.assertRegex(found, r"(?m)^ +v2 .* 10 s .*#  2 disturbed$")
         said = json.loads(self.duet("history", "m", "--json").stdout)
-        self.assertEqual([p["disturbed"] for p in said["points"]], [0, 2])
+        self.assertEqual([(p["disturbed"], p["low"]) for p in said["points"]], [(0, 10), (2, 10)])
+        found = json.loads(self.duet("history", "m", "--json", "--results", "few").stdout)
+        self.assertEqual([(p["low"], p["high"]) for p in found["points"]], [(None, None)])
 
     def test_history_draws_or_says_what_is_missing(self):
         self.place.write("duet-results/bench/1-s/results.json", bench([1, 2, 3], tag='it"s'))

@@ -57,10 +57,26 @@ static void one_value_has_no_variation(void **state)
 
     sample_summary(&one, 1, &summary);
     assert_true(isnan(summary.variation));
-    assert_near(summary.of95.low, 3, 0);
-    assert_near(summary.of95.high, 3, 0);
     sample_summary(&nothing, 1, &summary);
     assert_true(isnan(summary.variation));
+}
+
+/* From the least to the greatest of two would hold the true median every other time. */
+static void less_than_three_values_have_no_interval(void **state)
+{
+    const struct sample one = SAMPLE(3);
+    const struct sample two = SAMPLE(3, 4);
+    const struct sample three = SAMPLE(3, 4, 5);
+    struct summary summary;
+    (void)state;
+
+    sample_summary(&one, 1, &summary);
+    assert_true(isnan(summary.of95.low) && isnan(summary.of95.high));
+    sample_summary(&two, 1, &summary);
+    assert_true(isnan(summary.of95.low) && isnan(summary.of95.high));
+    sample_summary(&three, 1, &summary);
+    assert_near(summary.of95.low, 3, 0);
+    assert_near(summary.of95.high, 5, 0);
 }
 
 static void outliers_are_marked_and_kept(void **state)
@@ -491,6 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_summary_has_the_usual_figures),
         cmocka_unit_test(one_value_has_no_variation),
+        cmocka_unit_test(less_than_three_values_have_no_interval),
         cmocka_unit_test(outliers_are_marked_and_kept),
         cmocka_unit_test(the_interval_of_five_is_all_of_them),
         cmocka_unit_test(an_interval_is_the_same_every_time),

@@ -41,11 +41,12 @@ double match_machine_ratio(const struct record *a, const struct record *b)
     return a->spin_ms > 0 && b->spin_ms > 0 ? b->spin_ms / a->spin_ms : 1;
 }
 
-/* Two builds that took turns met the same; so did a record and itself, whenever it was. */
+/* Two builds that took turns met the same; so did a record and itself, whenever it was. That
+ * both began in one second is not enough: two runs of `duet run`, which have no spin, may. */
 static bool is_one_session(const struct record *a, const struct record *b)
 {
     return a == b || (a->started && b->started && strcmp(a->started, b->started) == 0 &&
-                      a->spin_ms == b->spin_ms);
+                      a->spin_ms > 0 && a->spin_ms == b->spin_ms);
 }
 
 /* Whether what differs may be the doing of what else the machine did: builds that took turns met

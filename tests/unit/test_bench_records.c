@@ -372,6 +372,28 @@ static void builds_that_took_turns_are_disturbed_alike_or_not(void **state)
     record_free(&b);
 }
 
+/* Of `duet run` there is no spin, and several begin in one second. */
+static void one_second_is_not_one_session(void **state)
+{
+    struct record a = parsed(BENCH("", METRIC("x", "10,10.1,9.9")));
+    struct record b = parsed(BENCH("", METRIC("x", "10,10.1,9.9")));
+    struct match match;
+    (void)state;
+
+    match_make(&a, &b, 0.05, &match);
+    assert_false(match.one_session);
+    match_free(&match);
+    match_make(&a, &a, 0.05, &match);
+    assert_true(match.one_session);
+    match_free(&match);
+    a.spin_ms = b.spin_ms = 10;
+    match_make(&a, &b, 0.05, &match);
+    assert_true(match.one_session);
+    match_free(&match);
+    record_free(&a);
+    record_free(&b);
+}
+
 static void limits_are_regressions_of_their_own(void **state)
 {
     struct record a = parsed(BENCH("", METRIC("x", "10")));
@@ -536,6 +558,7 @@ int main(void)
         cmocka_unit_test(a_metric_is_never_without_values),
         cmocka_unit_test(what_was_disturbed_tells_no_difference),
         cmocka_unit_test(builds_that_took_turns_are_disturbed_alike_or_not),
+        cmocka_unit_test(one_second_is_not_one_session),
         cmocka_unit_test(limits_are_regressions_of_their_own),
         cmocka_unit_test(a_comparison_is_written_without_nan),
         cmocka_unit_test(a_metric_is_found_over_tags),

@@ -109,8 +109,9 @@ static int read_disturbed(const struct reading *reading, const cJSON *object,
     if (!disturbed)
         return 0;
     if (!is_finite_number(disturbed) || disturbed->valuedouble < 0 ||
-        disturbed->valuedouble > (double)metric->count)
-        return broken(reading, metric->name, "\"disturbed\", a number of its values");
+        disturbed->valuedouble > (double)metric->count ||
+        disturbed->valuedouble != trunc(disturbed->valuedouble))
+        return broken(reading, metric->name, "\"disturbed\", a whole number of its values");
     metric->disturbed = (size_t)disturbed->valuedouble;
     return 0;
 }

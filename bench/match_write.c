@@ -6,7 +6,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-enum { MATCH_SCHEMA = 1 };
+enum { MATCH_SCHEMA = 2 };
 
 static void put_lines(cJSON *object, const char *key, const struct buffer *lines)
 {

@@ -67,6 +67,7 @@ class Files(unittest.TestCase):
 
     def test_the_comparison_as_json(self):
         found = json.loads(self.duet("compare", "--json", "a.json", "b.json", status=1).stdout)
+        self.assertEqual((found["format"], found["schema"]), ("compare", 2))
         self.assertTrue(found["regression"])
         self.assertEqual(found["metrics"][0]["ratio"], 2)
         self.assertEqual(found["metrics"][0]["verdict"], "slower")

@@ -115,6 +115,9 @@ void match_remarks(const struct record *a, const struct record *b, struct buffer
     tell_difference("QEMU", a->host.qemu, b->host.qemu, lines);
     tell_difference("guests' kernel", a->host.guest_kernel.release, b->host.guest_kernel.release,
                     lines);
+    if (differ(a->set, b->set) && !is_one_session(a, b))
+        buffer_printf(lines, "the suite's variables (--set): %s against %s\n",
+                      a->set ? a->set : "none set", b->set ? b->set : "none set");
     if (fabs(log(ratio)) > 0.01)
         buffer_printf(lines,
                       "the machine itself took %.3g times as long for the same work: a difference "

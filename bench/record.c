@@ -205,6 +205,7 @@ static void read_head(const struct reading *reading, const cJSON *root)
     record->suite = cjson_copy(root, "suite");
     record->revision = cjson_copy(root, "revision");
     record->tag = cjson_copy(root, "tag");
+    record->set = cjson_copy(root, "set");
     record->started = cjson_copy(root, "started");
     record->interrupted = cJSON_IsTrue(cjson_member(root, "interrupted"));
     record->host.kernel = cjson_copy(host, "kernel");

@@ -57,6 +57,7 @@ struct record {
     char *suite;    /* NULL of RECORD_MEASURES; so are the next two */
     char *revision; /* of the suite's directory: what git describes it as */
     char *tag;
+    char *set;             /* the variables that were set: "bin=/tmp/new"; NULL: none */
     char *started;         /* ISO 8601 */
     struct host_info host; /* cpu_model, cpus, accel, kernel, qemu and guest_kernel alone */
     double spin_ms;        /* what a calibrated spin took; 0: not known */
@@ -64,7 +65,6 @@ struct record {
     struct record_metric *metrics;
     size_t metric_count;
     /* Not read from a file: */
-    char *set; /* the variables that were set: "bin=/tmp/new" */
     uint64_t seed;
     double duration_s;
     struct record_run *runs;

@@ -209,6 +209,19 @@ static void other_differences_are_remarks(void **state)
                  "a: only the first has it\n");
 }
 
+/* Builds that took turns differ in it on purpose. */
+static void other_variables_are_a_remark_of_two_sessions(void **state)
+{
+    (void)state;
+
+    assert_lines(match_remarks, BENCH("", ""), BENCH(",\"set\":null", ""), "");
+    assert_lines(match_remarks, BENCH(",\"set\":\"a=1\"", ""), BENCH(",\"set\":\"a=1\"", ""), "");
+    assert_lines(match_remarks, BENCH("", ""), BENCH(",\"set\":\"duration=1\"", ""),
+                 "the suite's variables (--set): none set against duration=1\n");
+    assert_lines(match_remarks, BENCH(",\"spin_ms\":10,\"set\":\"bin=old\"", ""),
+                 BENCH(",\"spin_ms\":10,\"set\":\"bin=new\"", ""), "");
+}
+
 static void metrics_of_one_name_are_compared(void **state)
 {
     struct record a = parsed(BENCH("", METRIC("x", "10,10.1,9.9,10") "," METRIC("y", "1,1,1")));
@@ -554,6 +567,7 @@ int main(void)
         cmocka_unit_test(that_it_was_interrupted_is_kept_and_said),
         cmocka_unit_test(what_makes_them_unlike_is_said),
         cmocka_unit_test(other_differences_are_remarks),
+        cmocka_unit_test(other_variables_are_a_remark_of_two_sessions),
         cmocka_unit_test(metrics_of_one_name_are_compared),
         cmocka_unit_test(a_machine_that_changed_explains_as_much),
         cmocka_unit_test(disturbed_runs_are_left_out_where_others_are_enough),

@@ -55,8 +55,9 @@ static const struct suite_key keys[] = {
         .example = "{memory: 512M}", .summary = "What every node starts from."),
     KEY("timeout", IN_SUITE | IN_CASE, case_build, out.timeout_ns, DURATION, .fallback = "60s",
         .least = "1ms", .most = "24h", .example = "90s",
-        .summary = "A case that takes longer, from the start of its machines to its last step, is "
-                   "stopped: `timeout`. The boot of a template does not count."),
+        .summary = "A case that takes longer is stopped: `timeout`. Its time begins when its turn "
+                   "has come and its machines may start, and ends with its last step; the boot of "
+                   "a template does not count."),
     KEY("skip", IN_SUITE | IN_CASE, case_build, out.skip, .type = "text", .read = read_skip,
         .example = "waits for a fix of ours",
         .summary = "The reason not to run this. An empty text runs it."),

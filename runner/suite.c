@@ -1,4 +1,4 @@
-/* The ways to have a suite loaded: suite_load.c reads it. */
+/* The ways to have a suite loaded from its file, which suite_load.c reads. */
 #include "runner/suite_reader.h"
 
 int suite_load(const char *path, const char *kernels, struct suite **suite, struct error *error)

@@ -36,7 +36,7 @@ static int find_case(struct reader *reader, const struct yaml_node *map, const c
             continue;
         suite->cases += i;
         suite->case_count = 1;
-        /* Who names this file has chosen the case. */
+        /* It is all that this file has, so the file is run as others are, named or not. */
         suite->is_explicit = suite->cases->is_explicit = false;
         return 0;
     }

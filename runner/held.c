@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -188,7 +187,7 @@ static bool is_there(int code)
     return code == -ETIMEDOUT || code == -EAGAIN || code == -EREMOTEIO;
 }
 
-/* By a signal or a debugger: proc(5). */
+/* By a signal: proc(5) has a small t for a debugger, which alone lets it go on. */
 static bool is_stopped(pid_t pid)
 {
     cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
@@ -198,7 +197,7 @@ static bool is_stopped(pid_t pid)
     if (fs_read(path, 4096, &text, NULL) < 0 || !text.data)
         return false;
     name_end = strrchr(text.data, ')');
-    return name_end && strncasecmp(name_end, ") T", 3) == 0;
+    return name_end && strncmp(name_end, ") T", 3) == 0;
 }
 
 static void add_silent(struct held_list *list, pid_t pid)

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -203,8 +204,9 @@ static void who_does_not_answer_is_counted_or_passed_over(void **state)
     assert_null(strstr(fixture->list.who, "stopped"));
 }
 
-/* Ends the process that it returns when nobody needs it any more. */
-static pid_t start_stopped_hub(struct fixture *fixture)
+/* By a signal, or by this process as its debugger. Ends the process that it returns when nobody
+ * needs it any more. */
+static pid_t start_stopped_hub(struct fixture *fixture, bool traced)
 {
     pid_t pid = fork();
     int status;
@@ -212,6 +214,8 @@ static pid_t start_stopped_hub(struct fixture *fixture)
     assert_true(pid >= 0);
     if (pid == 0) {
         hub_start(fixture, "stopped");
+        if (traced && ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+            _exit(1);
         raise(SIGSTOP);
         _exit(1);
     }
@@ -223,7 +227,7 @@ static pid_t start_stopped_hub(struct fixture *fixture)
 static void who_is_stopped_is_named(void **state)
 {
     struct fixture *fixture = *state;
-    pid_t pid = start_stopped_hub(fixture);
+    pid_t pid = start_stopped_hub(fixture, false);
     cleanup_free char *expected = xasprintf(
         "no case is kept up (1 more whose duet does not answer: process %d, which is stopped "
         "(`kill -CONT %d` lets it go on)): `duet up CASE` keeps one",
@@ -236,6 +240,19 @@ static void who_is_stopped_is_named(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_int_equal(held_choose(&fixture->list, NULL, &held, &error), -ENOENT);
     assert_string_equal(error.message, expected);
+}
+
+/* SIGCONT would do nothing to it. */
+static void who_is_debugged_is_not_said_to_be_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    pid_t pid = start_stopped_hub(fixture, true);
+    cleanup_free char *expected = xasprintf("process %d", (int)pid);
+
+    assert_int_equal(find(fixture), 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_string_equal(fixture->list.who, expected);
 }
 
 static void an_answer_that_has_little_is_no_trouble(void **state)
@@ -435,6 +452,7 @@ int main(void)
         TEST(who_answers_is_found_the_oldest_first),
         TEST(who_does_not_answer_is_counted_or_passed_over),
         TEST(who_is_stopped_is_named),
+        TEST(who_is_debugged_is_not_said_to_be_stopped),
         TEST(an_answer_that_has_little_is_no_trouble),
         TEST(an_answer_without_an_end_is_given_up),
         TEST(a_case_is_found_by_its_own_name),

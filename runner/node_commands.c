@@ -80,7 +80,8 @@ static void judge_step(struct node *node, size_t index)
                    "step \"%s\" ran into its timeout of %g s after %g s of the host's time: the "
                    "guest's clock is wrong",
                    step->name, (double)step->timeout_ns / NS_PER_S, (double)taken_ns / NS_PER_S);
-    else if (has_results(step, result) && node_read_measures(node, index) < 0)
+    else if (has_results(step, result) &&
+             node_read_measures(node, index, result->verdict == VERDICT_PASSED) < 0)
         ; /* it has said why */
     else if (step->measures && result->verdict == VERDICT_FAILED)
         fault_measure(node, index, result);

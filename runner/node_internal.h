@@ -131,8 +131,9 @@ void node_take_metric(struct node *node, const struct scanner_event *event);
 /* Looks for metric tokens in what command `index` printed; `count` 0 is its end. */
 void node_scan_output(struct node *node, size_t index, const char *bytes, size_t count);
 /* Reads what the measuring step `index`, which has ended, printed; negative where that is no
- * measurement, which is a fault then. */
-int node_read_measures(struct node *node, size_t index);
+ * measurement, which is a fault then. `counts`: it ended well; else iperf3's results have no value,
+ * and may say what went wrong. */
+int node_read_measures(struct node *node, size_t index, bool counts);
 
 /* node_cpu.c */
 /* Asks all machines of the case how much CPU time they have used; `known` is called once, when all

@@ -118,8 +118,9 @@ void node_scan_output(struct node *node, size_t index, const char *bytes, size_t
 
 /* -- Steps that measure ------------------------------------------------------------------------ */
 
-static int read_iperf3(struct node *node, size_t index, struct error *error)
+static int read_iperf3(struct node *node, size_t index, bool counts, struct error *error)
 {
+    struct metrics dropped = {0};
     const char *step = name_of(node, index);
     const char *bytes;
     uint64_t more = 0;
@@ -130,18 +131,19 @@ static int read_iperf3(struct node *node, size_t index, struct error *error)
     command_kept(node->commands[index].command, false, &bytes, &count, &more);
     if (more > 0)
         return error_set(error, EFBIG, "it printed more than 1 MiB");
-    code = iperf3_read(bytes, count, step, &node->metrics, &arrived, error);
-    return code < 0 ? code : node_add_cpu(node, step, arrived, error);
+    code = iperf3_read(bytes, count, step, counts ? &node->metrics : &dropped, &arrived, error);
+    metrics_free(&dropped);
+    return code < 0 || !counts ? code : node_add_cpu(node, step, arrived, error);
 }
 
-int node_read_measures(struct node *node, size_t index)
+int node_read_measures(struct node *node, size_t index, bool counts)
 {
     const struct suite_step *step = step_at(node, index);
     struct error error;
     int code = 0;
 
     if (step->measures == SUITE_MEASURES_IPERF3)
-        code = read_iperf3(node, index, &error);
+        code = read_iperf3(node, index, counts, &error);
     else if (node->commands[index].metrics == 0)
         code = error_set(&error, ENOMSG, "it printed no metric");
     if (code < 0)

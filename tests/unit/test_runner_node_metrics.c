@@ -325,6 +325,7 @@ static void a_step_measures_by_tokens_of_its_name(void **state)
     assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
     assert_string_equal(fixture->result.reason, "step \"tcp\": it ended with exit status 1, "
                                                 "expected exit status 0: a warning");
+    assert_int_equal(fixture->result.metrics.count, 0);
 
     /* What it could measure counts, though it says that it could not measure all. */
     measure(fixture, MEASURE_YAML("metrics"), tokens, "no p99\n", 1);

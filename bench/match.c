@@ -103,14 +103,24 @@ static void tell_metrics(const struct record *a, const struct record *b, struct 
             buffer_printf(lines, "%s: only the first has it\n", a->metrics[i].name);
 }
 
+static void tell_record(const char *which, const struct record *record, struct buffer *lines)
+{
+    if (record->interrupted)
+        buffer_printf(lines, "the %s was interrupted before all was measured\n", which);
+    if (record->kind == RECORD_BENCH && record->schema < RECORD_SCHEMA)
+        buffer_printf(
+            lines,
+            "the %s is of schema %d, which does not tell the values of disturbed runs from "
+            "others: all count alike\n",
+            which, record->schema);
+}
+
 void match_remarks(const struct record *a, const struct record *b, struct buffer *lines)
 {
     double ratio = match_machine_ratio(a, b);
 
-    for (unsigned i = 0; i < 2; i++)
-        if ((i == 0 ? a : b)->interrupted)
-            buffer_printf(lines, "the %s was interrupted before all was measured\n",
-                          i == 0 ? "first" : "second");
+    tell_record("first", a, lines);
+    tell_record("second", b, lines);
     tell_difference("host's kernel", a->host.kernel, b->host.kernel, lines);
     tell_difference("QEMU", a->host.qemu, b->host.qemu, lines);
     tell_difference("guests' kernel", a->host.guest_kernel.release, b->host.guest_kernel.release,

@@ -95,7 +95,13 @@ class Files(unittest.TestCase):
         self.place.write("other.json", bench([10, 10, 10], schema=7))
         found = self.duet("compare", "a.json", "other.json", status=2)
         self.assertIn("of schema 7, and this duet reads schema 2", found.stderr)
-        self.duet("compare", "a.json", "other.json", "--force")
+        disturbed = "which does not tell the values of disturbed runs from others"
+        self.assertNotIn(disturbed, self.duet("compare", "a.json", "other.json", "-f").stdout)
+        self.place.write("other.json", bench([10, 10, 10], schema=1))
+        self.assertIn(f"note: the second is of schema 1, {disturbed}",
+                      self.duet("compare", "a.json", "other.json", "-f").stdout)
+        self.assertIn(f"note: the first is of schema 1, {disturbed}",
+                      self.duet("compare", "other.json", "a.json", "-f").stdout)
 
     def test_what_cannot_be_read_is_said(self):
         self.place.write("junk.json", "{")

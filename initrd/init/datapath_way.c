@@ -382,8 +382,9 @@ struct way *way_new(const struct way_options *options)
                                     .context = options->log};
 
     way->options = *options;
-    /* Nothing is taken through while something waits here, so it is one packet's pieces at most, and
-     * what way_take_rest finds behind the last step and hands on whole: INPUT_FRAMES at most. */
+    /* Nothing is taken through while something waits here, so it is one packet's pieces at most,
+     * and what way_take_rest finds behind the last step and hands on whole: INPUT_FRAMES at most.
+     */
     way->room = (size_t)SEGMENTS_MAX + 2 * (size_t)VECTOR;
     way->queue = xcalloc(way->room, sizeof(struct packet *));
     pool_init(&way->pool, impair.flight + way->room + INPUT_FRAMES + IMPAIR_COPIES_MAX, room);

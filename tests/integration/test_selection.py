@@ -115,8 +115,10 @@ class Labs(unittest.TestCase):
         self.assertIn("the case does not fail as it is", result.stderr)
 
     def test_another_case_is_measured(self):
-        self.check("bench", "mixed", "--transport", "try", "--runs", "1", "--warmup", "0",
-                   status=duet.PASSED)
+        result = self.check("bench", "mixed", "--transport", "try", "--runs", "1", "--warmup", "0",
+                            status=duet.BAD_USAGE)
+        self.assertIn("skipped run 1/1      try", result.stdout)
+        self.assertIn("no run printed a metric", result.stderr)
 
     def test_another_case_is_replayed(self):
         self.check("run", "mixed", "--only", "try", status=duet.ALL_SKIPPED)

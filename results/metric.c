@@ -2,6 +2,7 @@
 
 #include "base/median.h"
 #include "base/memory.h"
+#include "results/text.h"
 #include "results/token_json.h"
 
 #include <cjson/cJSON.h>
@@ -64,12 +65,16 @@ static int read_name(const cJSON *object, struct metric_token *token, struct err
     return 0;
 }
 
+/* It stands in tables, on terminals. */
 static bool is_unit(const char *unit)
 {
-    for (const char *at = unit; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            return false;
-    return *unit && strlen(unit) <= METRIC_UNIT_MAX;
+    cleanup_buffer struct buffer shown = {0};
+    size_t length = strlen(unit);
+
+    if (length == 0 || length > METRIC_UNIT_MAX || strpbrk(unit, "\t\n"))
+        return false;
+    text_printable(&shown, unit, length);
+    return strcmp(shown.data, unit) == 0;
 }
 
 static int read_unit(const cJSON *object, struct metric_token *token, struct error *error)

@@ -17,7 +17,7 @@
 
 static void a_token_is_read(void **state)
 {
-    static const char text[] = " {\"name\": \"latency.p99\", \"value\": 1.5e-3, \"unit\": \"ms\", "
+    static const char text[] = " {\"name\": \"latency.p99\", \"value\": 1.5e-3, \"unit\": \"µs\", "
                                "\"better\": \"lower\", \"note\": [1]}\r";
     struct metric_token token;
     struct error error;
@@ -26,7 +26,7 @@ static void a_token_is_read(void **state)
     if (metric_parse(text, strlen(text), &token, &error) < 0)
         fail_msg("%s", error.message);
     assert_string_equal(token.name, "latency.p99");
-    assert_string_equal(token.unit, "ms");
+    assert_string_equal(token.unit, "µs");
     assert_int_equal(token.better, METRIC_LOWER);
     assert_true(token.value == 1.5e-3);
 }
@@ -65,6 +65,8 @@ static void what_is_no_metric_is_refused(void **state)
     assert_refused("{\"name\":\"m\",\"value\":1}", "has no \"unit\"");
     assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"\"}", "expected 1 to 24 bytes");
     assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"\\u0007\"}", "expected 1 to 24 bytes");
+    assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"\\u009b2J\"}", "can be printed");
+    assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"a\\nb\"}", "can be printed");
     assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"0123456789012345678901234\"}",
                    "expected 1 to 24 bytes");
     assert_refused("{\"name\":\"m\",\"value\":1,\"unit\":\"s\"}", "has no \"better\"");

@@ -30,9 +30,9 @@ class KernelTest(unittest.TestCase):
         self.addCleanup(self.place.close)
         self.environment = {}
 
-    def boot(self, kernel, suite=SUITE):
+    def boot(self, kernel, suite=SUITE, *options):
         return self.place.run(suite, "--verbose", "--accel", "tcg", "--kernel", str(kernel),
-                              environment=self.environment)
+                              *options, environment=self.environment)
 
     def assert_boots(self, kernel):
         run = self.boot(kernel)
@@ -239,14 +239,15 @@ class Silent(KernelTest):
         return tree
 
     def test_one_that_never_says_a_word_ends_with_the_case(self):
-        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 5s\n")
+        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 5s\n",
+                        "--cold")
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertEqual(run.verdicts, {"boot": "timeout"}, run)
         self.assertIn("booting", run.cases["boot"]["reason"])
 
     @unittest.skipUnless(os.environ.get("DUET_SLOW_TESTS"), "takes 2 minutes: DUET_SLOW_TESTS=1")
     def test_one_that_never_says_a_word_is_no_progress_in_the_end(self):
-        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 10m\n")
+        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 5s\n")
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertEqual(run.verdicts, {"boot": "no_progress"}, run)
         self.assertIn("not ready 120 s after its start", run.cases["boot"]["reason"])

@@ -176,7 +176,6 @@ const char *terminal_reset(const struct terminal *terminal)
     return terminal->color ? "\033[0m" : "";
 }
 
-/* A guest may write lines of many megabytes. `line` is whole UTF-8, and so is what stays of it. */
 void terminal_words(const struct terminal *terminal, const char *words)
 {
     cleanup_buffer struct buffer text = {0};
@@ -186,6 +185,7 @@ void terminal_words(const struct terminal *terminal, const char *words)
         fputc(text.data[i] == '\n' ? ' ' : text.data[i], terminal->out);
 }
 
+/* A guest may write lines of many megabytes. `line` is whole UTF-8, and so is what stays of it. */
 static void print_line(const struct terminal *terminal, const char *indent, const char *line)
 {
     size_t length = strlen(line);

@@ -14,7 +14,7 @@ static const struct suite_background *background_at(const struct node *node, siz
     return index < spec->background_count ? &spec->background[index] : NULL;
 }
 
-static const struct suite_step *step_at(const struct node *node, size_t index)
+const struct suite_step *node_step_at(const struct node *node, size_t index)
 {
     const struct suite_node *spec = node->options.spec;
 
@@ -38,7 +38,7 @@ void node_describe_command(const struct node *node, size_t index, char *text, si
     if (background)
         snprintf(text, size, "background process \"%s\" gets ready", background->name);
     else
-        snprintf(text, size, "step \"%s\" (%zu of %zu) %s", step_at(node, index)->name,
+        snprintf(text, size, "step \"%s\" (%zu of %zu) %s", node_step_at(node, index)->name,
                  index - node->options.spec->background_count + 1, node->options.spec->step_count,
                  node->step_links ? "changes its links" : "runs");
 }
@@ -68,7 +68,7 @@ static bool has_results(const struct suite_step *step, const struct step_result 
 
 static void judge_step(struct node *node, size_t index)
 {
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
     struct node_result holder = {0};
     struct step_result *result = node_result_add_step(&holder);
     uint64_t taken_ns = clock_ns() - node->command_started_ns;
@@ -211,7 +211,7 @@ static void on_complete(void *context, const struct control_end *end)
 
     if (end->code < 0 || node->state != NODE_STEPS || node->lost || index + 1 != node->current)
         return;
-    if (!measures_cpu(step_at(node, index))) {
+    if (!measures_cpu(node_step_at(node, index))) {
         end_step(node);
         return;
     }
@@ -224,7 +224,7 @@ static void on_complete(void *context, const struct control_end *end)
 static int open_files(struct node *node, size_t index, struct error *error)
 {
     const struct suite_background *background = background_at(node, index);
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
     const char *name = background ? background->name : step->name;
     cleanup_free char *file = xstrdup(name);
     cleanup_free char *numbered = NULL;
@@ -269,7 +269,7 @@ static int execute(struct node *node, size_t index, struct error *error)
                                                        .ended = on_ended,
                                                        .complete = on_complete};
     const struct suite_background *background = background_at(node, index);
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
     const struct suite_pairs *own = background ? &background->env : &step->env;
     struct suite_pairs shared = node_environment(node);
     const char *const argv[] = {"/bin/sh", "-c", background ? background->run : step->run, NULL};
@@ -294,7 +294,7 @@ static int execute(struct node *node, size_t index, struct error *error)
 static void run_command(struct node *node, size_t index)
 {
     const struct suite_background *background = background_at(node, index);
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
     struct error error;
 
     node->command_started_ns = clock_ns();
@@ -319,7 +319,7 @@ static void on_cpu_before(struct node *node)
 
 static void measure_command(struct node *node, size_t index)
 {
-    if (!measures_cpu(step_at(node, index))) {
+    if (!measures_cpu(node_step_at(node, index))) {
         run_command(node, index);
         return;
     }
@@ -335,7 +335,7 @@ static void on_links_changed(void *context, const struct error *error)
     if (node->frozen || node->state != NODE_STEPS)
         return;
     if (error)
-        node_fault(node, VERDICT_ERROR, true, "step \"%s\": %s", step_at(node, index)->name,
+        node_fault(node, VERDICT_ERROR, true, "step \"%s\": %s", node_step_at(node, index)->name,
                    error->message);
     step_links_free(steal_pointer(&node->step_links));
     if (!node->lost)
@@ -346,7 +346,7 @@ static void on_links_changed(void *context, const struct error *error)
 /* A guest that does not answer for its links is found out by the pings of its node. */
 static void start_command(struct node *node, size_t index)
 {
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
 
     node->current = index + 1;
     node->state = step ? NODE_STEPS : NODE_BACKGROUND;

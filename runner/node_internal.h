@@ -148,6 +148,8 @@ int node_add_cpu(struct node *node, const char *step, double bytes, struct error
 void node_on_gone(void *context, const struct vm_gone *gone);
 
 /* node_commands.c */
+/* NULL where command `index` is a background process. */
+const struct suite_step *node_step_at(const struct node *node, size_t index);
 /* Starts the next background process or step, or finds that there is none. */
 void node_next_command(struct node *node);
 void node_describe_command(const struct node *node, size_t index, char *text, size_t size);

@@ -10,18 +10,9 @@
 
 static const char *name_of(const struct node *node, size_t index)
 {
-    const struct suite_node *spec = node->options.spec;
+    const struct suite_step *step = node_step_at(node, index);
 
-    if (index < spec->background_count)
-        return spec->background[index].name;
-    return spec->steps[index - spec->background_count].name;
-}
-
-static const struct suite_step *step_at(const struct node *node, size_t index)
-{
-    const struct suite_node *spec = node->options.spec;
-
-    return index < spec->background_count ? NULL : &spec->steps[index - spec->background_count];
+    return step ? step->name : node->options.spec->background[index].name;
 }
 
 /* -- What is missing --------------------------------------------------------------------------- */
@@ -91,7 +82,7 @@ static void on_scanned(void *context, const struct scanner_event *event)
         return;
     command->metrics++;
     if (event->kind == SCANNER_METRIC) {
-        if (take_token(node, step_at(node, index), event, &error) == 0)
+        if (take_token(node, node_step_at(node, index), event, &error) == 0)
             return;
         why = error.message;
     }
@@ -138,7 +129,7 @@ static int read_iperf3(struct node *node, size_t index, bool counts, struct erro
 
 int node_read_measures(struct node *node, size_t index, bool counts)
 {
-    const struct suite_step *step = step_at(node, index);
+    const struct suite_step *step = node_step_at(node, index);
     struct error error;
     int code = 0;
 

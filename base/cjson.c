@@ -23,6 +23,13 @@ char *cjson_copy(const cJSON *object, const char *key)
     return text ? xstrdup(text) : NULL;
 }
 
+double cjson_number(const cJSON *object, const char *key)
+{
+    const cJSON *number = cjson_member(object, key);
+
+    return cJSON_IsNumber(number) ? number->valuedouble : NAN;
+}
+
 void cjson_put(cJSON *object, const char *key, cJSON *value)
 {
     if (!cJSON_AddItemToObject(object, key, xchecked(value)))
@@ -67,4 +74,13 @@ cJSON *cjson_append_object(cJSON *array)
 
     cjson_append(array, made);
     return made;
+}
+
+void cjson_print(const cJSON *value, struct buffer *out)
+{
+    char *text = xchecked(cJSON_Print(value));
+
+    buffer_append_text(out, text);
+    buffer_append_text(out, "\n");
+    cJSON_free(text);
 }

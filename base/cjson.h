@@ -3,6 +3,8 @@
 #ifndef DUET_BASE_CJSON_H
 #define DUET_BASE_CJSON_H
 
+#include "base/buffer.h"
+
 #include <cjson/cJSON.h>
 
 /* -- Reading: of any value, also NULL, which then has no members ------------------------------- */
@@ -13,6 +15,8 @@ const cJSON *cjson_member(const cJSON *object, const char *key);
 const char *cjson_text(const cJSON *object, const char *key, const char *otherwise);
 /* The same as a copy that the caller frees; NULL where there is none. */
 char *cjson_copy(const cJSON *object, const char *key);
+/* NaN where there is no number. */
+double cjson_number(const cJSON *object, const char *key);
 
 /* -- Writing: what is made belongs to what it is put into -------------------------------------- */
 
@@ -26,5 +30,7 @@ void cjson_put_text(cJSON *object, const char *key, const char *text);
 void cjson_put_number(cJSON *object, const char *key, double value);
 void cjson_append(cJSON *array, cJSON *value);
 cJSON *cjson_append_object(cJSON *array);
+/* Appends it as a document for people, with its last line's end. */
+void cjson_print(const cJSON *value, struct buffer *out);
 
 #endif

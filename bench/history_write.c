@@ -28,7 +28,6 @@ void history_write(const struct history *history, struct buffer *out)
     cJSON *root = xchecked(cJSON_CreateObject());
     const struct history_point *last = &history->points[history->count - 1];
     cJSON *points;
-    char *printed;
 
     cjson_put_text(root, "format", "history");
     cjson_put(root, "schema", cJSON_CreateNumber(HISTORY_SCHEMA));
@@ -38,9 +37,6 @@ void history_write(const struct history *history, struct buffer *out)
     points = cjson_put_array(root, "points");
     for (size_t i = 0; i < history->count; i++)
         put_point(cjson_append_object(points), &history->points[i]);
-    printed = xchecked(cJSON_Print(root));
-    buffer_append_text(out, printed);
-    buffer_append_text(out, "\n");
-    cJSON_free(printed);
+    cjson_print(root, out);
     cJSON_Delete(root);
 }

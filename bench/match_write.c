@@ -65,7 +65,6 @@ void match_write(const struct record *a, const struct record *b, const struct ma
 {
     cJSON *root = xchecked(cJSON_CreateObject());
     cJSON *rows = xchecked(cJSON_CreateArray());
-    char *printed;
 
     cjson_put_text(root, "format", "compare");
     cjson_put(root, "schema", cJSON_CreateNumber(MATCH_SCHEMA));
@@ -80,9 +79,6 @@ void match_write(const struct record *a, const struct record *b, const struct ma
     for (size_t i = 0; i < match->count; i++)
         cjson_append(rows, row_json(&match->rows[i]));
     cjson_put(root, "metrics", rows);
-    printed = xchecked(cJSON_Print(root));
-    buffer_append_text(out, printed);
-    buffer_append_text(out, "\n");
-    cJSON_free(printed);
+    cjson_print(root, out);
     cJSON_Delete(root);
 }

@@ -94,11 +94,8 @@ int record_write(const struct record *record, const char *path, struct error *er
 {
     cJSON *root = record_json(record);
     cleanup_buffer struct buffer text = {0};
-    char *printed = xchecked(cJSON_Print(root));
 
-    buffer_append_text(&text, printed);
-    buffer_append_text(&text, "\n");
-    cJSON_free(printed);
+    cjson_print(root, &text);
     cJSON_Delete(root);
     return fs_write(path, text.data, text.length, 0644, error);
 }

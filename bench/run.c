@@ -139,13 +139,6 @@ static bool drop_name(struct program *program, const char *name)
     return false;
 }
 
-static double number_of(const cJSON *measure, const char *key)
-{
-    const cJSON *value = cjson_member(measure, key);
-
-    return cJSON_IsNumber(value) ? value->valuedouble : NAN;
-}
-
 /* What is wanted of it is a number of that unit. */
 static bool has_unit(struct program *program, const cJSON *measure, const struct wanted *wanted)
 {
@@ -178,8 +171,8 @@ static void judge(struct program *program, cJSON *measure)
         return;
     cjson_put_text(measure, "wanted", text);
     cjson_put(measure, "met",
-              cJSON_CreateBool(
-                  wanted_is_met(wanted, number_of(measure, "value"), number_of(measure, "ratio"))));
+              cJSON_CreateBool(wanted_is_met(wanted, cjson_number(measure, "value"),
+                                             cjson_number(measure, "ratio"))));
 }
 
 static void take_measure(void *context, const char *line)
@@ -188,7 +181,7 @@ static void take_measure(void *context, const char *line)
     struct run *run = program->run;
     cJSON *measure = cJSON_Parse(line);
 
-    if (!cJSON_IsObject(measure) || isnan(number_of(measure, "value")) ||
+    if (!cJSON_IsObject(measure) || isnan(cjson_number(measure, "value")) ||
         !drop_name(program, cjson_text(measure, "name", ""))) {
         cleanup_free char *text = xasprintf("not one of its measures: %s", line);
 

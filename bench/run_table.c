@@ -4,18 +4,10 @@
 #include "base/cjson.h"
 #include "runner/bench_table.h"
 
-#include <math.h>
 #include <string.h>
 
 /* As wide as the longest that there is. */
 enum { NAME_WIDTH = 35, WANTED_WIDTH = 29 };
-
-static double number_of(const cJSON *measure, const char *key)
-{
-    const cJSON *value = cjson_member(measure, key);
-
-    return cJSON_IsNumber(value) ? value->valuedouble : NAN;
-}
 
 void run_table_head(const struct terminal *terminal)
 {
@@ -57,13 +49,13 @@ void run_table_row(const struct terminal *terminal, const cJSON *measure, struct
     const char *unit = cjson_text(measure, "unit", ""), *than = cjson_text(measure, "baseline", "");
     cleanup_buffer struct buffer value = {0}, baseline = {0}, ratio = {0};
 
-    bench_table_value(number_of(measure, "value"), unit, &value);
+    bench_table_value(cjson_number(measure, "value"), unit, &value);
     if (*than) {
-        bench_table_value(number_of(measure, "baseline_value"), unit, &baseline);
-        buffer_printf(&ratio, "%.3g", number_of(measure, "ratio"));
+        bench_table_value(cjson_number(measure, "baseline_value"), unit, &baseline);
+        buffer_printf(&ratio, "%.3g", cjson_number(measure, "ratio"));
     }
     fprintf(terminal->out, "  %-*s %18s %6.0f %18s %8s", NAME_WIDTH - 2,
-            cjson_text(measure, "name", ""), value.data, number_of(measure, "n"),
+            cjson_text(measure, "name", ""), value.data, cjson_number(measure, "n"),
             baseline.data ? baseline.data : "", ratio.data ? ratio.data : "");
     print_wanted(terminal, measure, bounds);
     fprintf(terminal->out, "%s%s\n", *than ? " " : "", than);

@@ -291,7 +291,6 @@ int results_write_json(const struct run_result *run, const char *path, struct er
     cJSON *object = xchecked(cJSON_CreateObject());
     char seed[sizeof "18446744073709551615"];
     cJSON *cases;
-    char *printed;
 
     put_count(object, "schema", RESULTS_SCHEMA);
     members_put_text(object, "suite", run->suite);
@@ -304,10 +303,7 @@ int results_write_json(const struct run_result *run, const char *path, struct er
     cases = cjson_put_array(object, "cases");
     for (size_t i = 0; i < run->case_count; i++)
         fill_case(cjson_append_object(cases), &run->cases[i]);
-    printed = xchecked(cJSON_Print(object));
-    buffer_append_text(&text, printed);
-    buffer_append_text(&text, "\n");
-    cJSON_free(printed);
+    cjson_print(object, &text);
     cJSON_Delete(object);
     return fs_write(path, text.data, text.length, 0644, error);
 }

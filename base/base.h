@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "base/median.h"
 #include "base/memory.h"
+#include "base/proc_stat.h"
 #include "base/process.h"
 #include "base/ring.h"
 #include "base/units.h"

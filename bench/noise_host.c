@@ -4,7 +4,6 @@
 #include "base/base.h"
 #include "net/random.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -51,25 +50,7 @@ static double seconds(const struct timeval *time)
     return (double)time->tv_sec + (double)time->tv_usec / 1e6;
 }
 
-/* proc(5), /proc/PID/stat, from what stands behind the name in parentheses: the processor time of
- * the process and of those that it waited for, in ticks, where its parent is `parent`. */
-static uint64_t ticks_of_child(const char *text, pid_t parent)
-{
-    const char *behind = strrchr(text, ')');
-    uint64_t ticks[4];
-    int of;
-
-    if (!behind ||
-        sscanf(behind,
-               ") %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNu64
-               " %" SCNu64,
-               &of, &ticks[0], &ticks[1], &ticks[2], &ticks[3]) != 5 ||
-        of != parent)
-        return 0;
-    return ticks[0] + ticks[1] + ticks[2] + ticks[3];
-}
-
-/* Of the children that run: templates do so for many turns. */
+/* Of the children that run, with those that they waited for: templates do so for many turns. */
 static double children_s(void)
 {
     DIR *processes = opendir("/proc");
@@ -77,12 +58,11 @@ static double children_s(void)
     struct dirent *entry;
 
     while (processes && (entry = readdir(processes))) {
-        cleanup_free char *path = xasprintf("/proc/%s/stat", entry->d_name);
-        cleanup_buffer struct buffer text = {0};
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        struct proc_stat stat;
 
-        if (isdigit((unsigned char)entry->d_name[0]) && fs_read(path, 4096, &text, NULL) == 0 &&
-            text.data)
-            ticks += ticks_of_child(text.data, getpid());
+        if (pid > 0 && proc_stat_read(pid, &stat) && stat.parent == getpid())
+            ticks += stat.ticks + stat.children_ticks;
     }
     if (processes)
         closedir(processes);

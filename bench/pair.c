@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/memory.h"
+#include "base/proc_stat.h"
 #include "bench/bench.h"
 #include "runner/job.h"
 
@@ -236,18 +237,13 @@ int pairs_idle(struct pairs *pairs, uint64_t ns, struct error *error)
     return pairs->session.cancel_seen ? error_set(error, ECANCELED, "interrupted") : 0;
 }
 
-/* proc(5), /proc/PID/stat: pid (comm) state ppid. QEMU, which daemonised, is a child of libvirt's
- * subreaper, which is this process. */
+/* QEMU, which daemonised, is a child of libvirt's subreaper, which is this process. */
 static bool is_qemu(pid_t pid)
 {
-    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
-    cleanup_buffer struct buffer text = {0};
-    char name[16], state;
-    int parent;
+    struct proc_stat stat;
 
-    return fs_read(path, 4096, &text, NULL) == 0 && text.data &&
-           sscanf(text.data, "%*d (%15[^)]) %c %d", name, &state, &parent) == 3 && state != 'Z' &&
-           parent == getpid() && strncmp(name, "qemu-", 5) == 0;
+    return proc_stat_read(pid, &stat) && stat.state != 'Z' && stat.parent == getpid() &&
+           strncmp(stat.name, "qemu-", 5) == 0;
 }
 
 size_t pairs_qemus(pid_t *pids, size_t max)

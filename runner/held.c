@@ -2,8 +2,8 @@
 
 #include "base/buffer.h"
 #include "base/cjson.h"
-#include "base/fs.h"
 #include "base/memory.h"
+#include "base/proc_stat.h"
 #include "base/unix_socket.h"
 #include "runner/hub.h"
 #include "runner/rundir.h"
@@ -190,14 +190,9 @@ static bool is_there(int code)
 /* By a signal: proc(5) has a small t for a debugger, which alone lets it go on. */
 static bool is_stopped(pid_t pid)
 {
-    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)pid);
-    cleanup_buffer struct buffer text = {0};
-    const char *name_end;
+    struct proc_stat stat;
 
-    if (fs_read(path, 4096, &text, NULL) < 0 || !text.data)
-        return false;
-    name_end = strrchr(text.data, ')');
-    return name_end && strncmp(name_end, ") T", 3) == 0;
+    return proc_stat_read(pid, &stat) && stat.state == 'T';
 }
 
 static void add_silent(struct held_list *list, pid_t pid)

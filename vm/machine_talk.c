@@ -1,10 +1,9 @@
 /* What is said to a machine and asked of it while it lives. */
 #include "vm/machine_internal.h"
 
-#include "base/fs.h"
 #include "base/memory.h"
+#include "base/proc_stat.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,21 +49,13 @@ int vm_type(struct vm *vm, const void *bytes, size_t count, struct error *error)
 
 /* -- Questions --------------------------------------------------------------------------------- */
 
-/* proc(5): fields 14 and 15 of /proc/PID/stat are utime and stime in clock ticks. */
 uint64_t vm_cpu_ms(const struct vm *vm)
 {
-    cleanup_free char *path = xasprintf("/proc/%d/stat", (int)vm->gone.pid);
-    cleanup_buffer struct buffer text = {0};
-    unsigned long long user, system;
-    const char *after;
+    struct proc_stat stat;
 
-    if (vm->gone.pid <= 0 || fs_read(path, 4096, &text, NULL) < 0)
+    if (vm->gone.pid <= 0 || !proc_stat_read(vm->gone.pid, &stat))
         return 0;
-    after = strrchr(text.data, ')');
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                         &system) != 2)
-        return 0;
-    return (user + system) * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    return stat.ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 void vm_console_state(const struct vm *vm, struct vm_console_state *state)

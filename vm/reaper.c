@@ -1,13 +1,12 @@
 #include "vm/reaper.h"
 
 #include "base/memory.h"
+#include "base/proc_stat.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -34,35 +33,15 @@ struct reaper {
     size_t ended_count;
 };
 
-/* proc(5), /proc/PID/stat: pid (comm) state ppid pgrp session … The session tells QEMU, which
- * daemonised, from a child that libvirt or duet waits for itself; the name tells it from libvirt's
- * helpers, which start sessions too. To learn what QEMU can do libvirt starts those of other
- * architectures as well. */
+/* The session tells QEMU, which daemonised, from a child that libvirt or duet waits for itself; the
+ * name tells it from libvirt's helpers, which start sessions too. To learn what QEMU can do libvirt
+ * starts those of other architectures as well. */
 static bool is_orphan(pid_t pid)
 {
-    char path[64], text[512], state;
-    int parent, group, session;
-    char *open_mark, *close_mark;
-    ssize_t length;
-    int fd;
+    struct proc_stat stat;
 
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    length = read(fd, text, sizeof text - 1);
-    close(fd);
-    if (length <= 0)
-        return false;
-    text[length] = '\0';
-    open_mark = strchr(text, '(');
-    close_mark = strrchr(text, ')');
-    if (!open_mark || !close_mark ||
-        sscanf(close_mark + 1, " %c %d %d %d", &state, &parent, &group, &session) != 4)
-        return false;
-    *close_mark = '\0';
-    return state == 'Z' && parent == getpid() && session != getsid(0) &&
-           strncmp(open_mark + 1, "qemu-", 5) == 0;
+    return proc_stat_read(pid, &stat) && stat.state == 'Z' && stat.parent == getpid() &&
+           stat.session != getsid(0) && strncmp(stat.name, "qemu-", 5) == 0;
 }
 
 static void deliver(struct reaper *reaper, pid_t pid, int wait_status)

@@ -62,29 +62,22 @@ static size_t count_rounds(const struct bench_turns *turns, size_t case_index)
 size_t bench_turns_repeat(struct bench_turns *turns)
 {
     const struct bench_plan *plan = &turns->plan;
-    cleanup_free size_t *wanted = xcalloc(plan->case_count, sizeof *wanted);
+    const size_t rounds_max = plan->warmup + plan->runs + plan->repeats;
+    cleanup_free size_t *ends = xcalloc(plan->case_count, sizeof *ends);
     cleanup_free size_t *rounds = xcalloc(plan->case_count, sizeof *rounds);
     size_t before = turns->count;
-    bool more = true;
 
     for (size_t i = 0; i < plan->case_count; i++) {
-        size_t left = plan->warmup + plan->runs + plan->repeats;
+        size_t end;
 
         rounds[i] = count_rounds(turns, plan->cases[i]);
-        left -= rounds[i];
-        wanted[i] = count_lacking(turns, plan->cases[i]);
-        wanted[i] = wanted[i] < left ? wanted[i] : left;
+        end = rounds[i] + count_lacking(turns, plan->cases[i]);
+        ends[i] = end < rounds_max ? end : rounds_max;
     }
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < plan->case_count; i++) {
-            if (wanted[i] == 0)
-                continue;
-            add(turns, plan->cases[i], rounds[i]++);
-            wanted[i]--;
-            more = true;
-        }
-    }
+    for (size_t done = 0; done < plan->repeats; done++)
+        for (size_t i = 0; i < plan->case_count; i++)
+            if (rounds[i] < ends[i])
+                add(turns, plan->cases[i], rounds[i]++);
     return turns->count - before;
 }
 

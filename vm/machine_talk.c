@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/proc_stat.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* -- To the guest ------------------------------------------------------------------------------ */

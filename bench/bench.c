@@ -110,6 +110,16 @@ bool bench_kvm(void)
     return accel && strcmp(accel, "kvm") == 0;
 }
 
+int bench_make_directory(char **directory, struct error *error)
+{
+    char template[] = "/tmp/duet-bench-XXXXXX";
+
+    if (!mkdtemp(template))
+        return error_errno(error, "cannot make a directory like %s", template);
+    *directory = xstrdup(template);
+    return 0;
+}
+
 char *bench_duet(void)
 {
     char program[PATH_MAX];

@@ -65,6 +65,8 @@ int bench_compare(struct bench_measure *measure, const struct bench_side *side,
 
 /* What $DUET_BENCH_ACCEL says of guests: "kvm", else TCG. */
 bool bench_kvm(void);
+/* A new one in /tmp. The caller frees the path, and removes the tree before. */
+int bench_make_directory(char **directory, struct error *error);
 /* The path of the duet that was built with this program. The caller frees it. */
 char *bench_duet(void);
 /* The kernel `name`. A first `make bench` builds the small one. The caller frees *kernel. */

@@ -350,18 +350,17 @@ static int sample_hand(void *context, double *mbit_s, struct error *error)
 /* duet's own runtime directory is in there, too, so that no other case that is kept is meant. */
 static int prepare(struct hand *hand, struct error *error)
 {
-    char template[] = "/tmp/duet-bench-XXXXXX";
+    int code = bench_make_directory(&hand->directory, error);
 
     for (int node = 0; node < NODES; node++)
         for (int i = 0; i < SOCKETS; i++)
             hand->machines[node].listeners[i] = -1;
-    if (!mkdtemp(template))
-        return error_errno(error, "cannot make a directory like %s", template);
-    setenv("XDG_RUNTIME_DIR", template, 1);
+    if (code < 0)
+        return code;
+    setenv("XDG_RUNTIME_DIR", hand->directory, 1);
     hand->duet = bench_duet();
-    hand->directory = xstrdup(template);
-    hand->suite = xasprintf("%s/hand.yaml", template);
-    hand->results = xasprintf("%s/results", template);
+    hand->suite = xasprintf("%s/hand.yaml", hand->directory);
+    hand->results = xasprintf("%s/results", hand->directory);
     return fs_write(hand->suite, suite_text, strlen(suite_text), 0644, error);
 }
 

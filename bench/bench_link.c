@@ -107,13 +107,14 @@ static int run(const char *directory, struct error *error)
 
 static int take_rates(struct error *error)
 {
-    char directory[] = "/tmp/duet-bench-XXXXXX";
+    cleanup_free char *directory = NULL;
     int code;
 
     if (rates.taken)
         return 0;
-    if (!mkdtemp(directory))
-        return error_errno(error, "cannot make a directory like %s", directory);
+    code = bench_make_directory(&directory, error);
+    if (code < 0)
+        return code;
     code = run(directory, error);
     fs_remove_tree(directory, NULL);
     rates.taken = code == 0;

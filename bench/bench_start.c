@@ -181,14 +181,13 @@ static int sample_hand(void *context, double *seconds, struct error *error)
 
 static int prepare(struct pair *pair, struct error *error)
 {
-    char template[] = "/tmp/duet-bench-XXXXXX";
+    int code = bench_make_directory(&pair->directory, error);
 
-    if (!mkdtemp(template))
-        return error_errno(error, "cannot make a directory like %s", template);
+    if (code < 0)
+        return code;
     pair->duet = bench_duet();
-    pair->directory = xstrdup(template);
-    pair->suite = xasprintf("%s/pair.yaml", template);
-    pair->results = xasprintf("%s/results", template);
+    pair->suite = xasprintf("%s/pair.yaml", pair->directory);
+    pair->results = xasprintf("%s/results", pair->directory);
     return fs_write(pair->suite, suite_text, strlen(suite_text), 0644, error);
 }
 

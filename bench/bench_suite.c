@@ -50,20 +50,22 @@ static int count_samples(size_t *count, struct error *error)
 
 static int forked_vs_cold(struct error *error)
 {
-    char directory[] = "/tmp/duet-bench-XXXXXX";
     cleanup_free char *duet = bench_duet();
-    struct suite_side forked = {.duet = duet, .results = directory}, cold = forked;
+    cleanup_free char *directory = NULL;
+    struct suite_side forked = {.duet = duet}, cold;
     struct bench_measure measure = {.name = "suite.forked_vs_cold",
                                     .unit = "s",
                                     .baseline = "duet run smoke --cold -j1",
                                     .better = "lower"};
     int code = count_samples(&measure.n, error);
 
-    cold.cold = true;
+    if (code == 0)
+        code = bench_make_directory(&directory, error);
     if (code < 0)
         return code;
-    if (!mkdtemp(directory))
-        return error_errno(error, "cannot make a directory like %s", directory);
+    forked.results = directory;
+    cold = forked;
+    cold.cold = true;
     code = bench_compare(&measure, &(struct bench_side){sample, &forked},
                          &(struct bench_side){sample, &cold}, error);
     fs_remove_tree(directory, NULL);

@@ -86,15 +86,15 @@ int fidelity_read(const char *directory, const char *name, struct buffer *out, s
 
 static int run(const struct fidelity *fidelity, struct error *error)
 {
-    char directory[] = "/tmp/duet-bench-XXXXXX";
+    cleanup_free char *directory = NULL;
     cleanup_buffer struct buffer yaml = {0};
     cleanup_free char *probe = NULL;
     int code = find_probe(&probe, error);
 
+    if (code == 0)
+        code = bench_make_directory(&directory, error);
     if (code < 0)
         return code;
-    if (!mkdtemp(directory))
-        return error_errno(error, "cannot make a directory like %s", directory);
     add_suite(fidelity, probe, &yaml);
     code = run_suite(directory, &yaml, error);
     if (code == 0)

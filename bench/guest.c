@@ -181,16 +181,6 @@ static int open_session(struct guest *guest, struct error *error)
     return code < 0 ? code : session_start_host(&guest->session, &guest->kernel, error);
 }
 
-static int make_directory(struct guest *guest, struct error *error)
-{
-    char template[] = "/tmp/duet-bench-XXXXXX";
-
-    if (!mkdtemp(template))
-        return error_errno(error, "cannot make a directory like %s", template);
-    guest->directory = xstrdup(template);
-    return 0;
-}
-
 static int make_plan(struct guest *guest, struct error *error)
 {
     const struct session *session = &guest->session;
@@ -261,9 +251,9 @@ int guest_open(struct guest **out, struct error *error)
         (code = bench_kernel(KERNEL_DEFAULT, cache_dir, &guest->kernel, error)) < 0 ||
         (code = suite_load_text("guest", "/", suite_text, strlen(suite_text), &guest->suite,
                                 error)) < 0 ||
-        (code = make_directory(guest, error)) < 0 || (code = open_session(guest, error)) < 0 ||
-        (code = make_plan(guest, error)) < 0 || (code = make_node(guest, error)) < 0 ||
-        (code = bring_up(guest, error)) < 0) {
+        (code = bench_make_directory(&guest->directory, error)) < 0 ||
+        (code = open_session(guest, error)) < 0 || (code = make_plan(guest, error)) < 0 ||
+        (code = make_node(guest, error)) < 0 || (code = bring_up(guest, error)) < 0) {
         guest_close(guest);
         return code;
     }

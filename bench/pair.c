@@ -173,16 +173,6 @@ static int open_session(struct pairs *pairs, struct error *error)
     return session_start_host(&pairs->session, &pairs->debian, error);
 }
 
-static int make_directory(struct pairs *pairs, struct error *error)
-{
-    char template[] = "/tmp/duet-bench-XXXXXX";
-
-    if (!mkdtemp(template))
-        return error_errno(error, "cannot make a directory like %s", template);
-    pairs->directory = xstrdup(template);
-    return 0;
-}
-
 int pairs_open(struct pairs *pairs, struct error *error)
 {
     cleanup_free char *cache_dir = NULL;
@@ -195,7 +185,7 @@ int pairs_open(struct pairs *pairs, struct error *error)
         (code = bench_kernel(KERNEL_DEFAULT, cache_dir, &pairs->debian, error)) < 0 ||
         (code = suite_load_text("pair", "/", suite_text, strlen(suite_text), &pairs->suite,
                                 error)) < 0 ||
-        (code = make_directory(pairs, error)) < 0)
+        (code = bench_make_directory(&pairs->directory, error)) < 0)
         return code;
     return open_session(pairs, error);
 }

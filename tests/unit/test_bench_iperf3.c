@@ -1,6 +1,7 @@
 /* Results of the real iperf3 3.12 (tests/fuzz/corpus/iperf3), and what is wrong with others. */
 #include "base/base.h"
 #include "bench/iperf3.h"
+#include "tests/unit/source_tree.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -13,19 +14,13 @@
 
 #include <cmocka.h>
 
-/* The program is build/<compiler>/tests/test_bench_iperf3: the tests run in any directory. */
 static char *fixture(const char *name)
 {
-    cleanup_free char *path = NULL;
-    cleanup_free char *file = NULL;
+    cleanup_free char *corpus = source_tree_path("tests/fuzz/corpus/iperf3");
+    cleanup_free char *file = xasprintf("%s/%s.json", corpus, name);
     struct buffer text = {0};
     struct error error;
 
-    if (fs_realpath("/proc/self/exe", &path, &error) < 0)
-        fail_msg("%s", error.message);
-    for (int i = 0; i < 4; i++)
-        *strrchr(path, '/') = '\0';
-    file = xasprintf("%s/tests/fuzz/corpus/iperf3/%s.json", path, name);
     if (fs_read(file, 1 << 20, &text, &error) < 0)
         fail_msg("%s", error.message);
     return buffer_steal(&text);

@@ -2,8 +2,8 @@
 #include "bench/wanted.h"
 
 #include "base/base.h"
+#include "tests/unit/source_tree.h"
 
-#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -100,26 +99,9 @@ static void describe(struct buffer *out)
     }
 }
 
-/* The source tree is where this program was built: <tree>/build/<compiler>/tests/<program>. */
-static char *document_path(void)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-    assert_true(length > 0);
-    path[length] = '\0';
-    for (int i = 0; i < 4; i++) {
-        char *slash = strrchr(path, '/');
-
-        assert_non_null(slash);
-        *slash = '\0';
-    }
-    return xasprintf("%s/docs/bench.md", path);
-}
-
 static void the_documentation_has_the_same_table(void **state)
 {
-    cleanup_free char *path = document_path();
+    cleanup_free char *path = source_tree_path("docs/bench.md");
     cleanup_buffer struct buffer document = {0}, described = {0};
     struct error error;
     (void)state;

@@ -2,6 +2,7 @@
 #include "results_fixture.h"
 
 #include "base/base.h"
+#include "tests/unit/source_tree.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -23,26 +24,9 @@ static cJSON *parsed(const char *text)
     return json;
 }
 
-/* The program is build/<compiler>/tests/test_results_schema: the tests run in any directory. */
-static char *docs_path(const char *name)
-{
-    cleanup_free char *path = NULL;
-    struct error error;
-
-    if (fs_realpath("/proc/self/exe", &path, &error) < 0)
-        fail_msg("%s", error.message);
-    for (int i = 0; i < 4; i++) {
-        char *slash = strrchr(path, '/');
-
-        assert_non_null(slash);
-        *slash = '\0';
-    }
-    return xasprintf("%s/docs/%s", path, name);
-}
-
 static cJSON *read_schema(void)
 {
-    cleanup_free char *path = docs_path("results.schema.json");
+    cleanup_free char *path = source_tree_path("docs/results.schema.json");
     cleanup_buffer struct buffer text = {0};
     struct error error;
 
@@ -462,7 +446,7 @@ static void find_undocumented(const cJSON *schema, const char *page, struct buff
 
 static void every_key_and_verdict_is_documented(void **state)
 {
-    cleanup_free char *path = docs_path("results.md");
+    cleanup_free char *path = source_tree_path("docs/results.md");
     cleanup_buffer struct buffer page = {0};
     cleanup_buffer struct buffer problems = {0};
     cJSON *schema = read_schema();

@@ -2,8 +2,8 @@
 #include "runner/suite_reader.h"
 
 #include "base/base.h"
+#include "tests/unit/source_tree.h"
 
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,26 +17,9 @@
 
 #define KEYS_START "<!-- keys: "
 
-/* The source tree is where this program was built: <tree>/build/<compiler>/tests/<program>. */
-static char *document_path(void)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-    assert_true(length > 0);
-    path[length] = '\0';
-    for (int i = 0; i < 4; i++) {
-        char *slash = strrchr(path, '/');
-
-        assert_non_null(slash);
-        *slash = '\0';
-    }
-    return xasprintf("%s/docs/scenario.md", path);
-}
-
 static void the_reference_has_every_key_and_no_other(void **state)
 {
-    cleanup_free char *path = document_path();
+    cleanup_free char *path = source_tree_path("docs/scenario.md");
     cleanup_buffer struct buffer document = {0};
     cleanup_buffer struct buffer described = {0};
     struct error error = {0};

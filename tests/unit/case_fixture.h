@@ -14,6 +14,15 @@
 
 enum { NODES_MAX = 4 };
 
+/* Two nodes, and a link that duet carries on the host. */
+#define FIXTURE_CARRIED                                                                            \
+    "name: s\n"                                                                                    \
+    "timeout: 90s\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
+    "  b: {steps: [{name: work, run: work}]}\n"                                                    \
+    "links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host}]\n"
+
 /* How a guest behaves. Zero is a good one. */
 struct script {
     bool never_starts;   /* libvirt says nothing */

@@ -1,8 +1,7 @@
 /* One direction of a link that a node carries, between sockets in the place of its devices. */
 #include "base/loop.h"
 #include "initrd/init/datapath_way.h"
-#include "net/offload.h"
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/frame_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,27 +77,11 @@ static void close_link(struct link *link)
 static void send_tcp(int fd, size_t payload, uint16_t segment_bytes)
 {
     uint8_t frame[OFFLOAD_BYTES + FRAME_MAX], data[PAYLOAD] = {0};
-    uint8_t *bytes = frame + OFFLOAD_BYTES;
-    struct packet packet;
-    struct build build;
-    int length;
+    size_t length =
+        fixture_tcp_frame(frame, sizeof frame, data, payload, segment_bytes,
+                          segment_bytes ? PACKET_CHECKSUM_PARTIAL : PACKET_CHECKSUM_WHOLE);
 
-    build_start(&build, bytes, FRAME_MAX);
-    build_ethernet(&build, &(struct ethernet_header){.ethertype = ETHERTYPE_OF_IPV4});
-    build_ipv4(&build, &(struct ipv4_header){.source = {10, 1}, .hops = 64});
-    build_tcp(&build, &(struct tcp_header){.source_port = 1, .destination_port = 2});
-    build_bytes(&build, data, payload);
-    length = build_finish(&build);
-    assert_true(length > 0);
-    packet = fixture_packet(PACKET_LINK_ETHERNET, bytes, (size_t)length);
-    packet_parse(&packet);
-    packet.segment_bytes = segment_bytes;
-    packet.checksum = segment_bytes ? PACKET_CHECKSUM_PARTIAL : PACKET_CHECKSUM_WHOLE;
-    packet.checksum_start = packet.transport_at;
-    packet.checksum_at = (uint16_t)(packet.transport_at + 16);
-    offload_write(&packet, frame);
-    length += OFFLOAD_BYTES;
-    assert_int_equal(write(fd, frame, (size_t)length), length);
+    assert_int_equal(write(fd, frame, length), length);
 }
 
 static void fill(int fd)

@@ -2,8 +2,7 @@
  * namespace is the NIC. Skipped where there may be no such namespace. */
 #include "base/loop.h"
 #include "initrd/init/datapath_way.h"
-#include "net/offload.h"
-#include "tests/unit/net_fixture.h"
+#include "tests/unit/frame_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -110,27 +109,10 @@ static void close_link(struct link *link)
 static size_t make(uint8_t frame[static FRAME_MAX], size_t payload, uint64_t mark)
 {
     static uint8_t data[LARGE];
-    uint8_t *bytes = frame + OFFLOAD_BYTES;
-    struct packet packet;
-    struct build build;
-    int length;
 
     fixture_fill(&mark, data, payload);
-    build_start(&build, bytes, FRAME_MAX - OFFLOAD_BYTES);
-    build_ethernet(&build, &(struct ethernet_header){.ethertype = ETHERTYPE_OF_IPV4});
-    build_ipv4(&build, &(struct ipv4_header){.source = {10, 1}, .hops = 64});
-    build_tcp(&build, &(struct tcp_header){.source_port = 1, .destination_port = 2});
-    build_bytes(&build, data, payload);
-    length = build_finish(&build);
-    assert_true(length > 0);
-    packet = fixture_packet(PACKET_LINK_ETHERNET, bytes, (size_t)length);
-    packet_parse(&packet);
-    packet.segment_bytes = payload > EACH ? EACH : 0;
-    packet.checksum = PACKET_CHECKSUM_PARTIAL;
-    packet.checksum_start = packet.transport_at;
-    packet.checksum_at = (uint16_t)(packet.transport_at + 16);
-    offload_write(&packet, frame);
-    return OFFLOAD_BYTES + (size_t)length;
+    return fixture_tcp_frame(frame, FRAME_MAX, data, payload, payload > EACH ? EACH : 0,
+                             PACKET_CHECKSUM_PARTIAL);
 }
 
 static void send_tcp(const struct link *link, size_t payload, uint64_t mark)

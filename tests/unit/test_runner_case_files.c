@@ -9,14 +9,6 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#define CARRIED                                                                                    \
-    "name: s\n"                                                                                    \
-    "timeout: 90s\n"                                                                               \
-    "nodes:\n"                                                                                     \
-    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
-    "  b: {steps: [{name: work, run: work}]}\n"                                                    \
-    "links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host}]\n"
-
 static struct {
     uint64_t join_ns;   /* how long it takes to wait for a thread: the disk is slow */
     struct loop *stops; /* when one begins … */
@@ -103,7 +95,7 @@ static void a_slow_disk_at_the_end_is_no_stall(void **state)
 {
     struct fixture *fixture = *state;
 
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     threads.join_ns = 5 * NS_PER_S;
     run(fixture, VERDICT_PASSED, NULL);
     threads.join_ns = 0;
@@ -117,7 +109,7 @@ static void files_are_closed_by_another_thread(void **state)
     struct fixture *fixture = *state;
 
     fixture->captures = true;
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     threads.of_loop = pthread_self();
     threads.joined_by_loop = 0;
     run(fixture, VERDICT_PASSED, NULL);

@@ -5,14 +5,6 @@
 
 #include <sys/socket.h>
 
-#define CARRIED                                                                                    \
-    "name: s\n"                                                                                    \
-    "timeout: 90s\n"                                                                               \
-    "nodes:\n"                                                                                     \
-    "  a: {steps: [{name: work, run: work}]}\n"                                                    \
-    "  b: {steps: [{name: work, run: work}]}\n"                                                    \
-    "links: [{nodes: [a, b], subnet: 10.0.0.0/24, carrier: host}]\n"
-
 #define DIRECT                                                                                     \
     "name: s\n"                                                                                    \
     "nodes:\n"                                                                                     \
@@ -25,7 +17,7 @@ static void a_carried_link_is_there_while_its_case_is(void **state)
     struct fixture *fixture = *state;
     const struct link_result *link;
 
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     assert_true(directory_has(fixture->directory, "0.l0.0"));
     assert_true(directory_has(fixture->directory, "0.l0.1"));
     run(fixture, VERDICT_PASSED, NULL);
@@ -47,7 +39,7 @@ static void what_went_through_is_in_the_result(void **state)
     cleanup_fd int peer = -1;
     const struct way_result *way;
 
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
     assert_int_equal(write(peer, frame, 4 + 18), 4 + 18);
     run(fixture, VERDICT_PASSED, NULL);
@@ -148,7 +140,7 @@ static void what_is_no_frame_is_its_node_s_fault(void **state)
     struct fixture *fixture = *state;
     cleanup_fd int peer = -1;
 
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     assert_int_equal(unix_connect(fixture->plan.links[0].sockets[1], 0, &peer, NULL), 0);
     assert_int_equal(write(peer, "\0\0\0\0", 4), 4);
     run(fixture, VERDICT_FAILED,
@@ -194,7 +186,7 @@ static void a_log_that_cannot_be_written_is_duet_s_fault(void **state)
 
     assert_int_equal(fs_mkdirs(directory, 0755, NULL), 0);
     assert_int_equal(symlink("/dev/full", log), 0);
-    make(fixture, CARRIED);
+    make(fixture, FIXTURE_CARRIED);
     case_run_start(fixture->run);
     loop_run(fixture->loop);
     case_run_result(fixture->run, &fixture->result);

@@ -220,21 +220,32 @@ static size_t drain(int fd)
     return sum;
 }
 
+/* Has the guest send on its first way, of `most` bytes, as much as there is room for while nobody
+ * reads the log, which is a pipe: how much that was. The caller closes *fd, where it can be read.
+ */
+static size_t fill_pipe(struct fixture *fixture, int *fd, size_t most)
+{
+    size_t sent = 0;
+
+    assert_int_equal(mkfifo(fixture->logs[0][0], 0600), 0);
+    *fd = open(fixture->logs[0][0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(*fd >= 0);
+    open_links(fixture, most);
+    while (fixture->room[0] > 0)
+        sent += guest_sends(fixture, 0, most - sent);
+    return sent;
+}
+
 /* A pipe that nobody reads is a disk that hangs. When it goes on so does the guest, whom nobody
  * asks for anything any more: only then can it come to its streams' ends. */
 static void a_slow_disk_delays_the_end_only(void **state)
 {
     enum { SENT = 4 << 20 };
     struct fixture *fixture = *state;
-    size_t sent = 0, read = 0;
+    size_t sent, read = 0;
     int fd;
 
-    assert_int_equal(mkfifo(fixture->logs[0][0], 0600), 0);
-    fd = open(fixture->logs[0][0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    assert_true(fd >= 0);
-    open_links(fixture, SENT);
-    while (fixture->room[0] > 0)
-        sent += guest_sends(fixture, 0, SENT - sent);
+    sent = fill_pipe(fixture, &fd, SENT);
     assert_true(sent < SENT);
     guest_ends(fixture, 1);
     guest_links_close(fixture->links, on_closed, fixture);
@@ -282,17 +293,12 @@ static void a_close_that_is_not_answered_writes_nothing_after_the_end(void **sta
 {
     enum { SENT = 4 << 20 };
     struct fixture *fixture = *state;
-    size_t sent = 0;
+    size_t sent;
     pthread_t thread;
     sem_t waits;
     int fd;
 
-    assert_int_equal(mkfifo(fixture->logs[0][0], 0600), 0);
-    fd = open(fixture->logs[0][0], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    assert_true(fd >= 0);
-    open_links(fixture, SENT);
-    while (fixture->room[0] > 0)
-        sent += guest_sends(fixture, 0, SENT - sent);
+    sent = fill_pipe(fixture, &fd, SENT);
     guest_links_close(fixture->links, on_closed, fixture);
     guest_links_end(fixture->links);
     sem_init(&waits, 0, 0);

@@ -143,6 +143,17 @@ static void begin(struct fixture *fixture, const char *yaml)
     node_go(fixture->node);
 }
 
+/* Runs the second step, and takes what came of both. */
+static void finish_steps(struct fixture *fixture)
+{
+    fixture_executes(fixture, 2);
+    guest_finished(fixture->vm, 2, 0, 0, 0);
+    assert_int_equal(node_state(fixture->node), NODE_DONE);
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    node_result(fixture->node, &fixture->result);
+}
+
 /* Of the guest, before and after the measuring step. */
 static uint64_t busy_ns[2];
 
@@ -162,12 +173,7 @@ static void measure(struct fixture *fixture, const char *yaml, const char *print
     guest_finished(fixture->vm, 1, status, status > 128 ? status - 128 : 0, strlen(prints));
     if (asks)
         answer_cpu(fixture, busy_ns[1], 120);
-    fixture_executes(fixture, 2);
-    guest_finished(fixture->vm, 2, 0, 0, 0);
-    assert_int_equal(node_state(fixture->node), NODE_DONE);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
-    node_result(fixture->node, &fixture->result);
+    finish_steps(fixture);
 }
 
 static const char iperf3_text[] =
@@ -259,12 +265,7 @@ static void a_step_is_not_late_for_cpu_time(void **state)
     }
     assert_false(node_is_lost(fixture->node));
     answer_cpu_as(fixture, asked, 500000000, 2);
-    fixture_executes(fixture, 2);
-    guest_finished(fixture->vm, 2, 0, 0, 0);
-    assert_int_equal(node_state(fixture->node), NODE_DONE);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
-    node_result(fixture->node, &fixture->result);
+    finish_steps(fixture);
     assert_int_equal(fixture->result.verdict, VERDICT_PASSED);
 }
 

@@ -57,8 +57,7 @@ init_objects := $(init_sources:%.c=$(BUILD)/guest/%.o)
 init_pure    := $(patsubst %,$(BUILD)/initrd/init/%.o,\
     address busy cmdline datapath_alarm datapath_cut datapath_input datapath_log datapath_ring datapath_way \
     field framing hex ids link_state matcher moddep pod pod_carrier pod_impair pod_netem reply request \
-    request_exec \
-    sockets)
+    request_exec sockets tick_device)
 MOCK         := $(BUILD)/libmock.a
 mock_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/mock/*.c))
 # Both stand on base/, which is part of the library.
@@ -80,9 +79,11 @@ $(BUILD)/duet: $(BUILD)/runner/main.o $(LIBRARY) $(MOCK)
 
 $(LIBRARY): $(library_objects)
 $(MOCK): $(init_pure) $(mock_objects)
-$(LIBRARY) $(MOCK):
+# To make, objects are intermediate files: that one is missing is no reason to make what they end in
+# anew. The lists of them are here.
+$(LIBRARY) $(MOCK): Makefile
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 $(INIT): $(init_objects)
 	$(call say,LINK,$@)

@@ -232,6 +232,7 @@ void node_free(struct node *node)
     if (!node)
         return;
     step_links_free(node->step_links);
+    node_forget_reset(node);
     control_free(node->control);
     vm_free(node->vm);
     scanner_free(node->scanner);
@@ -435,6 +436,8 @@ void node_activity(const struct node *node, char *text, size_t size)
 
     if (node->state == NODE_BACKGROUND || node->state == NODE_STEPS)
         node_describe_command(node, node->current - 1, text, size);
+    else if (node->state == NODE_BOOTING && node->reboots > 0)
+        snprintf(text, size, "booting again, since its kernel measured its timer wrong");
     else
         snprintf(text, size, "%s", names[node->state]);
 }

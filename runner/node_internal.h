@@ -1,5 +1,6 @@
 /* What node.c (life), node_talk.c (conversation), node_commands.c (background processes and steps),
  * node_listen.c (what is printed), node_metrics.c and node_cpu.c (what it measures),
+ * node_boot.c (a boot that is no good),
  * node_end.c (the machine's end) and node_result.c (findings) share. */
 #ifndef DUET_RUNNER_NODE_INTERNAL_H
 #define DUET_RUNNER_NODE_INTERNAL_H
@@ -48,6 +49,8 @@ struct node {
     bool said_passed;
     bool up, booted;
     uint64_t started_ns, ready_ns;
+    unsigned reboots;         /* of a machine whose kernel measured its timer wrong */
+    struct node_reset *reset; /* the last of these, until it is known how it went; or NULL */
 
     struct timer *deadline; /* of the state or the command that runs */
     struct timer *ping;
@@ -95,6 +98,13 @@ void node_save(struct node *node);
 void node_give_up(struct node *node, const char *activity);
 /* Its machine did not start; whether that is no fault of the node. */
 bool node_refuses_start(struct node *node, const char *message);
+
+/* node_boot.c */
+/* Looks at what READY says of the guest's timer. True: the guest boots again, or that is a fault.
+ */
+bool node_boots_again(struct node *node, const struct control_ready *ready);
+/* Nobody waits for a reset any more. */
+void node_forget_reset(struct node *node);
 
 /* node_talk.c */
 /* Its channel, before its machine starts. */

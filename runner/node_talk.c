@@ -84,13 +84,12 @@ static void on_ready(void *context, const struct control_ready *ready)
 {
     struct node *node = context;
 
-    (void)ready;
     if (node_is_raw(node))
         node_fault(node, VERDICT_FAILED, true,
                    "the guest said READY on the control channel, which its init has no part in");
     else if (node->state != NODE_BOOTING)
         node_fault(node, VERDICT_FAILED, true, "the guest said READY twice: its init started anew");
-    else
+    else if (!node_boots_again(node, ready))
         node_booted(node);
 }
 

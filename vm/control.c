@@ -230,8 +230,12 @@ static void on_answer(struct control *control, const struct control_message *mes
 
 static void on_ready(struct control *control, const struct control_message *message)
 {
-    const struct control_ready ready = {
-        .kernel = message->kernel, .uptime_ms = message->uptime_ms, .clock_ns = message->clock_ns};
+    const struct control_ready ready = {.kernel = message->kernel,
+                                        .uptime_ms = message->uptime_ms,
+                                        .clock_ns = message->clock_ns,
+                                        .tick_device =
+                                            message->has_tick_device ? message->tick_device : NULL,
+                                        .tick_hz = message->tick_hz};
 
     if (message->base > CONTROL_BASE_MAX) {
         control_break(control, -EBADMSG, "READY has the base %" PRIu64 ", which is too large",

@@ -34,6 +34,10 @@ struct control_ready {
     const char *kernel; /* release; until the call returns */
     uint64_t uptime_ms; /* CLOCK_BOOTTIME of the guest */
     uint64_t clock_ns;  /* its CLOCK_MONOTONIC */
+    /* The name of what wakes its kernel when a timer is due, "" for nothing; NULL: it does not say.
+     * Until the call returns. */
+    const char *tick_device;
+    uint64_t tick_hz; /* how fast the kernel takes that to count; 0 where not known */
 };
 
 struct control_calls {

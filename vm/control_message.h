@@ -7,6 +7,7 @@
 enum {
     MESSAGE_REASON_MAX = 512,
     MESSAGE_KERNEL_MAX = 65, /* struct utsname */
+    MESSAGE_TICK_DEVICE_MAX = 32,
     MESSAGE_ENTROPY_SIZE = 64,
 };
 
@@ -26,10 +27,13 @@ struct control_message {
     int status, signal;           /* CMDFINISHED; `status` is 128 + signal where there was one */
     bool timed_out;
     uint64_t duration_ms, stdout_bytes, stderr_bytes;
-    struct control_way ways[2];      /* ACK of SETLINK, LINKSTATE and CLOSELINK; … */
-    uint64_t steps;                  /* … likewise, planned changes that were made */
-    char kernel[MESSAGE_KERNEL_MAX]; /* READY; cut where longer, as the next */
-    char reason[MESSAGE_REASON_MAX]; /* ERROR, FAILED */
+    struct control_way ways[2]; /* ACK of SETLINK, LINKSTATE and CLOSELINK; … */
+    uint64_t steps;             /* … likewise, planned changes that were made */
+    bool has_tick_device;       /* READY: the next two are known */
+    uint64_t tick_hz;
+    char tick_device[MESSAGE_TICK_DEVICE_MAX]; /* cut where longer, as the next two */
+    char kernel[MESSAGE_KERNEL_MAX];           /* READY */
+    char reason[MESSAGE_REASON_MAX];           /* ERROR, FAILED */
 };
 
 /* Reads what the guest sent. EBADMSG, with what was found and what was expected, for anything that

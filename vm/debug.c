@@ -1,5 +1,4 @@
-/* What a person who looks at a machine asks of libvirt: each call blocks, so a worker's thread
- * makes it. */
+/* What is asked of libvirt while a machine runs: each call blocks, so a worker does it. */
 #include "vm/vm.h"
 
 #include "base/memory.h"
@@ -69,6 +68,11 @@ static int debug(const struct asked *asked, struct error *error)
     return monitor_debug(asked->domain, asked->path, error);
 }
 
+static int reset(const struct asked *asked, struct error *error)
+{
+    return monitor_reset(asked->domain, error);
+}
+
 void vm_pause(struct vm *vm, vm_done_fn done_call, void *context)
 {
     ask(vm, suspend, NULL, done_call, context);
@@ -82,4 +86,9 @@ void vm_resume(struct vm *vm, vm_done_fn done_call, void *context)
 void vm_debug(struct vm *vm, const char *path, vm_done_fn done_call, void *context)
 {
     ask(vm, debug, path, done_call, context);
+}
+
+void vm_reset(struct vm *vm, vm_done_fn done_call, void *context)
+{
+    ask(vm, reset, NULL, done_call, context);
 }

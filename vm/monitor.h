@@ -1,5 +1,5 @@
-/* Commands to a machine's QEMU, through libvirt (qemu(7), QMP), for saving, forking and debugging.
- * Each blocks until QEMU has answered: for workers' threads. */
+/* Commands to a machine's QEMU, through libvirt (qemu(7), QMP), for saving, forking, resetting
+ * and debugging. Each blocks until QEMU has answered: for workers' threads. */
 #ifndef DUET_VM_MONITOR_H
 #define DUET_VM_MONITOR_H
 
@@ -14,6 +14,9 @@ int monitor_save(virDomainPtr domain, const struct vm_snapshot *snapshot, struct
 /* Has a QEMU that was started with -incoming defer go on from the snapshot. That it does not shows
  * by its end. */
 int monitor_restore(virDomainPtr domain, const struct vm_snapshot *snapshot, struct error *error);
+/* Resets the machine: its kernel boots anew, while its sockets stay as they are. EOPNOTSUPP where
+ * QEMU cannot (before 6.0). */
+int monitor_reset(virDomainPtr domain, struct error *error);
 /* Has QEMU's gdb stub listen on the unix socket `path`. */
 int monitor_debug(virDomainPtr domain, const char *path, struct error *error);
 

@@ -154,6 +154,12 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
  * `saved` follows, before `gone`, with what went wrong or NULL. The machine does not run again:
  * stop it, and after `gone` the snapshot can be forked from. Once. */
 void vm_save(struct vm *vm, void (*saved)(void *context, const struct error *error));
+/* How it went; NULL: well. Once, from the loop, unless libvirt hangs, and whatever becomes of the
+ * machine. */
+typedef void (*vm_done_fn)(void *context, const struct error *error);
+
+/* Resets the machine: its guest boots anew, and its console, ports and links stay connected. */
+void vm_reset(struct vm *vm, vm_done_fn done, void *context);
 /* Kills QEMU; `gone` follows. Any number of times, at any moment. */
 void vm_stop(struct vm *vm);
 /* After `gone`. NULL is fine. */
@@ -177,10 +183,6 @@ void vm_on_drained(struct vm *vm, void (*drained)(void *context), void *context)
 int vm_type(struct vm *vm, const void *bytes, size_t count, struct error *error);
 
 /* -- For a person who looks at a machine ------------------------------------------------------- */
-
-/* How it went; NULL: well. Once, from the loop, unless libvirt hangs, and whatever becomes of the
- * machine. */
-typedef void (*vm_done_fn)(void *context, const struct error *error);
 
 /* Stops the guest's CPUs; lets them go on. */
 void vm_pause(struct vm *vm, vm_done_fn done, void *context);

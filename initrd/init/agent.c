@@ -5,9 +5,11 @@
 #include "initrd/init/console.h"
 #include "initrd/init/container.h"
 #include "initrd/init/container_request.h"
+#include "initrd/init/files.h"
 #include "initrd/init/netem_links.h"
 #include "initrd/init/process.h"
 #include "initrd/init/service.h"
+#include "initrd/init/tick_device.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -202,13 +204,19 @@ static void on_child(void *context, int number)
 
 static void send_ready(struct agent *agent)
 {
+    cleanup_buffer struct buffer timers = {0};
+    struct tick_device tick;
     struct timespec uptime;
     struct utsname system;
+    bool is_known;
 
+    is_known =
+        files_read("/proc/timer_list", &timers, NULL) == 0 && tick_device_read(timers.data, &tick);
     clock_gettime(CLOCK_BOOTTIME, &uptime);
     uname(&system);
     reply_ready(channel_out(&agent->ctl), system.release,
-                (uint64_t)uptime.tv_sec * 1000 + (uint64_t)uptime.tv_nsec / NS_PER_MS, clock_ns());
+                (uint64_t)uptime.tv_sec * 1000 + (uint64_t)uptime.tv_nsec / NS_PER_MS, clock_ns(),
+                is_known ? &tick : NULL);
     channel_flush(&agent->ctl);
 }
 

@@ -62,14 +62,20 @@ static void append_frame(struct buffer *out, uint32_t code, struct buffer *paylo
     buffer_free(payload);
 }
 
-void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns)
+void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns,
+                 const struct tick_device *tick)
 {
     struct buffer json = {0};
 
     buffer_printf(&json, "{\"version\":%d,\"kernel\":", WIRE_PROTOCOL);
     reply_string(&json, kernel);
-    buffer_printf(&json, ",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64 "}", uptime_ms,
-                  clock_ns);
+    buffer_printf(&json, ",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64, uptime_ms, clock_ns);
+    if (tick) {
+        buffer_append_text(&json, ",\"tick_device\":");
+        reply_string(&json, tick->name);
+        buffer_printf(&json, ",\"tick_hz\":%" PRIu64, tick->hz);
+    }
+    buffer_append_text(&json, "}");
     append_frame(out, WIRE_READY, &json);
 }
 

@@ -3,6 +3,7 @@
 #define DUET_INIT_REPLY_H
 
 #include "base/buffer.h"
+#include "initrd/init/tick_device.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,9 @@ struct finish {
 void reply_string(struct buffer *out, const char *text);
 
 /* One whole ctl frame each. A reason is cut to what a frame holds. */
-void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns);
+/* `tick` NULL: it is not known. */
+void reply_ready(struct buffer *out, const char *kernel, uint64_t uptime_ms, uint64_t clock_ns,
+                 const struct tick_device *tick);
 void reply_ack(struct buffer *out, uint32_t code, uint64_t id);
 /* An ACK that says more. */
 struct reply_field {

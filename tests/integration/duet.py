@@ -30,6 +30,12 @@ EVENT_LIMIT_S = 180  # for something to show that a test waits for
 PASSED, FAILED, BAD_USAGE, TROUBLE, ALL_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
+def console_in(directory):
+    """What a machine printed, whose evidence is in `directory`."""
+    with gzip.open(directory / "console.log.gz") as log:
+        return log.read()
+
+
 class Run:
     """A `duet` that has ended: its exit status, its output, results.json."""
 
@@ -71,8 +77,7 @@ class Run:
         return self.read(self.step(case, step, node)[stream]["path"])
 
     def console(self, case, node=None):
-        with gzip.open(self.directory / self.node(case, node)["console"]["path"]) as log:
-            return log.read()
+        return console_in((self.directory / self.node(case, node)["console"]["path"]).parent)
 
     def shown(self, case):
         """The lines on standard output that belong to one case."""

@@ -48,7 +48,8 @@ struct vm {
     void *drained_context;
     char *debug_path; /* of the last vm_debug, or NULL */
     size_t pauses;    /* how often vm_pause was called */
-    vm_done_fn done;  /* of a vm_pause or vm_debug that was not answered; or NULL */
+    size_t resets;    /* how often vm_reset was called */
+    vm_done_fn done;  /* of a vm_pause, vm_debug or vm_reset that was not answered; or NULL */
     void *done_context;
     const char *log_failure; /* of the console's log */
     struct vm_gone gone;
@@ -172,7 +173,14 @@ pid_t vm_pid(const struct vm *vm)
     return vm->gone.pid;
 }
 
-/* The test answers these two with fake_done. */
+/* The test answers these three with fake_done. */
+void vm_reset(struct vm *vm, vm_done_fn done, void *context)
+{
+    vm->resets++;
+    vm->done = done;
+    vm->done_context = context;
+}
+
 void vm_pause(struct vm *vm, vm_done_fn done, void *context)
 {
     assert_null(vm->done);

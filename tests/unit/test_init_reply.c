@@ -56,10 +56,15 @@ static void every_reply_is_one_frame(void **state)
                                   .duration_ms = 303,
                                   .stdout_bytes = 10000000000,
                                   .stderr_bytes = 4};
+    const struct tick_device tick = {.name = "lapic", .hz = 62500000};
     struct buffer out = {0};
 
     (void)state;
-    reply_ready(&out, "6.1.0", 1700, 1700000001);
+    reply_ready(&out, "6.1.0", 1700, 1700000001, &tick);
+    is_frame(&out, WIRE_READY,
+             "{\"version\":2,\"kernel\":\"6.1.0\",\"uptime_ms\":1700,\"clock_ns\":1700000001,"
+             "\"tick_device\":\"lapic\",\"tick_hz\":62500000}");
+    reply_ready(&out, "6.1.0", 1700, 1700000001, NULL);
     is_frame(&out, WIRE_READY,
              "{\"version\":2,\"kernel\":\"6.1.0\",\"uptime_ms\":1700,\"clock_ns\":1700000001}");
     reply_ack(&out, WIRE_EXECCMD, 7);

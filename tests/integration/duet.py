@@ -50,9 +50,11 @@ class Run:
         self.results = json.loads(path.read_text()) if path and path.exists() else None
 
     def __str__(self):
-        """For the messages of assertions."""
+        """For the messages of assertions. Of a guest's console its end will do."""
+        stdout = re.sub(r"(?:        \| .*\n)+(?=(?:        \| .*\n){20})", "        | ...\n",
+                        self.stdout)
         return (f"\n{' '.join(map(str, self.command))}\nexit status {self.status}\n"
-                f"-- standard output --\n{self.stdout}\n-- standard error --\n{self.stderr}")
+                f"-- standard output --\n{stdout}\n-- standard error --\n{self.stderr}")
 
     @property
     def cases(self):

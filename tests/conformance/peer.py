@@ -18,7 +18,8 @@ GRANT = IO_MAX  # bytes: room is given back in steps as large
 
 # Of a payload: what stands for a value that differs from one agent or run to the next.
 VARIABLE = {"clock_ns": "time", "busy_ns": "time", "uptime_ms": "time", "duration_ms": "time", "after_ms": "time",
-            "kernel": "release", "reason": "reason", "cpus": "count", "memory_blocks": "count"}
+            "kernel": "release", "tick_device": "device", "tick_hz": "rate", "reason": "reason", "cpus": "count",
+            "memory_blocks": "count"}
 
 
 class Closed(Exception):

@@ -79,8 +79,10 @@ class Busy(duet.SuiteTest):
     def test_what_was_measured_is_told(self):
         way = directions(self.result)[0]
         shares = {share["name"]: share for share in way["measured"]["shares"]}
-        loss = next(cause["packets"] for cause in way["causes"] if cause["name"] == "loss")
-        self.assertEqual(shares["loss"]["hits"], loss)
+        causes = {cause["name"]: cause["packets"] for cause in way["causes"]}
+        # ARP may be lost as well; what is judged is data.
+        self.assertLessEqual(shares["loss"]["hits"], causes["loss"])
+        self.assertGreaterEqual(shares["loss"]["hits"], causes["loss"] - causes.get("upkeep", 0))
         self.assertAlmostEqual(shares["loss"]["expected"], shares["loss"]["trials"] / 5, delta=0.1)
         self.assertLess(shares["loss"]["least"], shares["loss"]["expected"])
         self.assertGreater(shares["loss"]["most"], shares["loss"]["expected"])

@@ -100,12 +100,12 @@ void mock_connected(struct mock_agent *mock)
 {
     unsigned version = mock->options.version ? mock->options.version : WIRE_PROTOCOL;
     uint64_t now_ns = clock_ns();
-    char json[192];
+    char json[256];
 
     snprintf(json, sizeof json,
              "{\"version\":%u,\"kernel\":\"mock\",\"uptime_ms\":%" PRIu64 ",\"clock_ns\":%" PRIu64
-             "}",
-             version, (uint64_t)(now_ns / NS_PER_MS), now_ns);
+             ",\"tick_device\":\"mock\",\"tick_hz\":%" PRIu64 "}",
+             version, (uint64_t)(now_ns / NS_PER_MS), now_ns, (uint64_t)NS_PER_S);
     wire_ctl_write(&mock->ctl.out, WIRE_READY, json, strlen(json), NULL);
 }
 

@@ -250,6 +250,7 @@ void node_free(struct node *node)
     free(node->cpu);
     free(node->fault_reason);
     free(node->refusal);
+    free(node->reset_trouble);
     free(node->directory);
     free(node->relative);
     free(node);
@@ -413,6 +414,11 @@ bool node_is_lost(const struct node *node)
     return node->lost;
 }
 
+bool node_timer_is_off(const struct node *node)
+{
+    return node->timer_is_off;
+}
+
 const char *node_refusal(const struct node *node)
 {
     return node->refusal;
@@ -437,7 +443,7 @@ void node_activity(const struct node *node, char *text, size_t size)
     if (node->state == NODE_BACKGROUND || node->state == NODE_STEPS)
         node_describe_command(node, node->current - 1, text, size);
     else if (node->state == NODE_BOOTING && node->reboots > 0)
-        snprintf(text, size, "booting again, since its kernel measured its timer wrong");
+        snprintf(text, size, "booting again (its kernel measured its timer wrong)");
     else
         snprintf(text, size, "%s", names[node->state]);
 }

@@ -127,6 +127,8 @@ const char *node_reason(const struct node *node);
 uint64_t node_fault_ns(const struct node *node);
 /* A fault after which the case cannot go on. */
 bool node_is_lost(const struct node *node);
+/* Its kernel has measured its timer wrong, by a tenth at most, each time that it booted. */
+bool node_timer_is_off(const struct node *node);
 /* When GONE, why the machine could not be saved, or could not be forked, though it may well boot;
  * else NULL. That is no fault of a template. */
 const char *node_refusal(const struct node *node);

@@ -49,8 +49,10 @@ struct node {
     bool said_passed;
     bool up, booted;
     uint64_t started_ns, ready_ns;
-    unsigned reboots;         /* of a machine whose kernel measured its timer wrong */
-    struct node_reset *reset; /* the last of these, until it is known how it went; or NULL */
+    unsigned reboots;         /* of a guest whose kernel measured its timer wrong */
+    struct node_reset *reset; /* the last of these, until QEMU says how it went; or NULL */
+    char *reset_trouble;      /* why that failed, and not because QEMU cannot; or NULL */
+    bool timer_is_off;        /* it was gone on with, for want of better */
 
     struct timer *deadline; /* of the state or the command that runs */
     struct timer *ping;
@@ -100,9 +102,9 @@ void node_give_up(struct node *node, const char *activity);
 bool node_refuses_start(struct node *node, const char *message);
 
 /* node_boot.c */
-/* Looks at what READY says of the guest's timer. True: the guest boots again, or that is a fault.
- */
-bool node_boots_again(struct node *node, const struct control_ready *ready);
+/* The guest of a node that boots is up: goes on with it, or has it boot again where its kernel has
+ * measured its timer wrong. */
+void node_says_ready(struct node *node, const struct control_ready *ready);
 /* Nobody waits for a reset any more. */
 void node_forget_reset(struct node *node);
 

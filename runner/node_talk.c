@@ -89,8 +89,8 @@ static void on_ready(void *context, const struct control_ready *ready)
                    "the guest said READY on the control channel, which its init has no part in");
     else if (node->state != NODE_BOOTING)
         node_fault(node, VERDICT_FAILED, true, "the guest said READY twice: its init started anew");
-    else if (!node_boots_again(node, ready))
-        node_booted(node);
+    else
+        node_says_ready(node, ready);
 }
 
 /* -- The channel ------------------------------------------------------------------------------- */
@@ -291,10 +291,13 @@ void node_on_deadline(void *context)
         vm_stop(node->vm);
     else if (node->state == NODE_STARTING || node->state == NODE_SAVING)
         node_give_up(node, activity);
+    else if (node->state == NODE_BOOTING && node->reset_trouble)
+        node_fault(node, VERDICT_ERROR, true,
+                   "the guest's kernel measured its timer wrong, and its machine was not reset: %s",
+                   node->reset_trouble);
     else if (node->state == NODE_BOOTING)
-        node_fault(node, VERDICT_NO_PROGRESS, true,
-                   "the guest was not ready %.0f s after its start",
-                   (double)NODE_BOOT_NS / NS_PER_S);
+        node_fault(node, VERDICT_NO_PROGRESS, true, "the guest was not ready %.0f s after its %s",
+                   (double)NODE_BOOT_NS / NS_PER_S, node->reboots > 0 ? "last reset" : "start");
     else if (node->state == NODE_CONFIGURING)
         node_fault(node, VERDICT_NO_PROGRESS, true,
                    "the guest was not configured %.0f s after it was told how",

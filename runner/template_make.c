@@ -47,10 +47,11 @@ static void work(struct node_template *template, session_work_fn what, session_d
     session_work(template->templates->session, what, done, template);
 }
 
+/* The next run may have a host that is less busy. */
 static void become_ready(struct node_template *template)
 {
     template->state = TEMPLATE_READY;
-    if (template->templates->reuse)
+    if (template->templates->reuse && !node_timer_is_off(template->node))
         work(template, store, stored);
 }
 

@@ -227,7 +227,8 @@ static void read_ready(struct reading *reading, struct control_message *message)
     message->clock_ns = number(reading, "clock_ns", INTEGER_MAX);
     message->base = number_if_any(reading, "base");
     text(reading, "kernel", "", message->kernel, sizeof message->kernel);
-    message->has_tick_device = cJSON_HasObjectItem(reading->json, "tick_device");
+    message->has_tick_device =
+        cJSON_IsString(cJSON_GetObjectItemCaseSensitive(reading->json, "tick_device"));
     message->tick_hz = number_if_any(reading, "tick_hz");
     text(reading, "tick_device", "", message->tick_device, sizeof message->tick_device);
     if (reading->code == 0 && version != WIRE_PROTOCOL)

@@ -47,9 +47,4 @@ void host_domain_started(struct vm_host *host);
  * machine.c implements it. */
 void machine_event(struct vm_host *host, const char *name, int event, int detail);
 
-/* The domain of a machine that runs, with a reference that is the caller's; else NULL. On the
- * loop's thread; machine_talk.c has it, as the next. */
-virDomainPtr machine_domain(const struct vm *vm);
-struct vm_host *machine_host(const struct vm *vm);
-
 #endif

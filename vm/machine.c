@@ -330,11 +330,13 @@ static void created(void *context)
     timer_stop(vm->ending);
     if (!vm->domain) {
         drop_save(vm);
+        machine_begin_asked(vm);
         become_gone(vm);
         return;
     }
     vm->state = RUNNING;
     vm->gone.pid = vm->host->reaper ? read_pid(vm) : 0;
+    machine_begin_asked(vm);
     tell_started(vm);
     if (vm->state != RUNNING)
         return;

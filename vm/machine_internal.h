@@ -1,5 +1,5 @@
-/* What machine.c (a machine's life) and machine_talk.c (what is said to it and asked of it) share.
- */
+/* What machine.c (a machine's life), machine_talk.c (what is said to it and read of it) and ask.c
+ * (what is asked of libvirt) share. */
 #ifndef DUET_VM_MACHINE_INTERNAL_H
 #define DUET_VM_MACHINE_INTERNAL_H
 
@@ -9,7 +9,8 @@
 
 enum machine_state { STARTING, RUNNING, ENDING, GONE };
 
-struct save; /* machine.c */
+struct save;  /* machine.c */
+struct asked; /* ask.c */
 
 struct vm {
     struct vm_host *host;
@@ -30,6 +31,7 @@ struct vm {
     const struct vm_snapshot *fork_of; /* the spec's; not read once it was started */
     int kernel_head;                   /* what a fork has for its kernel, or -1 */
     struct save *save;                 /* while a worker saves it */
+    struct asked *asked;               /* what waits until it has started, the oldest first */
     bool told_started;
     bool spoke; /* a byte came from the guest */
     bool stop_asked;
@@ -39,5 +41,11 @@ struct vm {
     struct timer *ending;
     struct vm_gone gone;
 };
+
+/* The machine has started, or will not. */
+void machine_begin_asked(struct vm *vm);
+
+/* The domain of a machine that runs, with a reference that is the caller's; else NULL. */
+virDomainPtr machine_domain(const struct vm *vm);
 
 #endif

@@ -80,8 +80,3 @@ virDomainPtr machine_domain(const struct vm *vm)
         virDomainRef(vm->domain);
     return runs ? vm->domain : NULL;
 }
-
-struct vm_host *machine_host(const struct vm *vm)
-{
-    return vm->host;
-}

@@ -15,7 +15,7 @@ int monitor_save(virDomainPtr domain, const struct vm_snapshot *snapshot, struct
  * by its end. */
 int monitor_restore(virDomainPtr domain, const struct vm_snapshot *snapshot, struct error *error);
 /* Resets the machine: its kernel boots anew, while its sockets stay as they are. EOPNOTSUPP where
- * QEMU cannot (before 6.0). */
+ * QEMU cannot (before 6.0), and then nothing has changed. */
 int monitor_reset(virDomainPtr domain, struct error *error);
 /* Has QEMU's gdb stub listen on the unix socket `path`. */
 int monitor_debug(virDomainPtr domain, const char *path, struct error *error);

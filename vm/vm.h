@@ -154,11 +154,12 @@ int vm_start(struct vm_host *host, const struct vm_spec *spec, const char *conso
  * `saved` follows, before `gone`, with what went wrong or NULL. The machine does not run again:
  * stop it, and after `gone` the snapshot can be forked from. Once. */
 void vm_save(struct vm *vm, void (*saved)(void *context, const struct error *error));
-/* How it went; NULL: well. Once, from the loop, unless libvirt hangs, and whatever becomes of the
- * machine. */
+/* How it went; NULL: well. ESRCH where the machine does not run. Once, from the loop, unless
+ * libvirt hangs or the loop ends before, and whatever becomes of the machine. */
 typedef void (*vm_done_fn)(void *context, const struct error *error);
 
-/* Resets the machine: its guest boots anew, and its console, ports and links stay connected. */
+/* Resets the machine, once it has started: its guest boots anew, and its console, ports and links
+ * stay connected. EOPNOTSUPP where QEMU cannot, and then nothing has changed. */
 void vm_reset(struct vm *vm, vm_done_fn done, void *context);
 /* Kills QEMU; `gone` follows. Any number of times, at any moment. */
 void vm_stop(struct vm *vm);

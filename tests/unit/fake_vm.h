@@ -176,6 +176,7 @@ pid_t vm_pid(const struct vm *vm)
 /* The test answers these three with fake_done. */
 void vm_reset(struct vm *vm, vm_done_fn done, void *context)
 {
+    assert_null(vm->done);
     vm->resets++;
     vm->done = done;
     vm->done_context = context;
@@ -235,6 +236,15 @@ static inline void guest_is_ready(struct vm *vm)
 {
     guest_says(vm, WIRE_READY,
                "{\"version\":2,\"kernel\":\"6.1\",\"uptime_ms\":1500,\"clock_ns\":1}");
+}
+
+/* Likewise; it says what its kernel has measured of what wakes it. */
+static inline void guest_is_ready_with(struct vm *vm, const char *tick_device, unsigned hz)
+{
+    guest_says(vm, WIRE_READY,
+               "{\"version\":2,\"kernel\":\"6.1\",\"uptime_ms\":1500,\"clock_ns\":1,"
+               "\"tick_device\":\"%s\",\"tick_hz\":%u}",
+               tick_device, hz);
 }
 
 static inline void guest_acks(struct vm *vm, enum wire_code request, uint64_t id)

@@ -173,16 +173,21 @@ static inline struct vm *fixture_machine(const struct fixture *fixture)
     return fixture->host.machines[fixture->host.count - 1];
 }
 
-/* Its guest says READY, and QEMU leaves something in the snapshot. */
-static inline void fixture_machine_is_saved(struct fixture *fixture, struct vm *vm)
+/* Its guest has said READY, and QEMU leaves something in the snapshot. */
+static inline void fixture_is_saved(struct fixture *fixture, struct vm *vm)
 {
-    machine_starts(vm);
-    guest_is_ready(vm);
     assert_non_null(vm->saved);
     assert_int_equal(pwrite(vm->saves_to->ram, "memory", 6, 4096), 6);
     assert_int_equal(pwrite(vm->saves_to->state, "devices", 7, 0), 7);
     vm->saved(vm->context, NULL);
     virtual_time_pass(fixture->loop, NS_PER_MS);
+}
+
+static inline void fixture_machine_is_saved(struct fixture *fixture, struct vm *vm)
+{
+    machine_starts(vm);
+    guest_is_ready(vm);
+    fixture_is_saved(fixture, vm);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_set_up, fixture_tear_down)

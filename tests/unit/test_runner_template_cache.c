@@ -253,6 +253,32 @@ static void what_is_stopped_is_not_kept(void **state)
     }
 }
 
+/* It will do for this run, whose host is busy, or whose QEMU cannot be reset. */
+static void a_guest_with_a_wrong_timer_is_not_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vm_spec machine = machine_of(fixture);
+    struct node_template *template;
+    struct error error;
+    struct vm *vm;
+
+    fixture_begin(fixture, true);
+    template = take(fixture, &machine);
+    virtual_time_pass(fixture->loop, NS_PER_MS);
+    vm = fixture_machine(fixture);
+    machine_starts(vm);
+    guest_is_ready_with(vm, "lapic", 65000000);
+    error_set(&error, EOPNOTSUPP, "QEMU refused set-action");
+    fake_done(vm, &error);
+    fixture_is_saved(fixture, vm);
+    assert_int_equal(template_state(template), TEMPLATE_READY);
+    template_release(template, fixture);
+    fixture_finish(fixture);
+    assert_int_equal(kept(fixture, NULL), 0);
+    assert_true(run(fixture, &machine));
+    assert_int_equal(kept(fixture, NULL), 1);
+}
+
 static void an_interruption_is_no_reason_against_forks(void **state)
 {
     struct fixture *fixture = *state;
@@ -340,6 +366,7 @@ int main(void)
         TEST(one_that_was_altered_is_made_anew),
         TEST(a_cache_that_cannot_be_written_keeps_nothing),
         TEST(what_is_stopped_is_not_kept),
+        TEST(a_guest_with_a_wrong_timer_is_not_kept),
         TEST(an_interruption_is_no_reason_against_forks),
         TEST(the_eight_that_were_used_last_stay),
         TEST(what_was_never_finished_goes),

@@ -168,6 +168,9 @@ static void good_answers_are_read(void **state)
     assert_true(message.has_tick_device);
     assert_string_equal(message.tick_device, "");
     assert_int_equal(message.tick_hz, 0);
+    message = read_good(WIRE_READY, "{\"version\":2,\"kernel\":\"6.1\",\"uptime_ms\":1,"
+                                    "\"clock_ns\":1,\"tick_device\":5}");
+    assert_false(message.has_tick_device);
     message = read_good(WIRE_ACK, " {\"code\":6,\"id\":3}\n");
     assert_int_equal(message.request, WIRE_EXECCMD);
     assert_int_equal(message.id, 3);

@@ -1,8 +1,6 @@
 /* What is asked of libvirt while a machine runs: each call blocks, so a worker does it. */
-#include "vm/vm.h"
-
 #include "base/memory.h"
-#include "vm/host.h"
+#include "vm/machine_internal.h"
 #include "vm/monitor.h"
 
 #include <errno.h>
@@ -16,6 +14,7 @@ struct asked {
     void *context;
     int code;
     struct error error;
+    struct asked *next; /* while the machine starts: what was asked after it */
 };
 
 static void work(void *context)
@@ -38,15 +37,37 @@ static void done(void *context)
     free(asked);
 }
 
+static void begin(struct vm *vm, struct asked *asked)
+{
+    asked->domain = machine_domain(vm);
+    host_run(vm->host, work, done, asked);
+}
+
+void machine_begin_asked(struct vm *vm)
+{
+    while (vm->asked) {
+        struct asked *asked = vm->asked;
+
+        vm->asked = asked->next;
+        begin(vm, asked);
+    }
+}
+
 static void ask(struct vm *vm, int (*call)(const struct asked *asked, struct error *error),
                 const char *path, vm_done_fn done_call, void *context)
 {
     struct asked *asked = xcalloc(1, sizeof *asked);
+    struct asked **end = &vm->asked;
 
-    *asked = (struct asked){
-        .call = call, .domain = machine_domain(vm), .done = done_call, .context = context};
+    *asked = (struct asked){.call = call, .done = done_call, .context = context};
     asked->path = path ? xstrdup(path) : NULL;
-    host_run(machine_host(vm), work, done, asked);
+    if (vm->state != STARTING) {
+        begin(vm, asked);
+        return;
+    }
+    while (*end)
+        end = &(*end)->next;
+    *end = asked;
 }
 
 static int suspend(const struct asked *asked, struct error *error)

@@ -11,7 +11,7 @@ enum {
     PIECE = 1 << 15, /* of that at once */
 };
 
-#define CLOSE_NS (2 * NS_PER_S)   /* from CLOSELINK to its answer */
+#define CLOSE_NS (5 * NS_PER_S)   /* from CLOSELINK to its answer */
 #define RETRY_NS (20 * NS_PER_MS) /* until the ring is asked for room again */
 
 /* One that the node carries, or of whose packets its kernel's netem has those that it sends. */

@@ -15,7 +15,7 @@
 #define SILENCE_NS       (20 * NS_PER_S) /* a ping unanswered for so long: no progress */
 #define NODE_BACKSTOP_NS (15 * NS_PER_S) /* what the guest may be late with a step's timeout */
 #define STOP_NS          (2 * NS_PER_S)  /* background processes with a stop signal of their own */
-#define POWEROFF_NS      (4 * NS_PER_S)
+#define POWEROFF_NS      (8 * NS_PER_S)
 
 enum { REASONS_MAX = 4096 }; /* bytes, of metrics */
 

@@ -36,6 +36,15 @@ def console_in(directory):
         return log.read()
 
 
+def with_patience(suite):
+    """The suite's text, for which no network is too late and no host stands still for too long,
+    unless it has limits of its own: how busy the host is decides no test."""
+    suite = textwrap.dedent(suite)
+    if re.search(r"\bnetwork:", suite):
+        return suite
+    return suite.rstrip("\n") + "\nnetwork: {late: 0s, stall: 0s}\n"
+
+
 class Run:
     """A `duet` that has ended: its exit status, its output, results.json."""
 
@@ -201,10 +210,11 @@ class Workplace:
 
     def start(self, *arguments, suite=None, name="suite", environment=None, directory=None,
               **popen):
-        """Starts duet. With `suite`, a text: `duet run` of that, after the options `arguments`."""
+        """Starts duet. With `suite`, a text: `duet run` of that, with patience, after the options
+        `arguments`."""
         command = [PROGRAM, *arguments]
         if suite is not None:
-            command = [PROGRAM, "run", *arguments, self.write(f"{name}.yaml", suite)]
+            command = [PROGRAM, "run", *arguments, self.write(f"{name}.yaml", with_patience(suite))]
         return Running(self, list(map(str, command)), self.environment | (environment or {}),
                        directory or self.path, **popen)
 

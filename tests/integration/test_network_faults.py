@@ -41,7 +41,7 @@ class Stopped(unittest.TestCase):
         return run
 
     def test_a_link_that_stood_still_makes_the_case_invalid(self):
-        run = self.run_stopped(PAIR % "sleep 15")
+        run = self.run_stopped((PAIR % "sleep 15").rstrip() + "\n    network: {late: 0s}\n")
         self.assertEqual(run.verdicts, {"pair": "invalid"}, run)
         self.assertEqual(run.status, duet.TROUBLE)
         self.assertRegex(run.cases["pair"]["reason"],

@@ -306,7 +306,7 @@ static void a_close_that_is_not_answered_writes_nothing_after_the_end(void **sta
     assert_int_equal(pthread_create(&thread, NULL, finish, fixture), 0);
     while (sem_wait(&waits) < 0)
         continue;
-    virtual_time_pass(fixture->loop, 3 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 6 * NS_PER_S);
     assert_int_equal(fixture->closed, 0);
     assert_int_equal(fixture->room[0], 0);
     assert_int_equal(fcntl(fd, F_SETFL, 0), 0);

@@ -109,7 +109,7 @@ static void expect(struct fixture *fixture, size_t index, enum verdict verdict, 
 {
     const struct test_job *job = job_at(fixture, index);
 
-    virtual_time_pass(fixture->loop, 5 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 10 * NS_PER_S);
     assert_true(job->ended);
     assert_string_equal(verdict_name(job->result.verdict), verdict_name(verdict));
     if (reason)
@@ -368,7 +368,7 @@ static void what_cannot_be_forked_is_booted(void **state)
     name = xstrdup(machine(fixture, 1)->name);
     come_up(fixture, machine(fixture, 1));
     fails_to_start(fixture, machine(fixture, 2), "-incoming is not known");
-    virtual_time_pass(fixture->loop, 5 * NS_PER_S); /* its guest does not answer that it ends */
+    virtual_time_pass(fixture->loop, 10 * NS_PER_S); /* its guest does not answer that it ends */
     assert_string_equal(fixture_said(fixture),
                         "duet: nodes of a kind are booted instead of forked: -incoming is not "
                         "known\n");
@@ -411,7 +411,7 @@ static void only_what_cannot_be_forked_is_booted(void **state)
     come_up(fixture, machine(fixture, 2));
     fails_to_start(fixture, machine(fixture, 3), "no room");
     virtual_time_pass(fixture->loop,
-                      5 * NS_PER_S); /* the guest of the other does not answer that it ends */
+                      10 * NS_PER_S); /* the guest of the other does not answer that it ends */
     assert_non_null(machine(fixture, 4)->fork_of);
     come_up(fixture, machine(fixture, 4));
     assert_null(machine(fixture, 5)->fork_of);

@@ -257,7 +257,7 @@ static void who_ignores_its_stop_signal_is_not_waited_for(void **state)
     assert_int_equal(next_request(fixture->vm)->code, WIRE_DESTROYPOD);
     assert_int_equal(fixture->vm->stops, 0);
     virtual_time_pass(fixture->loop,
-                      5 * NS_PER_S); /* and a guest that does not power off is killed */
+                      9 * NS_PER_S); /* and a guest that does not power off is killed */
     assert_int_equal(fixture->vm->stops, 1);
     machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
     fixture_judge(fixture, VERDICT_PASSED, NULL);

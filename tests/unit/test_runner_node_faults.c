@@ -49,7 +49,7 @@ static void a_panicked_guest_that_stays_is_killed(void **state)
     fixture_reach(fixture, NODE_STEPS);
     guest_prints(fixture->vm, PANIC);
     node_stop(fixture->node, false);
-    virtual_time_pass(fixture->loop, 5 * NS_PER_S);
+    virtual_time_pass(fixture->loop, 9 * NS_PER_S);
     assert_int_equal(fixture->vm->stops, 1);
     machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
     fixture_judge(fixture, VERDICT_PANIC, "Kernel panic - not syncing: sysrq triggered crash");

@@ -362,9 +362,11 @@ class Guests(unittest.TestCase):
         self.addCleanup(self.place.close)
 
     def run_bench(self, suite, *arguments, status=0):
+        """`status` None: whatever it is."""
         path = self.place.write("m.yaml", suite)
         run = self.place.command("bench", path, *arguments)
-        self.assertEqual(run.status, status, run)
+        if status is not None:
+            self.assertEqual(run.status, status, run)
         latest = self.place.results / "bench" / "latest"
         return run, json.loads((latest / "results.json").read_text()), latest
 
@@ -401,12 +403,17 @@ class Guests(unittest.TestCase):
     def test_two_builds_take_turns(self):
         run, results, latest = self.run_bench(
             MEASURING, "--interleave", "--set", "value=100", "--set", "value=150", "--runs", "3",
-            "--warmup", "0", "--repeats", "0", status=1)
+            "--warmup", "0", "--repeats", "0", status=None)
         first = json.loads((latest / "baseline.json").read_text())
         self.assertEqual(first["metrics"][0]["values"], [100] * 3)
         self.assertEqual(results["metrics"][0]["values"], [150] * 3)
         self.assertEqual((first["set"], results["set"]), ("value=100", "value=150"))
-        self.assertRegex(run.stdout, r"m/m +100 +150 s +1\.500 .* slower")
+        # Which runs the host disturbs is up to it: were they of one build alone, nothing is told.
+        disturbed = [record["metrics"][0]["disturbed"] > 0 for record in (first, results)]
+        status, verdict = (0, "too noisy to say") if any(disturbed) and not all(disturbed) else (
+            duet.FAILED, "slower")
+        self.assertEqual(run.status, status, run)
+        self.assertRegex(run.stdout, rf"m/m +100 +150 s +1\.500 .* {verdict}")
         self.assertRegex(run.stdout, r"metric +A +B +B/A  95 % interval ")
 
     def test_a_run_that_fails_is_said_and_the_others_count(self):
@@ -455,20 +462,34 @@ cases: {bad: , good: {nodes: {n: {run: "echo 'DUET_METRIC: {\\"name\\": \\"g\\",
 
     @unittest.skipUnless(IPERF3, "iperf3 is not there")
     def test_iperf3_is_measured(self):
+        # A server for each step: between two tests one opens its socket anew, and resets whoever
+        # connects meanwhile.
         suite = """
 name: m
 defaults: {files: [%s]}
 nodes:
-  server: {background: [{name: iperf3, run: exec iperf3 -s, ready: tcp/5201}]}
+  server:
+    background:
+      - {name: one, run: exec iperf3 -s -p 1, ready: tcp/1}
+      - {name: two, run: exec iperf3 -s -p 2, ready: tcp/2}
+      - {name: three, run: exec iperf3 -s -p 3, ready: tcp/3}
+      - {name: four, run: exec iperf3 -s -p 4, ready: tcp/4}
   client:
     after: [server]
     steps:
-      - {name: tcp, run: iperf3 -J -c server -t 1, measure: iperf3}
+      - {name: tcp, run: iperf3 -J -c server -p 1 -t 1, measure: iperf3}
       - {name: none, run: iperf3 -J -c server -p 9 -t 1, measure: iperf3}
-      - {name: udp, run: iperf3 -J -c server -t 1 -u -b 1M, measure: iperf3}
-      - {name: ended, run: timeout 1 iperf3 -J -c server -t 99, measure: iperf3}
-      - {name: killed, run: timeout -s KILL 1 iperf3 -J -c server -t 99, measure: iperf3}
+      - {name: udp, run: iperf3 -J -c server -p 2 -t 1 -u -b 1M, measure: iperf3}
+      - name: ended
+        run: |
+          sent=/sys/class/net/eth0/statistics/tx_bytes
+          enough=$(($(cat $sent) + 1000000))
+          (until [ $(cat $sent) -gt $enough ]; do sleep 0.1; done; kill $$) &
+          exec iperf3 -J -c server -p 3 -t 9999
+        measure: iperf3
+      - {name: killed, run: timeout -s KILL 1 iperf3 -J -c server -p 4 -t 9999, measure: iperf3}
 links: [{nodes: [server, client], subnet: 10.0.0.0/24}]
+timeout: 10m
 """ % IPERF3
         run, results, _ = self.run_bench(suite, "--runs", "1", "--warmup", "0", status=1)
         metrics = {m["name"]: m["median"] for m in results["metrics"]}

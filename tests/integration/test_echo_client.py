@@ -1,14 +1,17 @@
 """The smoke suite's echo client and server, on the loopback of this machine."""
 
 import hashlib
+import os
 import pathlib
 import shutil
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 SMOKE = pathlib.Path(__file__).resolve().parents[2] / "scenarios/smoke"
+LIMIT_S = 60  # for a server to be there
 LOOPBACK = {"ipv4": (socket.AF_INET, "127.0.0.1"), "ipv6": (socket.AF_INET6, "::1")}
 
 
@@ -134,25 +137,43 @@ class EchoClient(unittest.TestCase):
     def test_the_suites_own_server(self):
         for protocol, count in (("tcp", 65536), ("udp", 64)):
             with self.subTest(protocol=protocol):
-                free = Server(protocol, None)
-                free.socket.close()
-                server = subprocess.Popen(
-                    ["busybox", "sh", str(SMOKE / "echo-server.sh"), protocol, "ipv4",
-                     str(free.port)], stdin=subprocess.DEVNULL)
-                self.addCleanup(server.wait)
-                self.addCleanup(server.terminate)
-                self.wait_for(protocol, free.port)
-                done = self.client(protocol, free, count)
+                while not (place := self.start_server(protocol)):
+                    pass
+                done = self.client(protocol, place, count)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    def wait_for(self, protocol, port):
-        """As duet does: until the kernel's table has the port."""
-        for _ in range(400):
-            with open(f"/proc/net/{protocol}", encoding="ascii") as table:
-                if f":{port:04X} " in table.read():
-                    return
-            threading.Event().wait(0.02)
-        self.fail(f"the server is not there after 8 s: {protocol} {port}")
+    def start_server(self, protocol):
+        """The suite's own, on a port that is free; None where somebody else was faster to take
+        it."""
+        free = Server(protocol, None)
+        free.socket.close()
+        server = subprocess.Popen(
+            ["busybox", "sh", str(SMOKE / "echo-server.sh"), protocol, "ipv4", str(free.port)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(server.__exit__, None, None, None)
+        self.addCleanup(server.terminate)
+        deadline = time.monotonic() + LIMIT_S
+        while time.monotonic() < deadline:
+            if server.poll() is not None:
+                said = server.stderr.read()
+                self.assertIn("Address already in use", said)
+                return None
+            if self.has_bound(server, protocol, free.port):
+                return free
+            time.sleep(0.02)  # no event tells of another's sockets
+        return self.fail(f"the server is not there after {LIMIT_S} s: {protocol} {free.port}")
+
+    @staticmethod
+    def has_bound(process, protocol, port):
+        """As the kernel's table says (proc(5)), where a socket has its inode's number."""
+        with open(f"/proc/net/{protocol}", encoding="ascii") as table:
+            lines = [line.split() for line in table]
+        inodes = {line[9] for line in lines if line[1].endswith(f":{port:04X}")}
+        try:
+            files = [os.readlink(file) for file in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()]
+        except FileNotFoundError:  # one was closed meanwhile, or the process has ended
+            return False
+        return any(f"socket:[{inode}]" in files for inode in inodes)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ STAYS = "exec sleep 1000"
 
 @exchange(alone=True)
 def children_that_are_left_hold_the_stream(peer):
-    for script in ("(sleep 0.3; echo late) & exit 4",
-                   "setsid sh -c 'sleep 0.3; echo late' & exit 4"):
+    for script in ("(sleep 3; echo late) & exit 4",
+                   "setsid sh -c 'sleep 3; echo late' & exit 4"):
         command = peer.run(script, prints=b"late\n", status=4)
         _, payload = peer.event((Code.CMDFINISHED,), id=command.id)
         assert payload["stdout_bytes"] == 0, payload
@@ -161,11 +161,20 @@ def a_container_that_is_still_being_started(peer):
     end(peer, command)
 
 
-def refuses_to_start(peer):
-    peer.refuse(Code.EXECCMD, name="n", argv=["true"], stdout=1, stderr=2)
-    peer.refuse(Code.WRITEFILE, path="/tmp/x", mode=0, stream=1)
-    peer.refuse(Code.SETUPROUTE, routes=[])
-    peer.ping()
+def ask_in_vain(peer, code):
+    """`code` once more, and what would start something; each as (code, request). Nothing is waited
+    for: all goes in one piece, and so comes before what runs is killed, a second later."""
+    return [(code, peer.request(code, **fields))
+            for code, fields in ((code, {}),
+                                 (Code.EXECCMD, {"name": "n", "argv": ["true"], "stdout": 1,
+                                                 "stderr": 2}),
+                                 (Code.WRITEFILE, {"path": "/tmp/x", "mode": 0, "stream": 1}),
+                                 (Code.SETUPROUTE, {"routes": []}))]
+
+
+def all_are_refused(peer, asked):
+    for code, request in asked:
+        peer.refusal(request, code)
 
 
 @exchange(alone=True)
@@ -173,8 +182,10 @@ def requests_while_everything_is_ended(peer):
     command = peer.start("trap '' TERM; echo up; exec sleep 1000", prints=b"up\n")
     command.seen(b"up\n")
     request = peer.request(Code.FINISHPOD)
-    peer.refuse(Code.FINISHPOD)
-    refuses_to_start(peer)
+    asked = ask_in_vain(peer, Code.FINISHPOD)
+    ping = peer.request(Code.PING)
+    all_are_refused(peer, asked)
+    peer.ack(ping)
     command.finished(signal=9)
     peer.ack(request)
 
@@ -186,8 +197,10 @@ def requests_while_the_machine_ends(peer):
     command.seen(b"up\n")
     finish = peer.request(Code.FINISHPOD)
     destroy = peer.request(Code.DESTROYPOD)
-    peer.refuse(Code.DESTROYPOD)
-    refuses_to_start(peer)
+    asked = ask_in_vain(peer, Code.DESTROYPOD)
+    ping = peer.request(Code.PING)
+    all_are_refused(peer, asked)
+    peer.ack(ping)
     peer.refusal(finish, Code.FINISHPOD)
     command.finished(signal=9)
     peer.ack(destroy)

@@ -135,11 +135,11 @@ def the_id_of_a_command_is_no_others(peer):
 
 @exchange()
 def timeouts(peer):
-    command = peer.start("echo up; exec sleep 1000", prints=b"up\n", stays=True,
-                         fields={"timeout_ms": 2000})
+    command = peer.start(["sleep", "1000"], stays=True, fields={"timeout_ms": 2000})
     command.finished(signal=15, timed_out=True)
+    # By then the shell must have come to its trap.
     command = peer.start("trap '' TERM; sleep 1000", stays=True, stubborn=True,
-                         fields={"timeout_ms": 2000})
+                         fields={"timeout_ms": 10000})
     command.finished(signal=9, timed_out=True)
     peer.run("true", fields={"timeout_ms": 100000})
 

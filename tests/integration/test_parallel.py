@@ -72,6 +72,7 @@ class Order(unittest.TestCase):
         name: order
         matrix: {n: [new, short, long, older]}
         nodes: {box: {run: "true"}}
+        timeout: 10m
         """
 
     def setUp(self):
@@ -112,7 +113,7 @@ class Terminal(unittest.TestCase):
     SUITE = """
         name: view
         matrix: {n: [one, two, three]}
-        nodes: {box: {run: "true"}}
+        nodes: {box: {run: sleep 2}}
         """
 
     def setUp(self):

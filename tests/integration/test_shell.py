@@ -13,7 +13,7 @@ import unittest
 
 import duet
 
-WAIT_S = 60  # for something to show; far above what any of it takes
+WAIT_S = duet.EVENT_LIMIT_S  # for something to show
 SUITE = """
     name: pair
     nodes:

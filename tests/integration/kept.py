@@ -90,16 +90,21 @@ class Terminal:
     """A program on a terminal of its own, with somebody who types."""
 
     def __init__(self, command, environment, directory, size=(24, 80)):
-        self.pid, self.master = pty.fork()
+        self.master, terminal = pty.openpty()
+        self.text = b""
+        # Both are there before the program may look or change anything.
+        self.before = termios.tcgetattr(self.master)
+        self.resize(*size)
+        self.pid = os.fork()
         if self.pid == 0:
             try:
+                os.close(self.master)
+                os.login_tty(terminal)
                 os.chdir(directory)
                 os.execve(command[0], command, environment)
             finally:
                 os._exit(127)
-        self.text = b""
-        self.before = termios.tcgetattr(self.master)
-        self.resize(*size)
+        os.close(terminal)
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

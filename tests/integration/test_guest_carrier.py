@@ -120,9 +120,11 @@ class Deleted(duet.SuiteTest):
           - name: ticks
             run: |
               used() { awk '{print $14 + $15}' /proc/1/stat; }
-              before=$(used)
-              sleep 2
-              echo $(($(used) - before))
+              for try in 1 2 3; do
+                before=$(used)
+                sleep 1
+                echo $(($(used) - before))
+              done
       b:
         after: [a]
         run: |
@@ -134,8 +136,9 @@ class Deleted(duet.SuiteTest):
 
     def test_has_its_cpu_for_itself(self):
         self.assertEqual(self.result.verdicts, {"suite": "passed"}, self.result)
-        ticks = int(self.result.step_output("suite", "ticks", "a"))
-        self.assertLess(ticks, 100)  # of 200, on one CPU
+        # A host that stalls while init runs has the kernel charge that to init.
+        ticks = min(map(int, self.result.step_output("suite", "ticks", "a").split()))
+        self.assertLess(ticks, 50)  # of 100, on one CPU
 
     def test_loses_what_comes_for_it(self):
         way = direction(self.result, "suite", 1)
@@ -177,13 +180,13 @@ class Bulk(duet.SuiteTest):
     links end while there are some on their way."""
 
     BYTES = 20000000
-    SUITE = PAIR + f"""
+    SUITE = PAIR.replace("180s", "10m") + f"""
     nodes:
       b:
         background:
-          - {{name: echo, run: "exec socat -t 60 TCP4-LISTEN:5000,fork EXEC:cat", ready: {{tcp: 5000}}}}
+          - {{name: echo, run: "exec socat -t 600 TCP4-LISTEN:5000,fork EXEC:cat", ready: {{tcp: 5000}}}}
           - name: late
-            run: "exec socat -t 60 TCP4-LISTEN:5001,fork SYSTEM:'sleep 2; sha256sum'"
+            run: "exec socat -t 600 TCP4-LISTEN:5001,fork SYSTEM:'sleep 2; sha256sum'"
             ready: {{tcp: 5001}}
           - name: sink
             run: exec socat -u TCP4-LISTEN:5002,fork OPEN:/dev/null
@@ -192,9 +195,9 @@ class Bulk(duet.SuiteTest):
         after: [b]
         steps:
           - {{name: make, run: "head -c {BYTES} /dev/urandom >/data; sha256sum </data"}}
-          - {{name: echo, run: socat -t 60 - TCP4:10.0.0.2:5000 </data | sha256sum}}
-          - {{name: small, run: socat -t 60 - TCP4:10.0.1.2:5000 </data | sha256sum}}
-          - {{name: late, run: socat -t 60 - TCP4:10.0.0.2:5001 </data}}
+          - {{name: echo, run: socat -t 600 - TCP4:10.0.0.2:5000 </data | sha256sum}}
+          - {{name: small, run: socat -t 600 - TCP4:10.0.1.2:5000 </data | sha256sum}}
+          - {{name: late, run: socat -t 600 - TCP4:10.0.0.2:5001 </data}}
           - name: leave
             run: |
               for link in 0 1; do

@@ -160,12 +160,12 @@ class Steps(duet.SuiteTest):
         after: [b]
         steps:
           - {name: before, run: "%(until)s"}
-          - {name: swallowed, impair: {a-b: {from: {b: {blackhole: true}}}}, run: "%(once)s"}
-          - {name: still, run: "%(once)s"}
+          - {name: swallowed, impair: {a-b: {from: {b: {blackhole: true}}}}, run: "%(never)s"}
+          - {name: still, run: "%(never)s"}
           - {name: back, impair: {a-b: {blackhole: false}}, run: "%(until)s"}
     links:
       - {nodes: [a, b], subnet: 10.0.0.0/24, carrier: "${carrier}"}
-    """ % {"once": ONCE.format("10.0.0.2"), "until": UNTIL.format("10.0.0.2")}
+    """ % {"never": "! ping -c 5 -W 1 10.0.0.2", "until": UNTIL.format("10.0.0.2")}
 
     def test_a_step_begins_when_its_changes_are_in_force(self):
         self.assertEqual(self.result.verdicts, {"host": "passed", "guest": "passed"}, self.result)
@@ -173,7 +173,8 @@ class Steps(duet.SuiteTest):
             with self.subTest(case=case["name"]):
                 causes = [{cause["name"]: cause["packets"] for cause in way["causes"]}
                           for way in case["links"][0]["directions"]]
-                self.assertGreaterEqual(causes[1]["blackhole"], 2)
+                # Of ten: a ping does not wait for an answer that b is late with.
+                self.assertGreaterEqual(causes[1]["blackhole"], 1)
                 self.assertNotIn("blackhole", causes[0])
 
 

@@ -2,12 +2,14 @@
 
 import json
 import re
+import time
 import unittest
 
 import duet
 import kept
 from test_carrier import DATAGRAMS, ENDS, PAIR, SCRIPT, causes, direction, quantile
 
+TAIL = 1e-9  # how often chance alone may have a test fail, on each side
 LIMIT = 4096  # packets on their way, where a suite names no limit
 
 
@@ -28,8 +30,8 @@ class Lossy(duet.SuiteTest):
     def test_loss_is_what_was_asked_for(self):
         received = self.received("loss=30%")
         self.assertEqual(received, sorted(set(received), key=int))
-        self.assertGreaterEqual(len(received), quantile(DATAGRAMS, 0.7, 0.00005))
-        self.assertLessEqual(len(received), quantile(DATAGRAMS, 0.7, 0.99995))
+        self.assertGreaterEqual(len(received), quantile(DATAGRAMS, 0.7, TAIL))
+        self.assertLessEqual(len(received), quantile(DATAGRAMS, 0.7, 1 - TAIL))
 
     def test_what_the_qdisc_counts_is_in_the_results(self):
         there, back = (direction(self.result, "loss=30%", number) for number in (0, 1))
@@ -38,16 +40,16 @@ class Lossy(duet.SuiteTest):
         self.assertEqual((there["from"], there["to"]), ("a", "b"))
         self.assertEqual(there["packets_in"], DATAGRAMS + ENDS)
         self.assertEqual(there["packets_out"], DATAGRAMS + ENDS - dropped)
-        self.assertGreaterEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, 0.00005))
-        self.assertLessEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, 0.99995))
+        self.assertGreaterEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, TAIL))
+        self.assertLessEqual(dropped, quantile(DATAGRAMS + ENDS, 0.3, 1 - TAIL))
         self.assertIsNone(there["verdicts"])
         self.assertEqual(back["causes"], [])
 
     def test_duplicates_count_as_packets(self):
         received = self.received("duplicate=20%")
         self.assertEqual(len(set(received)), DATAGRAMS)
-        self.assertGreaterEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, 0.00005))
-        self.assertLessEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, 0.99995))
+        self.assertGreaterEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, TAIL))
+        self.assertLessEqual(len(received) - DATAGRAMS, quantile(DATAGRAMS, 0.2, 1 - TAIL))
         self.assertGreater(direction(self.result, "duplicate=20%")["packets_out"], DATAGRAMS + ENDS)
 
 
@@ -114,8 +116,11 @@ class Live(kept.Kept):
         self.change("--from", "b", "--blackhole")
         self.assertIn("loss 100%", self.qdisc("b"))
         self.assertNotIn("loss", self.qdisc("a"))
-        self.sh("a", "! ping -c 2 -W 1 10.0.0.2")
-        after = self.dropped()
+        after, deadline = before, time.monotonic() + duet.EVENT_LIMIT_S
+        # a's ping may be over before b has answered it.
+        while after[1] == before[1] and time.monotonic() < deadline:
+            self.sh("a", "! ping -c 2 -W 1 10.0.0.2")
+            after = self.dropped()
         self.assertEqual(after[0], before[0])
         self.assertGreater(after[1], before[1])
 

@@ -239,11 +239,12 @@ class Silent(KernelTest):
         return tree
 
     def test_one_that_never_says_a_word_ends_with_the_case(self):
-        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 5s\n",
+        run = self.boot(self.hollow(), "name: boot\nnodes: {a: {run: uname}}\ntimeout: 30s\n",
                         "--cold")
         self.assertEqual(run.status, duet.FAILED, run)
         self.assertEqual(run.verdicts, {"boot": "timeout"}, run)
-        self.assertIn("booting", run.cases["boot"]["reason"])
+        # libvirt may have needed all of that on a host that is busy.
+        self.assertRegex(run.cases["boot"]["reason"], "ended while (booting|starting)")
 
     @unittest.skipUnless(os.environ.get("DUET_SLOW_TESTS"), "takes 2 minutes: DUET_SLOW_TESTS=1")
     def test_one_that_never_says_a_word_is_no_progress_in_the_end(self):

@@ -208,13 +208,17 @@ class Workplace:
         path.chmod(mode)
         return path
 
+    def write_suite(self, text, name="suite"):
+        """The file of a suite, with patience."""
+        return self.write(f"{name}.yaml", with_patience(text))
+
     def start(self, *arguments, suite=None, name="suite", environment=None, directory=None,
               **popen):
         """Starts duet. With `suite`, a text: `duet run` of that, with patience, after the options
         `arguments`."""
         command = [PROGRAM, *arguments]
         if suite is not None:
-            command = [PROGRAM, "run", *arguments, self.write(f"{name}.yaml", with_patience(suite))]
+            command = [PROGRAM, "run", *arguments, self.write_suite(suite, name)]
         return Running(self, list(map(str, command)), self.environment | (environment or {}),
                        directory or self.path, **popen)
 

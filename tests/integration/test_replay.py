@@ -72,8 +72,8 @@ class ReplayAndShrink(unittest.TestCase):
         return self.work.command("replay", *arguments, self.first.directory)
 
     def write_suite(self, text):
-        self.addCleanup(self.work.write, "suite.yaml", SUITE)
-        self.work.write("suite.yaml", text)
+        self.addCleanup(self.work.write_suite, SUITE)
+        self.work.write_suite(text)
 
     def test_the_case_fails(self):
         self.assertEqual(self.first.verdicts, {"loss=5%": "passed", FAILS: "failed"}, self.first)

@@ -1,18 +1,14 @@
 """A real guest: QEMU with the two ports as unix sockets, without libvirt."""
 
-import json
 import os
 import pathlib
-import select
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
 import time
 
 import peer
-from wire import CTL_HEADER
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DUET") or ROOT / "build" / "duet").resolve().parent
@@ -45,16 +41,19 @@ def timer_error(ready):
 class Guest(peer.Peer):
     """It has said READY, which is still the first that an exchange hears of it."""
 
+    unheard = ()  # events that the next exchange begins with
+
     def __init__(self, made, cmdline=""):
         for error_max in ERROR_MAX:
             ctl, io = self.boot(made, cmdline)
             super().__init__("the guest", ctl, io)
             try:
-                error = timer_error(self.first_frame())
+                error = timer_error(self.await_ready())
             except BaseException:
                 self.close()
                 raise
             if error <= error_max:
+                self.unheard = self.events
                 return
             self.close()
         raise AssertionError(f"the guest's kernel measured its timer wrong in each of "
@@ -75,20 +74,18 @@ class Guest(peer.Peer):
         self.reader.start()
         return sockets["ctl"], sockets["io"]
 
-    def first_frame(self):
-        """Its payload; it is left for begin() to take."""
-        deadline, data = time.monotonic() + BOOT_LIMIT_S, b""
-        while len(data) < CTL_HEADER or len(data) < struct.unpack(">II", data[:CTL_HEADER])[1]:
-            ready, _, _ = select.select([self.ctl], [], [], max(0, deadline - time.monotonic()))
-            piece = self.ctl.recv(1 << 20) if ready else b""
-            assert piece, f"the guest is not ready after {BOOT_LIMIT_S} s: {self.console[-2000:]}"
-            data += piece
-        self.input[self.ctl] = data
-        return json.loads(data[CTL_HEADER:struct.unpack(">II", data[:CTL_HEADER])[1]])
+    def await_ready(self):
+        """What it says."""
+        deadline = time.monotonic() + BOOT_LIMIT_S
+        while not self.events:
+            assert self.pump(max(0, deadline - time.monotonic())), (
+                f"the guest is not ready after {BOOT_LIMIT_S} s: {self.console[-2000:]}")
+        return self.events[0][1]
 
     def begin(self, number):
         super().begin(number)
-        self.take_ctl()
+        self.events += self.unheard
+        self.unheard = ()
 
     def listen(self, name):
         listener = socket.socket(socket.AF_UNIX)

@@ -30,9 +30,9 @@ EVENT_LIMIT_S = 180  # for something to show that a test waits for
 PASSED, FAILED, BAD_USAGE, TROUBLE, ALL_SKIPPED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
-def console_in(directory):
-    """What a machine printed, whose evidence is in `directory`."""
-    with gzip.open(directory / "console.log.gz") as log:
+def read_console(path):
+    """What a machine printed, from its console.log.gz."""
+    with gzip.open(path) as log:
         return log.read()
 
 
@@ -88,7 +88,7 @@ class Run:
         return self.read(self.step(case, step, node)[stream]["path"])
 
     def console(self, case, node=None):
-        return console_in((self.directory / self.node(case, node)["console"]["path"]).parent)
+        return read_console(self.directory / self.node(case, node)["console"]["path"])
 
     def shown(self, case):
         """The lines on standard output that belong to one case."""

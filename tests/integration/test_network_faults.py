@@ -30,7 +30,8 @@ class Stopped(unittest.TestCase):
         self.place = duet.Workplace()
         self.addCleanup(self.place.close)
 
-    def run_stopped(self, suite):
+    def run_stopped(self, limits):
+        suite = (PAIR % "sleep 15").rstrip() + f"\n    network: {limits}\n"
         running = self.place.start("--verbose", suite=suite)
         running.wait_for("step \"work\"|step 1/1 work")
         os.kill(running.process.pid, signal.SIGSTOP)
@@ -41,7 +42,7 @@ class Stopped(unittest.TestCase):
         return run
 
     def test_a_link_that_stood_still_makes_the_case_invalid(self):
-        run = self.run_stopped((PAIR % "sleep 15").rstrip() + "\n    network: {late: 0s}\n")
+        run = self.run_stopped("{late: 0s}")
         self.assertEqual(run.verdicts, {"pair": "invalid"}, run)
         self.assertEqual(run.status, duet.TROUBLE)
         self.assertRegex(run.cases["pair"]["reason"],
@@ -52,8 +53,7 @@ class Stopped(unittest.TestCase):
         self.assertLess(longest["cpu_s"], longest["length_s"] / 2)
 
     def test_unless_it_allows_for_that(self):
-        run = self.run_stopped((PAIR % "sleep 15").rstrip() +
-                               "\n    network: {stall: 10m, late: 0s}\n")
+        run = self.run_stopped("{stall: 10m, late: 0s}")
         self.assertEqual(run.verdicts, {"pair": "passed"}, run)
         self.assertGreater(max(stall["length_s"] for stall in run.cases["pair"]["stalls"]),
                            STOP_S - 0.5)

@@ -1,6 +1,5 @@
 """Templates that do not boot, and that cannot be saved or forked from: what their cases come to."""
 
-import gzip
 import os
 import re
 import unittest
@@ -63,8 +62,8 @@ class DoesNotBoot(unittest.TestCase):
 
     def test_its_console_is_where_the_reason_says(self):
         for case, words in (("panics-1", b"Kernel panic"), ("module", b"hv_vmbus")):
-            with gzip.open(self.forked.directory / self.directory(case) / "console.log.gz") as log:
-                console = log.read()
+            console = duet.read_console(
+                self.forked.directory / self.directory(case) / "console.log.gz")
             self.assertIn(b"Linux version", console)
             self.assertIn(words, console)
 

@@ -6,6 +6,8 @@ import unittest
 import duet
 import liar
 
+TEMPLATE = "templates/1/console.log.gz"
+
 
 def boots(console):
     return console.count(b"Linux version ")
@@ -38,7 +40,7 @@ class NoTimer(unittest.TestCase):
 
     def test_template(self):
         run = self.assert_fails()
-        self.assertEqual(boots(duet.console_in(run.directory / "templates/1")), 5)
+        self.assertEqual(boots(duet.read_console(run.directory / TEMPLATE)), 5)
 
 
 @unittest.skipUnless(shutil.which("gcc"), "no gcc to build a PID 1 with")
@@ -67,7 +69,7 @@ class WrongOnce(unittest.TestCase):
     def test_template(self):
         run = self.work.run(self.SUITE, "--accel", "tcg")
         self.assertEqual(list(run.verdicts.values()), ["passed"], run)
-        self.assertEqual(boots(duet.console_in(run.directory / "templates/1")), 2)
+        self.assertEqual(boots(duet.read_console(run.directory / TEMPLATE)), 2)
         case, = run.cases
         self.assertEqual([node["start"] for node in run.cases[case]["nodes"]], ["forked"] * 2)
 

@@ -8,6 +8,8 @@
 #include "fake_vm.h"
 #include "virtual_time.h"
 
+#include <signal.h>
+
 struct fixture {
     struct loop *loop;
     char *directory;
@@ -196,6 +198,13 @@ static inline void fixture_reach(struct fixture *fixture, enum node_state state)
     assert_int_equal(node_state(fixture->node), state);
     assert_int_equal(node_verdict(fixture->node),
                      state == NODE_DONE ? VERDICT_PASSED : VERDICT_SKIPPED);
+}
+
+/* duet ends the node at once, and QEMU is killed for it. */
+static inline void fixture_stop(struct fixture *fixture)
+{
+    node_stop(fixture->node, true);
+    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
 }
 
 /* Fills `result` once QEMU has ended as told, and checks verdict and reason. */

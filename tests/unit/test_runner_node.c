@@ -81,8 +81,7 @@ static void the_result_tells_what_was_found(void **state)
     fixture->host.log_path = log;
     fixture_reach(fixture, NODE_DONE);
     guest_prints(fixture->vm, "boot\nDUET_RESULT: {\"verdict\":\"passed\",\"reason\":\"why\"}\n");
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
     assert_string_equal(fixture->result.name, "n");
     assert_true(fixture->result.ready);
@@ -125,8 +124,7 @@ static void a_command_has_its_script_its_environment_and_its_streams(void **stat
                               "\"42\",\"MORE\":\"node\",\"WHERE\":\"step\"},\"cwd\":\"/\","
                               "\"stdout\":4,\"stderr\":5,\"timeout_ms\":10000}");
     free(text);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 }
 
 static void the_end_and_the_output_come_in_any_order(void **state)
@@ -153,8 +151,7 @@ static void the_end_and_the_output_come_in_any_order(void **state)
         guest_writes(fixture->vm, 6, "");
         guest_writes_status(fixture->vm, 6, 0);
         assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
-        node_stop(fixture->node, true);
-        machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+        fixture_stop(fixture);
     }
 }
 
@@ -167,8 +164,7 @@ static void output_after_the_judgement_changes_nothing(void **state)
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_DONE);
     guest_writes(fixture->vm, 6, " and more");
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
     assert_int_equal(fixture->result.steps[2].verdict, VERDICT_PASSED);
     assert_int_equal(fixture->result.steps[2].standard_output.bytes, 14);
@@ -208,8 +204,7 @@ static void a_node_is_up_when_its_last_background_process_is_ready(void **state)
     fixture_executes(fixture, 3);
     guest_finished(fixture->vm, 3, 0, 0, 0);
     assert_int_equal(node_state(fixture->node), NODE_DONE);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 }
 
 /* `a` runs on and ends with the pod; `b` is sent its own signal, and waited for. */
@@ -286,8 +281,7 @@ static void a_daemon_may_leave_before_it_is_ready_and_after(void **state)
     guest_says(fixture->vm, WIRE_CMDREADY, "{\"id\":1,\"after_ms\":5}");
     assert_int_equal(node_state(fixture->node), NODE_STEPS);
     assert_false(node_is_lost(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
     assert_int_equal(fixture->result.steps[1].verdict, VERDICT_SKIPPED);
 }
@@ -482,15 +476,13 @@ static void a_foreign_init_may_end_once_it_has_given_its_result(void **state)
     assert_int_equal(node_verdict(fixture->node), VERDICT_PASSED);
     guest_prints(fixture->vm, "[    2.600000] Kernel panic - not syncing: something else\n");
     assert_int_equal(node_verdict(fixture->node), VERDICT_PANIC);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 
     fixture_use(fixture, FOREIGN_YAML);
     fixture_reach(fixture, NODE_TOKEN);
     guest_prints(fixture->vm, end);
     assert_int_equal(node_verdict(fixture->node), VERDICT_PANIC);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 }
 
 static void a_token_of_duet_s_own_init_passes_nothing(void **state)
@@ -502,8 +494,7 @@ static void a_token_of_duet_s_own_init_passes_nothing(void **state)
     guest_prints(fixture->vm, "DUET_READY: {}\nDUET_RESULT: {\"verdict\":\"passed\"}\n");
     assert_int_equal(node_state(fixture->node), NODE_STEPS);
     assert_false(node_passed(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
 }
 

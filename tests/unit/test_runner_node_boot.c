@@ -15,12 +15,6 @@ static void boot(struct fixture *fixture)
     fixture_reach(fixture, NODE_BOOTING);
 }
 
-static void end(struct fixture *fixture)
-{
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
-}
-
 /* The guest was reset, and QEMU says so. */
 static void is_reset(struct fixture *fixture, size_t times)
 {
@@ -48,7 +42,7 @@ static void a_timer_that_is_right_is_gone_on_with(void **state)
         guest_is_ready_with(fixture->vm, good[i].device, good[i].hz);
         fixture_is_configured(fixture);
         assert_int_equal(fixture->vm->resets, 0);
-        end(fixture);
+        fixture_stop(fixture);
     }
 }
 
@@ -73,7 +67,7 @@ static void a_timer_that_is_wrong_is_measured_anew(void **state)
         guest_is_ready_with(fixture->vm, "lapic", RIGHT_HZ);
         assert_int_equal(fixture->vm->resets, 3);
         assert_int_equal(node_state(fixture->node), is_template ? NODE_SAVING : NODE_CONFIGURING);
-        end(fixture);
+        fixture_stop(fixture);
     }
 }
 
@@ -93,7 +87,7 @@ static void the_next_boot_may_come_before_the_word_of_the_reset(void **state)
     fake_done(fixture->vm, NULL);
     assert_int_equal(node_state(fixture->node), NODE_SAVING);
     assert_int_equal(fixture->vm->resets, 2);
-    end(fixture);
+    fixture_stop(fixture);
 }
 
 static void the_later_a_boot_the_less_it_has_to_be_right(void **state)
@@ -112,36 +106,34 @@ static void the_later_a_boot_the_less_it_has_to_be_right(void **state)
         guest_is_ready_with(fixture->vm, "lapic", last == 4 ? hz[4] : hz[last - 1]);
         fixture_is_configured(fixture);
         assert_true(node_timer_is_off(fixture->node));
-        end(fixture);
+        fixture_stop(fixture);
     }
     boot(fixture);
     guest_is_ready_with(fixture->vm, "lapic", hz[0]);
     is_reset(fixture, 1);
     guest_is_ready_with(fixture->vm, "lapic", RIGHT_HZ);
     assert_false(node_timer_is_off(fixture->node));
-    end(fixture);
+    fixture_stop(fixture);
 }
 
 static void a_timer_that_stays_wrong_is_an_error(void **state)
 {
+    static const char wrong[] =
+        "the guest's kernel measured its timer wrong in each of 5 boots, at last as 1.500 times as "
+        "fast as it is: the host was too busy while it measured (fewer cases at a time may help: "
+        "-j 1)";
+    static const char none[] =
+        "the guest's kernel measured its timer wrong in each of 5 boots, and at last found none: "
+        "its command line forbids it, or the host was too busy while it measured (fewer cases at "
+        "a time may help: -j 1)";
     static const struct {
         const char *device;
         unsigned hz;
         const char *reason;
     } bad[] = {
-        {"lapic", USELESS_HZ,
-         "the guest's kernel measured its timer wrong in each of 5 boots, at last as 1.500 times "
-         "as "
-         "fast as it is: the host was too busy while it measured (fewer cases at a time may help: "
-         "-j 1)"},
-        {"", 0,
-         "the guest's kernel measured its timer wrong in each of 5 boots, and at last found none: "
-         "its command line forbids it, or the host was too busy while it measured (fewer cases at "
-         "a time may help: -j 1)"},
-        {"lapic", 0, /* as a kernel for more than one CPU says it */
-         "the guest's kernel measured its timer wrong in each of 5 boots, and at last found none: "
-         "its command line forbids it, or the host was too busy while it measured (fewer cases at "
-         "a time may help: -j 1)"},
+        {"lapic", USELESS_HZ, wrong},
+        {"", 0, none},
+        {"lapic", 0, none}, /* as a kernel for more than one CPU says it */
     };
     struct fixture *fixture = *state;
 
@@ -168,7 +160,7 @@ static void without_a_reset_it_is_gone_on_with_where_it_can_be(void **state)
     fake_done(fixture->vm, &error);
     fixture_is_configured(fixture);
     assert_true(node_timer_is_off(fixture->node));
-    end(fixture);
+    fixture_stop(fixture);
 
     boot(fixture);
     guest_is_ready_with(fixture->vm, "", 0);
@@ -234,7 +226,7 @@ static void a_node_may_end_before_its_reset(void **state)
     guest_is_ready_with(fixture->vm, "lapic", USELESS_HZ);
     done = fixture->vm->done;
     context = fixture->vm->done_context;
-    end(fixture);
+    fixture_stop(fixture);
     fixture_drop_node(fixture);
     done(context, NULL);
 }

@@ -68,8 +68,7 @@ static void an_oops_lets_the_case_go_on_and_decides_it(void **state)
     guest_writes(fixture->vm, 6, "hello");
     guest_finished(fixture->vm, 3, 0, 0, 5);
     assert_true(node_passed(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_OOPS, "BUG: kernel NULL pointer dereference");
 }
 
@@ -365,8 +364,7 @@ static void a_lie_about_a_command_whose_files_cannot_be_made(void **state)
     assert_null(next_request(fixture->vm));
     guest_finished(fixture->vm, 2, 0, 0, 0);
     guest_writes(fixture->vm, 4, "x");
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_ERROR, reason);
 }
 
@@ -402,8 +400,7 @@ static void answers_that_nobody_waits_for_are_passed_over(void **state)
     guest_acks(fixture->vm, WIRE_KILLCONTAINER, 77);
     assert_int_equal(node_state(fixture->node), NODE_BOOTING);
     assert_false(node_is_lost(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_SKIPPED, "it was stopped before it could say that it passed");
 }
 
@@ -525,8 +522,7 @@ static void tokens_that_cannot_be_believed_fail(void **state)
         guest_prints(fixture->vm, line);
         assert_true(node_is_lost(fixture->node));
         assert_false(node_passed(fixture->node));
-        node_stop(fixture->node, true);
-        machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+        fixture_stop(fixture);
         node_result(fixture->node, &fixture->result);
         assert_int_equal(fixture->result.verdict, VERDICT_FAILED);
         assert_non_null(strstr(fixture->result.reason, "a result token cannot be "));

@@ -8,12 +8,6 @@
 /* Nobody looks into it. */
 static struct vm_snapshot snapshot;
 
-static void end(struct fixture *fixture)
-{
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
-}
-
 /* -- Forks ------------------------------------------------------------------------------------- */
 
 /* Its guest said READY in its template. */
@@ -28,7 +22,7 @@ static void a_fork_is_told_who_it_is_when_it_runs(void **state)
     machine_starts(fixture->vm);
     fixture_is_configured(fixture);
     assert_int_equal(node_state(fixture->node), NODE_WAITING);
-    end(fixture);
+    fixture_stop(fixture);
 }
 
 static void a_forked_foreign_init_is_held_back(void **state)
@@ -44,7 +38,7 @@ static void a_forked_foreign_init_is_held_back(void **state)
     node_go(fixture->node);
     fixture_is_configured(fixture);
     assert_int_equal(node_state(fixture->node), NODE_TOKEN);
-    end(fixture);
+    fixture_stop(fixture);
 }
 
 static void a_fork_that_boots_is_a_fault(void **state)
@@ -86,14 +80,14 @@ static void the_result_says_where_the_machine_came_from(void **state)
 
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STARTING);
-    end(fixture);
+    fixture_stop(fixture);
     node_result(fixture->node, &fixture->result);
     assert_int_equal(fixture->result.start, START_BOOTED);
 
     fixture->machine.fork_of = &snapshot;
     fixture_use(fixture, NODE_YAML);
     fixture_reach(fixture, NODE_STARTING);
-    end(fixture);
+    fixture_stop(fixture);
     node_result(fixture->node, &fixture->result);
     assert_int_equal(fixture->result.start, START_FORKED);
 

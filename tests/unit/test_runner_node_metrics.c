@@ -14,8 +14,7 @@ static void finish(struct fixture *fixture, size_t bytes)
     guest_writes(fixture->vm, 6, "");
     guest_finished(fixture->vm, 3, 0, 0, 5);
     assert_int_equal(node_state(fixture->node), NODE_DONE);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    fixture_stop(fixture);
     node_result(fixture->node, &fixture->result);
 }
 
@@ -149,8 +148,7 @@ static void finish_steps(struct fixture *fixture)
     fixture_executes(fixture, 2);
     guest_finished(fixture->vm, 2, 0, 0, 0);
     assert_int_equal(node_state(fixture->node), NODE_DONE);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, 9);
+    fixture_stop(fixture);
     node_result(fixture->node, &fixture->result);
 }
 

@@ -104,8 +104,7 @@ static void output_that_never_comes_is_waited_for_as_long(void **state)
     }
     assert_true(node_is_lost(fixture->node));
     assert_int_equal(node_verdict(fixture->node), VERDICT_NO_PROGRESS);
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 }
 
 static void a_step_whose_files_cannot_be_made_is_duet_s_error(void **state)
@@ -237,8 +236,7 @@ static void a_guest_that_answers_slowly_lives(void **state)
         pings += fixture->vm->requests[i].code == WIRE_PING;
     assert_in_range(pings, 10, 11); /* one at a time */
     assert_false(node_is_lost(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
 }
 
@@ -324,8 +322,7 @@ static void a_node_that_is_done_has_no_part_in_a_timeout(void **state)
     fixture_reach(fixture, NODE_DONE);
     node_time_out(fixture->node, 60 * NS_PER_S);
     assert_false(node_is_lost(fixture->node));
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_PASSED, NULL);
 }
 
@@ -352,8 +349,7 @@ static void a_log_that_is_not_whole_is_told_and_costs_no_verdict(void **state)
     fixture_reach(fixture, NODE_DONE);
     guest_prints(fixture->vm, "0123456789");
     fixture->vm->log_failure = "cannot write the console log: No space left on device";
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
     fixture_judge(fixture, VERDICT_PASSED,
                   "cannot write the console log: No space left on device "
                   "(at least 3 of 10 bytes are not in it)");
@@ -371,8 +367,7 @@ static void the_console_s_end_is_shown(void **state)
     guest_prints(fixture->vm, "one\ntwo\nthree\n");
     node_console_tail(fixture->node, 2, &tail);
     assert_string_equal(tail.data, "two\nthree\n");
-    node_stop(fixture->node, true);
-    machine_ends(fixture->vm, VM_END_STOPPED, -1, SIGKILL);
+    fixture_stop(fixture);
 }
 
 int main(void)

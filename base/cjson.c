@@ -76,11 +76,19 @@ cJSON *cjson_append_object(cJSON *array)
     return made;
 }
 
-void cjson_print(const cJSON *value, struct buffer *out)
+void cjson_write(const cJSON *value, struct buffer *out)
 {
     char *text = xchecked(cJSON_Print(value));
 
     buffer_append_text(out, text);
     buffer_append_text(out, "\n");
+    cJSON_free(text);
+}
+
+void cjson_print(const cJSON *value, FILE *out)
+{
+    char *text = xchecked(cJSON_Print(value));
+
+    fprintf(out, "%s\n", text);
     cJSON_free(text);
 }

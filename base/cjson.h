@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
 
 /* -- Reading: of any value, also NULL, which then has no members ------------------------------- */
 
@@ -30,7 +31,8 @@ void cjson_put_text(cJSON *object, const char *key, const char *text);
 void cjson_put_number(cJSON *object, const char *key, double value);
 void cjson_append(cJSON *array, cJSON *value);
 cJSON *cjson_append_object(cJSON *array);
-/* Appends it as a document for people, with its last line's end. */
-void cjson_print(const cJSON *value, struct buffer *out);
+/* Appends it as a document for people, with its last line's end; prints it so. */
+void cjson_write(const cJSON *value, struct buffer *out);
+void cjson_print(const cJSON *value, FILE *out);
 
 #endif

@@ -37,6 +37,6 @@ void history_write(const struct history *history, struct buffer *out)
     points = cjson_put_array(root, "points");
     for (size_t i = 0; i < history->count; i++)
         put_point(cjson_append_object(points), &history->points[i]);
-    cjson_print(root, out);
+    cjson_write(root, out);
     cJSON_Delete(root);
 }

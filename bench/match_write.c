@@ -79,6 +79,6 @@ void match_write(const struct record *a, const struct record *b, const struct ma
     for (size_t i = 0; i < match->count; i++)
         cjson_append(rows, row_json(&match->rows[i]));
     cjson_put(root, "metrics", rows);
-    cjson_print(root, out);
+    cjson_write(root, out);
     cJSON_Delete(root);
 }

@@ -95,7 +95,7 @@ int record_write(const struct record *record, const char *path, struct error *er
     cJSON *root = record_json(record);
     cleanup_buffer struct buffer text = {0};
 
-    cjson_print(root, &text);
+    cjson_write(root, &text);
     cJSON_Delete(root);
     return fs_write(path, text.data, text.length, 0644, error);
 }

@@ -303,7 +303,7 @@ int results_write_json(const struct run_result *run, const char *path, struct er
     cases = cjson_put_array(object, "cases");
     for (size_t i = 0; i < run->case_count; i++)
         fill_case(cjson_append_object(cases), &run->cases[i]);
-    cjson_print(object, &text);
+    cjson_write(object, &text);
     cJSON_Delete(object);
     return fs_write(path, text.data, text.length, 0644, error);
 }

@@ -210,10 +210,3 @@ void client_print_change(const cJSON *answer, const char *what)
     }
     puts("on");
 }
-
-void client_print_json(const cJSON *json)
-{
-    cleanup_free char *text = xchecked(cJSON_Print(json));
-
-    puts(text);
-}

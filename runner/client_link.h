@@ -31,6 +31,5 @@ char *client_settings_text(const cJSON *direction);
 int client_print_settings(const cJSON *link, const char *from, struct error *error);
 /* What client_change_link has answered: "a-b WHAT, from packet 12 of a and packet 9 of b on". */
 void client_print_change(const cJSON *answer, const char *what);
-void client_print_json(const cJSON *json);
 
 #endif

@@ -118,7 +118,6 @@ static char *describe_command(const char *socket, const char *symbols)
 static void print_json(const cJSON *answer, const char *symbols, const char *command)
 {
     cJSON *json = xchecked(cJSON_CreateObject());
-    cleanup_free char *text = NULL;
 
     cJSON_AddStringToObject(json, "socket", cjson_text(answer, "socket", ""));
     cJSON_AddStringToObject(json, "kernel", cjson_text(answer, "kernel", ""));
@@ -127,8 +126,7 @@ static void print_json(const cJSON *answer, const char *symbols, const char *com
     else
         cJSON_AddNullToObject(json, "symbols");
     cJSON_AddStringToObject(json, "command", command);
-    text = xchecked(cJSON_Print(json));
-    puts(text);
+    cjson_print(json, stdout);
     cJSON_Delete(json);
 }
 

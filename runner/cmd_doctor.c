@@ -2,13 +2,13 @@
 #include "runner/commands.h"
 #include "runner/session.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "initrd/initrd.h"
 
 #include <argp.h>
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -266,9 +266,7 @@ static void print_json(const struct doctor *doctor)
             cJSON_AddStringToObject(check, "mend", doctor->checks[i].mend);
         cJSON_AddItemToArray(checks, check);
     }
-    cleanup_free char *text = cJSON_Print(json);
-
-    puts(text ? text : "{}");
+    cjson_print(json, stdout);
     cJSON_Delete(json);
 }
 

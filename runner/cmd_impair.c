@@ -3,6 +3,7 @@
 #include "runner/commands.h"
 #include "runner/impair_line.h"
 
+#include "base/cjson.h"
 #include "base/memory.h"
 
 #include <argp.h>
@@ -65,7 +66,7 @@ static int show(const struct impair_command *impair, const struct held *held, co
         return code;
     link = client_link_called(links, name);
     if (impair->json)
-        client_print_json(link);
+        cjson_print(link, stdout);
     else
         code = client_print_settings(link, impair->from, error);
     cJSON_Delete(links);
@@ -99,7 +100,7 @@ static int change(const struct impair_command *impair, const struct held *held, 
     if (code < 0)
         return code;
     if (impair->json)
-        client_print_json(answer);
+        cjson_print(answer, stdout);
     else
         client_print_change(answer, "is changed");
     cJSON_Delete(answer);

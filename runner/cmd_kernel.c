@@ -3,10 +3,10 @@
 #include "runner/session.h"
 #include "runner/suggest.h"
 
+#include "base/cjson.h"
 #include "base/memory.h"
 
 #include <argp.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -77,7 +77,6 @@ static int list_entries(void *context, struct error *error)
 static void print_json(const struct work *work)
 {
     cJSON *array = cJSON_CreateArray();
-    cleanup_free char *text = NULL;
 
     for (size_t i = 0; i < work->count; i++) {
         const struct kernel_entry *entry = &work->entries[i];
@@ -93,8 +92,7 @@ static void print_json(const struct work *work)
         cJSON_AddStringToObject(json, "path", entry->image);
         cJSON_AddItemToArray(array, json);
     }
-    text = xchecked(cJSON_Print(array));
-    puts(text);
+    cjson_print(array, stdout);
     cJSON_Delete(array);
 }
 

@@ -142,7 +142,7 @@ static void print_json(const struct held *const cases[], cJSON *const links[], s
             cJSON_AddStringToObject(copy, "case", cases[i]->case_name);
             cJSON_AddItemToArray(all, copy);
         }
-    client_print_json(all);
+    cjson_print(all, stdout);
     cJSON_Delete(all);
 }
 
@@ -219,7 +219,7 @@ static int change(const struct link_command *command, const struct held_list *li
     if (code < 0)
         return code;
     if (command->json)
-        client_print_json(answer);
+        cjson_print(answer, stdout);
     else
         client_print_change(answer, down ? "is down" : "is up");
     cJSON_Delete(answer);

@@ -4,10 +4,9 @@
 #include "runner/run.h"
 #include "runner/suite.h"
 
-#include "base/memory.h"
+#include "base/cjson.h"
 
 #include <argp.h>
-#include <cjson/cJSON.h>
 #include <stdio.h>
 
 struct list_options {
@@ -157,11 +156,8 @@ int cmd_list(int argc, char **argv)
         json = cJSON_CreateArray();
     if (code == 0)
         code = list_suites(&list, json, &error);
-    if (code == 0 && json) {
-        cleanup_free char *text = cJSON_Print(json);
-
-        puts(text);
-    }
+    if (code == 0 && json)
+        cjson_print(json, stdout);
     cJSON_Delete(json);
     found_suites_free(&list.suites);
     if (code == 0)

@@ -3,6 +3,7 @@
 #include "runner/held.h"
 #include "runner/table.h"
 
+#include "base/cjson.h"
 #include "base/memory.h"
 #include "results/text.h"
 
@@ -105,7 +106,6 @@ static void print_text(const struct held_list *list)
 static void print_json(const struct held_list *list)
 {
     cJSON *array = xchecked(cJSON_CreateArray());
-    cleanup_free char *text = NULL;
 
     for (size_t i = 0; i < list->count; i++) {
         cJSON *status = xchecked(cJSON_Duplicate(list->items[i].status, true));
@@ -113,8 +113,7 @@ static void print_json(const struct held_list *list)
         cJSON_DeleteItemFromObjectCaseSensitive(status, "ok");
         cJSON_AddItemToArray(array, status);
     }
-    text = xchecked(cJSON_Print(array));
-    puts(text);
+    cjson_print(array, stdout);
     cJSON_Delete(array);
 }
 

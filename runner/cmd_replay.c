@@ -6,10 +6,10 @@
 #include "runner/select.h"
 #include "runner/session_arguments.h"
 
+#include "base/cjson.h"
 #include "base/memory.h"
 
 #include <argp.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -254,7 +254,6 @@ static void print_json(const struct past_run *before, const struct past_run *aga
 {
     cJSON *json = xchecked(cJSON_CreateObject());
     char seed[sizeof "18446744073709551615"];
-    char *printed;
 
     snprintf(seed, sizeof seed, "%" PRIu64, before->seed);
     cJSON_AddStringToObject(json, "suite", before->suite);
@@ -264,9 +263,7 @@ static void print_json(const struct past_run *before, const struct past_run *aga
     cJSON_AddStringToObject(json, "before", before->directory);
     cJSON_AddStringToObject(json, "again", again->directory);
     cJSON_AddItemToObject(json, "cases", report->cases);
-    printed = xchecked(cJSON_Print(json));
-    fprintf(report->out, "%s\n", printed);
-    cJSON_free(printed);
+    cjson_print(json, report->out);
     cJSON_Delete(json);
 }
 

@@ -7,11 +7,11 @@
 #include "runner/session_arguments.h"
 #include "runner/shrink.h"
 
+#include "base/cjson.h"
 #include "base/fs.h"
 #include "base/memory.h"
 
 #include <argp.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -242,7 +242,6 @@ static void tell_json(const struct shrinking *shrinking, const struct shrunk *sh
     cleanup_buffer struct buffer left = {0};
     cJSON *json = xchecked(cJSON_CreateObject());
     char seed[sizeof "18446744073709551615"];
-    char *printed;
 
     shrink_describe(&shrunk->settings, &shrinking->suite_case, &left);
     snprintf(seed, sizeof seed, "%" PRIu64, shrinking->seed);
@@ -254,9 +253,7 @@ static void tell_json(const struct shrinking *shrinking, const struct shrunk *sh
     cJSON_AddBoolToObject(json, "fails_without", shrunk->fails_without);
     cJSON_AddStringToObject(json, "impairment", left.data);
     cJSON_AddStringToObject(json, "scenario", output);
-    printed = xchecked(cJSON_Print(json));
-    printf("%s\n", printed);
-    cJSON_free(printed);
+    cjson_print(json, stdout);
     cJSON_Delete(json);
 }
 
